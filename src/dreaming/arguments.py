@@ -1,0 +1,104 @@
+"""Command-line words: tyro reads them; what it cannot read is told in one sentence."""
+
+import contextlib
+import dataclasses
+import io
+import re
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Union
+
+import tyro
+
+from dreaming.errors import UserError, nearest
+
+MARKERS = (tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes, tyro.conf.FlagCreatePairsOff)
+GROUPS = {"data": "List, fetch and check data sets."}
+
+
+def read(verbs: Mapping[str, Any], words: Sequence[str], prog: str, description: str) -> Any:
+    """Read a command line.
+
+    Parameters
+    ----------
+    verbs
+        A dataclass for each verb, or a mapping of such for a verb with verbs of its own.
+    words
+        What the user wrote.
+    prog
+        What the program is called.
+    description
+        What it is for.
+
+    Returns
+    -------
+    object
+        The verb's dataclass, filled.
+
+    Raises
+    ------
+    UserError
+        If a verb or an option is unknown (the nearest is suggested), missing, or its value cannot be read.
+    SystemExit
+        With status 0, after help was printed.
+
+    Examples
+    --------
+    >>> @dataclasses.dataclass
+    ... class Sleep:
+    ...     hours: int = 8
+    >>> read({"sleep": Sleep}, ["sleep", "--hours", "9"], "night", "Nights.")
+    Sleep(hours=9)
+    >>> read({"sleep": Sleep}, ["sleep", "--hour", "9"], "night", "Nights.")
+    Traceback (most recent call last):
+    dreaming.errors.UserError: night sleep has no option '--hour'; did you mean '--hours'?
+    """
+    path, verb = [prog], verbs
+    for word in words:
+        if not isinstance(verb, Mapping) or word in ("-h", "--help"):
+            break
+        if word not in verb:
+            kind = "option" if word.startswith("-") else "verb"
+            raise UserError(f"{' '.join(path)} has no {kind} '{word}'; {nearest(word, verb)}")
+        path.append(word)
+        verb = verb[word]
+    rest = words[len(path) - 1 :]
+    helps = "-h" in rest or "--help" in rest
+    if isinstance(verb, Mapping):
+        if not helps:
+            raise UserError(f"{' '.join(path)} wants one of: {', '.join(verb)}")
+        return _tyro(_union(verb), rest, " ".join(path), description)
+    if not helps:
+        _known_options(verb, rest, " ".join(path))
+    return _tyro(verb, rest, " ".join(path), None)
+
+
+def _union(verbs: Mapping[str, Any]) -> Any:
+    members = [
+        Annotated[
+            _union(verb) if isinstance(verb, Mapping) else verb,
+            tyro.conf.subcommand(name, description=GROUPS.get(name)),
+        ]
+        for name, verb in verbs.items()
+    ]
+    return Union[tuple(members)]  # noqa: UP007 - the members are known only at run time
+
+
+def _known_options(verb: Any, words: Sequence[str], program: str) -> None:
+    known = [f"--{field.name.replace('_', '-')}" for field in dataclasses.fields(verb)]
+    for word in words:
+        name = word.split("=", 1)[0]
+        if name.startswith("--") and name.replace("_", "-") not in known:
+            raise UserError(f"{program} has no option '{name}'; {nearest(name, known)}")
+
+
+def _tyro(kind: Any, words: Sequence[str], program: str, description: str | None) -> Any:
+    complaint = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(complaint):
+            return tyro.cli(kind, args=list(words), prog=program, description=description, config=MARKERS)
+    except SystemExit as stop:
+        if not stop.code:
+            raise
+    lines = [line.strip("│╭╰─╮╯| \n") for line in complaint.getvalue().splitlines()[1:]]
+    said = next((line for line in lines if line), "cannot read these words")
+    raise UserError(f"{program}: {re.sub(r'^Error parsing ', '', said)}; see {program} --help")

@@ -1,0 +1,261 @@
+"""From a name to a data set: ``load``, and what ``dreaming data list`` and ``check`` show."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dreaming.data import cifar10, svhn
+from dreaming.data import digits as handwritten
+from dreaming.data.folder import list_folder, read_folder
+from dreaming.data.sources import (
+    SOURCES,
+    FileCheck,
+    Layout,
+    Source,
+    check_files,
+    found_checksum,
+    locate,
+)
+from dreaming.data.splits import Contents, Dataset, fingerprint, limited
+from dreaming.errors import UserError, nearest
+
+_READERS: Mapping[str, Callable[[Sequence[Path]], Contents]] = {
+    "cifar10-archive": cifar10.read_archive,
+    "cifar10-batches": cifar10.read_batches,
+    "cifar10-parquet": cifar10.read_parquets,
+    "svhn-mat": svhn.read_mats,
+    "svhn-parquet": svhn.read_parquets,
+}
+
+
+@dataclass(frozen=True)
+class Description:
+    """A data set in one row of a list.
+
+    Attributes
+    ----------
+    name
+        As it is asked for.
+    n_train, n_test
+        Images.
+    host
+        Where it comes from.
+    licence
+        What may be done with it, and whom to cite.
+    size
+        Bytes to be fetched (of a folder: that it has).
+    """
+
+    name: str
+    n_train: int
+    n_test: int
+    host: str
+    licence: str
+    size: int
+
+
+def names() -> tuple[str, ...]:
+    """Name the data sets that are known; ``folder:PATH`` is taken wherever such a name is.
+
+    Examples
+    --------
+    >>> names()
+    ('digits', 'cifar10', 'svhn')
+    """
+    return ("digits", *SOURCES)
+
+
+def folder_of(name: str) -> Path | None:
+    """Return PATH of ``folder:PATH``; None for every other known name, and an error for an unknown one."""
+    if name.startswith("folder:"):
+        path = name.removeprefix("folder:")
+        if not path:
+            raise UserError("folder: names no folder; write folder:PATH")
+        return Path(path)
+    if name not in names():
+        raise UserError(f"no data set is called {name!r}; {nearest(name, (*names(), 'folder:PATH'))}")
+    return None
+
+
+def describe(name: str) -> Description:
+    """Say in short what a data set is; reads no image.
+
+    Parameters
+    ----------
+    name
+        One of `names`, or ``folder:PATH``.
+
+    Raises
+    ------
+    UserError
+        If the name is unknown, or the folder is not laid out as one.
+
+    Examples
+    --------
+    >>> describe("cifar10").n_train, describe("digits").size
+    (50000, 0)
+    """
+    folder = folder_of(name)
+    if folder is not None:
+        listing = list_folder(folder)
+        return Description(
+            name, len(listing.train), len(listing.test), "this machine", "your own", listing.size
+        )
+    if name == "digits":
+        licence = "CC BY 4.0; cite Alpaydin and Kaynak 1998"
+        return Description(
+            name, handwritten.N_TRAIN, handwritten.N_TEST, "scikit-learn (no download)", licence, 0
+        )
+    source = SOURCES[name]
+    size = sum(file.size for file in source.layouts[0].files)
+    return Description(name, source.n_train, source.n_test, source.host, source.licence, size)
+
+
+def check(name: str, data_dir: Path) -> list[FileCheck]:
+    """Compare the files of a data set with what is published.
+
+    Parameters
+    ----------
+    name
+        One of `names`, or ``folder:PATH``.
+    data_dir
+        Where the files lie.
+
+    Returns
+    -------
+    list of FileCheck
+        One for each expected file of each layout that is there; the official files, as missing, if none is.
+        Empty for digits; for a folder, its two splits, which are laid out well (images are not decoded).
+
+    Raises
+    ------
+    UserError
+        If the name is unknown, a file cannot be read, or the folder is not laid out as one.
+
+    Examples
+    --------
+    >>> check("digits", Path("nowhere"))
+    []
+    >>> [found.state for found in check("svhn", Path("nowhere"))]
+    ['missing', 'missing']
+    """
+    folder = folder_of(name)
+    if folder is not None:
+        listing = list_folder(folder)
+        return [FileCheck(listing.root / split, "ok") for split in ("train", "test")]
+    return [] if name == "digits" else check_files(SOURCES[name], data_dir)
+
+
+def load(
+    name: str, data_dir: Path | None = None, *, limit: int | None = None, trust: bool = False
+) -> Dataset:
+    """Read a data set into memory.
+
+    Parameters
+    ----------
+    name
+        One of `names`, or ``folder:PATH``.
+    data_dir
+        Where the files lie; without it, ``$DREAMING_DATA``. Digits and folders need none.
+    limit
+        Take only the first so many images of each split.
+    trust
+        Accept files whose checksum is not the official one; the data set then says so (``official``).
+
+    Returns
+    -------
+    Dataset
+        On the CPU, in the order of its files.
+
+    Raises
+    ------
+    UserError
+        In one sentence, for an unknown name, files that are missing, damaged or not the official ones, and a
+        limit that leaves fewer than two classes.
+
+    Examples
+    --------
+    >>> digits = load("digits", limit=50)
+    >>> len(digits.train), digits.classes[3], digits.official
+    (50, '3', True)
+    """
+    folder = folder_of(name)
+    if folder is not None:
+        return _dataset(name, read_folder(folder), limit)
+    if name == "digits":
+        return _dataset(name, handwritten.read_digits(), limit)
+    if data_dir is None and os.environ.get("DREAMING_DATA"):
+        data_dir = Path(os.environ["DREAMING_DATA"])
+    if data_dir is None:
+        raise UserError(
+            f"{name} is read from files: say where they lie with --data-dir DIR or DREAMING_DATA,"
+            f" or get them with `dreaming data fetch {name} --data-dir DIR`"
+        )
+    return load_source(SOURCES[name], data_dir.expanduser(), limit=limit, trust=trust)
+
+
+def load_source(source: Source, data_dir: Path, *, limit: int | None = None, trust: bool = False) -> Dataset:
+    """Read a published data set, as `load` does, given what is published about it.
+
+    The first layout whose files all have their official checksum is read; else, with ``trust``, the first
+    whose files are all there.
+    """
+    complete = [
+        (layout, paths) for layout in source.layouts if (paths := _complete(layout, data_dir)) is not None
+    ]
+    if not complete:
+        raise _nothing_there(source, data_dir)
+    refusals = []
+    for layout, paths in complete:
+        found = {
+            file.name: found_checksum(file, path) for file, path in zip(layout.files, paths, strict=True)
+        }
+        other = [i for i, file in enumerate(layout.files) if found[file.name] != file.checksum]
+        if not other:
+            return _dataset(source.name, _READERS[layout.reader](paths), limit, found)
+        refusals.append((layout, paths, found, other[0]))
+    layout, paths, found, i = refusals[0]
+    if trust:
+        return _dataset(source.name, _READERS[layout.reader](paths), limit, found, official=False)
+    expected = layout.files[i].checksum
+    raise UserError(
+        f"{paths[i]} has checksum {found[layout.files[i].name]}"
+        + (f", not the official {expected}" if expected else ", and no official one is published")
+        + f"; get the official files with `dreaming data fetch {source.name} --data-dir {data_dir}`,"
+        " or accept these with --trust-data"
+    )
+
+
+def _dataset(
+    name: str,
+    contents: Contents,
+    limit: int | None,
+    source: dict[str, str] | None = None,
+    official: bool = True,
+) -> Dataset:
+    used = limited(contents, limit)
+    return Dataset(
+        name, used.train, used.test, used.classes, fingerprint(used.train, used.test), source or {}, official
+    )
+
+
+def _complete(layout: Layout, data_dir: Path) -> list[Path] | None:
+    paths = [locate(file, data_dir) for file in layout.files]
+    there = [path for path in paths if path is not None]
+    return there if len(there) == len(paths) else None
+
+
+def _nothing_there(source: Source, data_dir: Path) -> UserError:
+    get = f"get it with `dreaming data fetch {source.name} --data-dir {data_dir}`"
+    if not data_dir.is_dir():
+        return UserError(f"{source.name} was looked for in {data_dir}, which is no directory; {get}")
+    for layout in source.layouts:
+        missing = [file.name for file in layout.files if locate(file, data_dir) is None]
+        if len(missing) < len(layout.files):
+            there = next(file.name for file in layout.files if file.name not in missing)
+            return UserError(
+                f"{data_dir} holds {there} but not {missing[0]}, which {source.name} needs; {get}"
+            )
+    looked_for = ", or ".join(layout.files[0].name for layout in source.layouts)
+    return UserError(f"{source.name} is not in {data_dir}, where {looked_for} was looked for; {get}")

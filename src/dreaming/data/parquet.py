@@ -1,0 +1,92 @@
+"""Hugging Face's image files: one parquet file a split, PNG bytes in a struct, labels beside them."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from dreaming.data.pictures import open_picture
+from dreaming.data.splits import Split
+from dreaming.errors import UserError
+
+_MOST = 10_000_000  # rows
+
+
+def read_parquet(path: Path, image_column: str, n_classes: int) -> Split:
+    """Read one split.
+
+    Parameters
+    ----------
+    path
+        The parquet file.
+    image_column
+        Name of the column of structs with PNG ``bytes``, each an image of 32 x 32.
+    n_classes
+        Labels run from 0 to ``n_classes - 1``.
+
+    Returns
+    -------
+    Split
+        Three channels, in the file's order.
+
+    Raises
+    ------
+    UserError
+        If the file is cut off or damaged, has other columns, or holds an image or label that does not fit.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path) as file:
+            _refuse_other_columns(file.schema_arrow, image_column, path)
+            n = file.metadata.num_rows
+            if not 1 <= n <= _MOST:
+                raise UserError(f"{path} holds {n} images; fetch it again")
+            images = np.empty((n, 32, 32, 3), dtype=np.uint8)
+            labels = np.empty(n, dtype=np.int64)
+            row = 0
+            for batch in file.iter_batches(batch_size=1000, columns=[image_column, "label"]):
+                for content, label in zip(
+                    batch.column(image_column).field("bytes").to_pylist(),
+                    batch.column("label").to_pylist(),
+                    strict=True,
+                ):
+                    images[row] = _pixels(content, f"{path}, row {row}")
+                    labels[row] = _label(label, n_classes, f"{path}, row {row}")
+                    row += 1
+    except (pa.ArrowException, OSError, ValueError, LookupError, MemoryError) as error:
+        first_line = str(error).partition("\n")[0]
+        raise UserError(f"{path} is damaged or cut off ({first_line}); fetch it again") from error
+    if row != n:
+        raise UserError(f"{path} holds {row} of {n} images; fetch it again")
+    return Split(torch.from_numpy(images.transpose(0, 3, 1, 2).copy()), torch.from_numpy(labels))
+
+
+def _refuse_other_columns(schema: object, image_column: str, path: Path) -> None:
+    import pyarrow as pa
+
+    if isinstance(schema, pa.Schema) and {image_column, "label"} <= set(schema.names):
+        kind = schema.field(image_column).type
+        if pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0:
+            return
+    raise UserError(
+        f"{path} has not the columns {image_column!r} (with PNG bytes) and 'label';"
+        " it may be the file of another data set"
+    )
+
+
+def _pixels(content: object, where: str) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    if not isinstance(content, bytes):
+        raise UserError(f"{where} holds no image; fetch the file again")
+    picture = open_picture(io.BytesIO(content), where, formats=("PNG",))
+    if picture.size != (32, 32):
+        raise UserError(f"{where} holds an image of {picture.width} x {picture.height}, not of 32 x 32")
+    return np.asarray(picture)
+
+
+def _label(label: object, n_classes: int, where: str) -> int:
+    if not isinstance(label, int) or not 0 <= label < n_classes:
+        raise UserError(f"{where} has label {label}, not one from 0 to {n_classes - 1}")
+    return label

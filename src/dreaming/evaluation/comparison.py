@@ -1,0 +1,193 @@
+"""Comparing runs: one table, one plot. Reads tables, never checkpoints."""
+
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from dreaming.config import Config
+from dreaming.errors import UserError
+from dreaming.runs import RunFolder, write, write_table
+
+COLOURS = ("#000000", "#E69F00", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#8C8C00")
+"""Okabe and Ito's palette, which people of any colour vision can tell apart (its yellow darkened)."""
+LINES = ("-", "--", "-.", ":")
+CONTROLS = {"pixels": ":", "pca": "--"}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What `compare` found.
+
+    Attributes
+    ----------
+    table
+        A row for each data set and condition: ``dataset, condition, seeds, epoch, mean, sem, untrained, pixels,
+        pca, missing``; accuracies as fractions. ``epoch`` is the last that all seeds have; ``missing`` names
+        what is not measured.
+    files
+        The plot and the tables that were written.
+    """
+
+    table: pd.DataFrame
+    files: list[Path]
+
+    def in_words(self) -> list[tuple[str, ...]]:
+        """Return the table's rows as people read them, accuracies in percent."""
+        rows = []
+        for row in self.table.to_dict("records"):
+            mean, spread, *levels = (
+                "-" if math.isnan(row[name]) else f"{100 * row[name]:.2f}"
+                for name in ("mean", "sem", "untrained", *CONTROLS)
+            )
+            about = (str(row[name]) for name in ("dataset", "condition", "seeds", "epoch"))
+            rows.append(
+                (*about, mean if spread == "-" else f"{mean} ± {spread}", *levels, str(row["missing"]))
+            )
+        return rows
+
+
+def compare(run_folders: Sequence[str | Path], to: str | Path = "comparison") -> Comparison:
+    """Compare the readout accuracy of runs that were evaluated.
+
+    Parameters
+    ----------
+    run_folders
+        Run folders, or folders that contain some.
+    to
+        Folder for ``accuracy.png``, ``accuracy.svg``, ``curves.csv`` (a value a row) and ``table.csv``.
+
+    Returns
+    -------
+    Comparison
+        The table, and where everything lies.
+
+    Raises
+    ------
+    UserError
+        If there is no run, or none was evaluated.
+    """
+    folders = _found([Path(folder) for folder in run_folders])
+    tables, unmeasured = [], []
+    for folder in folders:
+        config = Config.from_yaml(folder.config)
+        measures = folder.read_measures()
+        measures = measures[measures["measure"] == "readout_accuracy"]
+        if measures.empty:
+            unmeasured.append((config.dataset.name, config.condition, config.seed))
+        tables.append(measures)
+    if len(unmeasured) == len(folders):
+        raise UserError(
+            f"{folders[0].path} is not evaluated; do that first with: dreaming evaluate {folders[0].path}"
+        )
+    values = pd.concat([table for table in tables if len(table)], ignore_index=True)
+    values = values.drop_duplicates(["dataset", "condition", "seed", "epoch", "parameter"])
+    table = summary(values, unmeasured)
+    out = Path(to)
+    files = [out / name for name in ("accuracy.png", "accuracy.svg", "curves.csv", "table.csv")]
+    figure = plot(values)
+    for path in files[:2]:
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format=path.suffix[1:], dpi=150)
+        write(path, buffer.getvalue())
+    write_table(files[2], values)
+    write_table(files[3], table)
+    return Comparison(table, files)
+
+
+def _found(paths: Sequence[Path]) -> list[RunFolder]:
+    folders: list[RunFolder] = []
+    for path in paths:
+        inside = sorted({file.parent for file in path.glob("**/config.yaml")}) if path.is_dir() else []
+        folders += [RunFolder(folder) for folder in inside] or [RunFolder.existing(path)]
+    return list({folder.path.resolve(): folder for folder in folders}.values())
+
+
+def summary(values: pd.DataFrame, unmeasured: Sequence[tuple[str, str, int]] = ()) -> pd.DataFrame:
+    """Reduce accuracies to a row for each data set and condition.
+
+    Parameters
+    ----------
+    values
+        Tidy rows of ``readout_accuracy``.
+    unmeasured
+        Runs that are there but not evaluated, as data set, condition, seed.
+
+    Returns
+    -------
+    DataFrame
+        As in `Comparison`. The mean is over the seeds at the last epoch that all of them have; the SEM is the
+        standard deviation (n-1) over √n, and empty for one seed.
+    """
+    rows = []
+    for (dataset, condition), group in values.groupby(["dataset", "condition"], sort=False):
+        latent = group[group["parameter"] == "latent"]
+        curves = latent.pivot(index="epoch", columns="seed", values="value")
+        shared = curves.dropna()
+        last = shared.iloc[-1] if len(shared) else pd.Series(dtype=float)
+        lacking = [s for d, c, s in unmeasured if (d, c) == (dataset, condition)]
+        uneven = sorted(set(curves.index) - set(shared.index))
+        missing = [f"seed {seed}: not evaluated" for seed in lacking]
+        missing += [f"epoch {epoch}: not every seed" for epoch in uneven]
+        rows.append(
+            {
+                "dataset": dataset,
+                "condition": condition,
+                "seeds": len(last),
+                "epoch": shared.index[-1] if len(shared) else pd.NA,
+                "mean": last.mean(),
+                "sem": last.sem(),
+                "untrained": curves.loc[0].mean() if 0 in curves.index else float("nan"),
+                **{name: _control(group, name) for name in CONTROLS},
+                "missing": "; ".join(missing),
+            }
+        )
+    return pd.DataFrame(rows).astype({"epoch": "Int64"})
+
+
+def _control(group: pd.DataFrame, name: str) -> float:
+    return float(group[group["parameter"].str.startswith(name)]["value"].mean())
+
+
+def plot(values: pd.DataFrame) -> Figure:
+    """Draw accuracy over epochs: a panel a data set, a colour a condition, each seed behind the mean ± SEM."""
+    datasets = list(dict.fromkeys(values["dataset"]))
+    figure = Figure(figsize=(1.5 + 5.5 * len(datasets), 4.4), layout="constrained")
+    panels = figure.subplots(1, len(datasets), squeeze=False)[0]
+    for panel, dataset in zip(panels, datasets, strict=True):
+        _panel(panel, values[values["dataset"] == dataset])
+        panel.set_title(str(dataset))
+    return figure
+
+
+def _panel(panel: Axes, values: pd.DataFrame) -> None:
+    for index, condition in enumerate(dict.fromkeys(values["condition"])):
+        colour, line = COLOURS[index % len(COLOURS)], LINES[index // len(COLOURS) % len(LINES)]
+        own = values[(values["condition"] == condition) & (values["parameter"] == "latent")]
+        curves = 100 * own.pivot(index="epoch", columns="seed", values="value").astype(float)
+        epochs = curves.index.to_numpy(dtype=float)
+        single = curves.shape[1] == 1
+        for seed in curves.columns:
+            panel.plot(epochs, curves[seed], line, color=colour, alpha=0.35, lw=0.9, marker=".", ms=3)
+        name = f"{condition} ({curves.shape[1]} seed{'' if single else 's'})"
+        whole = curves.dropna()
+        at, mean, sem = whole.index.to_numpy(dtype=float), whole.mean(axis=1), whole.sem(axis=1)
+        panel.plot(at, mean, line, color=colour, lw=2, label=name, marker="o", ms=3.5)
+        if not single:
+            panel.fill_between(at, mean - sem, mean + sem, color=colour, alpha=0.18, lw=0)
+    for name, line in CONTROLS.items():
+        level = 100 * _control(values, name)
+        if not math.isnan(level):
+            label = values[values["parameter"].str.startswith(name)]["parameter"].iloc[0]
+            panel.axhline(level, color="#777777", ls=line, lw=1.2, label=f"{label} (control)")
+    panel.set_xlabel("epoch (0: untrained)")
+    panel.set_ylabel("linear readout accuracy on test images (%)")
+    panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+    panel.spines[["top", "right"]].set_visible(False)
+    panel.legend(frameon=False, fontsize=8)

@@ -1,0 +1,43 @@
+"""Latents: what a frozen encoder infers from images."""
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from dreaming.data import to_activity
+from dreaming.networks import Cortex
+
+BATCH = 500
+
+
+@torch.no_grad()
+def infer(
+    cortex: Cortex, images: UInt8[Tensor, "n c 32 32"], image_channels: int = 3, batch: int = BATCH
+) -> Float[Tensor, "n z"]:
+    """Infer the latents of many images, in float32.
+
+    Parameters
+    ----------
+    cortex
+        Whose encoder infers; it is not changed.
+    images
+        Pixels, 0 to 255, shape [n, c, 32, 32].
+    image_channels
+        Channels the cortex sees.
+    batch
+        How many images are inferred at once; it changes memory and speed, not the result.
+
+    Returns
+    -------
+    Tensor
+        E_z(x), shape [n, n_z], on the cortex's device.
+
+    Examples
+    --------
+    >>> infer(Cortex(latent_dim=8, base_channels=4), torch.zeros(5, 3, 32, 32, dtype=torch.uint8)).shape
+    torch.Size([5, 8])
+    """
+    parts = [
+        cortex.encoder(to_activity(part.to(cortex.device), image_channels))[0] for part in images.split(batch)
+    ]
+    return torch.cat(parts)

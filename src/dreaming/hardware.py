@@ -1,0 +1,96 @@
+"""Where a run computes: devices, precision, and a record of the machine and the versions."""
+
+import os
+import platform
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from dreaming.errors import UserError
+
+RECORDED = ("torch", "numpy", "scipy", "scikit-learn", "pandas", "pillow", "safetensors")
+
+
+def device(name: str = "auto") -> torch.device:
+    """Find a device by name; ``auto`` is the first CUDA GPU, or else the CPU.
+
+    Raises
+    ------
+    UserError
+        If the device is not there.
+
+    Examples
+    --------
+    >>> device("cpu")
+    device(type='cpu')
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    found = torch.device(name)
+    if found.type == "cuda" and not (found.index or 0) < torch.cuda.device_count():
+        raise UserError(
+            f"there is no device '{name}' here; torch sees {torch.cuda.device_count()} CUDA devices"
+        )
+    if found.type == "mps" and not torch.backends.mps.is_available():
+        raise UserError("there is no device 'mps' here; use --device cpu")
+    return found
+
+
+def precision(name: str, where: torch.device) -> Literal["float32", "bfloat16"]:
+    """Choose the precision that ``auto`` stands for on a device: float32, the reference, on every one so far.
+
+    Examples
+    --------
+    >>> precision("auto", torch.device("cpu"))
+    'float32'
+    """
+    return "bfloat16" if name == "bfloat16" else "float32"
+
+
+def record(where: torch.device) -> dict[str, Any]:
+    """Describe the machine, the versions and the commit, for the record of a run."""
+    return {
+        "versions": {
+            "dreaming": metadata.version("dreaming"),
+            "python": platform.python_version(),
+            **{name: metadata.version(name) for name in RECORDED},
+        },
+        "commit": commit(),
+        "machine": {
+            "system": platform.platform(),
+            "processor": processor(),
+            "cores": os.cpu_count(),
+            "threads": torch.get_num_threads(),
+            "device": torch.cuda.get_device_name(where) if where.type == "cuda" else where.type,
+        },
+        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+    }
+
+
+def processor() -> str:
+    """Name the processor as the system does."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "unknown")
+
+
+def commit() -> str | None:
+    """Return the commit this package was checked out at, with ``+changes`` if files differ; None if installed."""
+    here = Path(__file__).resolve().parent
+    if not (here.parents[1] / ".git").exists():
+        return None
+    git = ["git", "-C", str(here)]
+    try:
+        head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
+        changes = subprocess.run(
+            [*git, "status", "--porcelain", "--", "."], capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return head.stdout.strip() + ("+changes" if changes.stdout.strip() else "")

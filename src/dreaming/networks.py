@@ -1,0 +1,193 @@
+"""The cortex: an encoder E (feedforward), a generator G (feedback), and both together (paper, figure 8).
+
+DCGAN without batch or spectral normalisation. All kernels are 4 x 4. The two layers between the 4 x 4 map and
+the latents cover the whole map, so each is one matrix product and is computed as such.
+"""
+
+import math
+from contextlib import AbstractContextManager, nullcontext
+from typing import cast
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.utils import skip_init
+
+LEAK = 0.2
+INITIAL_DEVIATION = 0.02
+
+
+class Encoder(nn.Module):
+    """E = (E_z, E_d): the feedforward pathway, from low-level activity to latents and externality.
+
+    Parameters
+    ----------
+    latent_dim
+        Number of latents n_z.
+    base_channels
+        Channels of the first layer; the next have twice and four times as many.
+    image_channels
+        3 for colour, 1 for grey.
+    random
+        Generator of the initial weights; None takes torch's global one.
+
+    Examples
+    --------
+    >>> z, d_logit = Encoder()(torch.zeros(5, 3, 32, 32))
+    >>> z.shape, d_logit.shape
+    (torch.Size([5, 256]), torch.Size([5]))
+    """
+
+    def __init__(
+        self,
+        latent_dim: int = 256,
+        base_channels: int = 64,
+        image_channels: int = 3,
+        random: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        c = base_channels
+        widths = [(image_channels, c), (c, 2 * c), (2 * c, 4 * c)]
+        self.trunk = nn.ModuleList(skip_init(nn.Conv2d, i, o, 4, stride=2, padding=1) for i, o in widths)
+        self.latent_head = skip_init(nn.Conv2d, 4 * c, latent_dim, 4)
+        self.externality_head = skip_init(nn.Conv2d, 4 * c, 1, 4)
+        initialise(self, random)
+
+    def forward(self, images: Float[Tensor, "b c 32 32"]) -> tuple[Float[Tensor, "b n"], Float[Tensor, " b"]]:
+        """Infer latents and externality.
+
+        Parameters
+        ----------
+        images
+            Low-level activity in [-1, 1], shape [b, c, 32, 32].
+
+        Returns
+        -------
+        z
+            Latents, shape [b, n_z].
+        d_logit
+            The externality before its sigmoid, shape [b].
+        """
+        activity = images
+        for layer in self.trunk:
+            activity = functional.leaky_relu(layer(activity), LEAK, inplace=True)
+        activity = activity.flatten(1)
+        z, d_logit = (
+            functional.linear(activity, head.weight.flatten(1), head.bias)
+            for head in (self.latent_head, self.externality_head)
+        )
+        return z.to(images.dtype), d_logit.to(images.dtype).squeeze(1)
+
+
+class Generator(nn.Module):
+    """G: the feedback pathway, from latents to low-level activity.
+
+    Parameters
+    ----------
+    latent_dim, base_channels, image_channels, random
+        As for `Encoder`.
+
+    Examples
+    --------
+    >>> Generator()(torch.zeros(5, 256)).shape
+    torch.Size([5, 3, 32, 32])
+    """
+
+    def __init__(
+        self,
+        latent_dim: int = 256,
+        base_channels: int = 64,
+        image_channels: int = 3,
+        random: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        c = base_channels
+        widths = [(4 * c, 2 * c), (2 * c, c), (c, image_channels)]
+        self.layers = nn.ModuleList(
+            [
+                skip_init(nn.ConvTranspose2d, latent_dim, 4 * c, 4),
+                *(skip_init(nn.ConvTranspose2d, i, o, 4, stride=2, padding=1) for i, o in widths),
+            ]
+        )
+        initialise(self, random)
+
+    def forward(self, z: Float[Tensor, "b n"]) -> Float[Tensor, "b c 32 32"]:
+        """Generate low-level activity in [-1, 1], shape [b, c, 32, 32], from latents, shape [b, n_z]."""
+        first = cast(nn.ConvTranspose2d, self.layers[0])
+        weight, bias = first.weight.flatten(1), cast(Tensor, first.bias).repeat_interleave(16)
+        activity = torch.addmm(bias, z, weight).unflatten(1, (-1, 4, 4))
+        for layer in self.layers[1:]:
+            activity = layer(functional.leaky_relu(activity, LEAK, inplace=True))
+        return torch.tanh(activity).to(z.dtype)
+
+
+class Cortex(nn.Module):
+    """Both pathways of one cortex, and the precision in which they compute.
+
+    Parameters
+    ----------
+    latent_dim, base_channels, image_channels, random
+        As for `Encoder`.
+
+    Examples
+    --------
+    >>> cortex = Cortex(random=torch.Generator().manual_seed(0))
+    >>> sum(p.numel() for p in cortex.encoder.parameters())
+    1711809
+    >>> sum(p.numel() for p in cortex.generator.parameters())
+    1707459
+    """
+
+    def __init__(
+        self,
+        latent_dim: int = 256,
+        base_channels: int = 64,
+        image_channels: int = 3,
+        random: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        self.latent_dim = latent_dim
+        self.encoder = Encoder(latent_dim, base_channels, image_channels, random)
+        self.generator = Generator(latent_dim, base_channels, image_channels, random)
+        self.precision = torch.float32
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.parameters()).device
+
+    def compute_in(self, precision: torch.dtype) -> None:
+        """Choose float32 or bfloat16 for the arithmetic; bfloat16 is fastest with channels last in memory."""
+        self.precision = precision
+        layout = torch.channels_last if precision == torch.bfloat16 else torch.contiguous_format
+        for weight in self.parameters():
+            if weight.ndim == 4:
+                weight.data = weight.data.contiguous(memory_format=layout)
+
+    def arithmetic(self) -> AbstractContextManager[object]:
+        """Compute in this cortex's precision within the block; weights and losses stay in float32.
+
+        The block must end before weights change, since reduced copies of the weights live as long as it does.
+        """
+        if self.precision == torch.bfloat16:
+            return torch.autocast(self.device.type, self.precision)
+        return nullcontext()
+
+
+def initialise(network: nn.Module, random: torch.Generator | None = None) -> None:
+    """Draw initial weights from N(0, 0.02²) and biases from PyTorch's default, U(-1/√fan_in, 1/√fan_in).
+
+    Parameters
+    ----------
+    network
+        A module whose layers are convolutions or transposed convolutions; changed in place.
+    random
+        A CPU generator, or None for torch's global one.
+    """
+    with torch.no_grad():
+        for layer in network.modules():
+            if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d) and layer.bias is not None:
+                bound = 1 / math.sqrt(layer.weight[0].numel())
+                layer.weight.normal_(0.0, INITIAL_DEVIATION, generator=random)
+                layer.bias.uniform_(-bound, bound, generator=random)

@@ -1,0 +1,135 @@
+"""Long work shows itself: a bar with the time left on a terminal, and a line for each epoch everywhere."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+
+
+class Silence:
+    """Progress that nobody sees."""
+
+    def __enter__(self) -> "Silence":
+        """Begin."""
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """End."""
+
+    def start(self, title: str, epochs: int, cycles: int, done: int) -> None:
+        """Begin a run of so many epochs of so many cycles, of which so many cycles are done."""
+
+    def cycle(self) -> None:
+        """Count one cycle."""
+
+    def epoch(self, epoch: int, seconds: float, terms: Mapping[str, float]) -> None:
+        """Say what an epoch came to."""
+
+    def say(self, text: str) -> None:
+        """Say a line."""
+
+
+class Display(Silence):
+    """Progress for people: a bar if the output is a terminal, and a line an epoch, which a log can keep."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console or Console(file=sys.stdout, highlight=False, soft_wrap=True)
+        self._bar: Progress | None = None
+        self._task: TaskID | None = None
+        self._epochs = self._cycles = self._done = 0
+        self._count = self._counted_at_start = 0
+        self._began = 0.0
+
+    def __enter__(self) -> "Display":
+        """Begin to show."""
+        if self._console.is_terminal:
+            self._bar = Progress(
+                SpinnerColumn(),
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("cycles"),
+                TimeElapsedColumn(),
+                TextColumn("left"),
+                TimeRemainingColumn(),
+                console=self._console,
+            )
+            self._bar.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """End."""
+        if self._bar is not None:
+            self._bar.stop()
+
+    def start(self, title: str, epochs: int, cycles: int, done: int) -> None:
+        """Begin a run of so many epochs of so many cycles, of which so many cycles are done."""
+        self._epochs, self._cycles = epochs, cycles
+        self._count = self._counted_at_start = done
+        self._began = time.monotonic()
+        self.say(f"{title}: {epochs} epochs of {cycles} cycles" + (f", {done} cycles done" if done else ""))
+        if self._bar is not None:
+            if self._task is not None:
+                self._bar.remove_task(self._task)
+            self._task = self._bar.add_task(title, total=epochs * cycles, completed=done)
+
+    def cycle(self) -> None:
+        """Count one cycle."""
+        self._count += 1
+        if self._bar is not None and self._task is not None:
+            self._bar.advance(self._task)
+
+    def epoch(self, epoch: int, seconds: float, terms: Mapping[str, float]) -> None:
+        """Say what an epoch came to, and how long the others will take."""
+        shown = "  ".join(f"{name} {value:.4f}" for name, value in terms.items())
+        left = self._epochs * self._cycles - self._count
+        pace = (time.monotonic() - self._began) / max(1, self._count - self._counted_at_start)
+        rest = f", about {duration(left * pace)} left" if left > 0 else ""
+        self.say(f"epoch {epoch}/{self._epochs}  {shown}  {duration(seconds)}{rest}")
+
+    def say(self, text: str) -> None:
+        """Say a line."""
+        self._console.print(text, markup=False)
+
+
+def duration(seconds: float) -> str:
+    """Say a duration as people do.
+
+    Examples
+    --------
+    >>> duration(4.26), duration(75), duration(7300)
+    ('4.3 s', '1 min 15 s', '2 h 02 min')
+    """
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+@contextmanager
+def downloading() -> Iterator[Callable[[str, int, int], None]]:
+    """Show downloads within the block: the function it gives takes a file's name, bytes done and bytes in all."""
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, TextColumn("left"), TimeRemainingColumn()) as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def show(file: str, done: int, total: int) -> None:
+            if file not in tasks:
+                tasks[file] = bar.add_task(file)
+            bar.update(tasks[file], completed=done, total=total or None)
+
+        yield show

@@ -1,0 +1,165 @@
+"""A user's own folder of images: what is read, what is refused, and the cache."""
+
+import os
+import zlib
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from dreaming.data import check, describe, fetch, load
+from dreaming.data.pictures import open_picture, to_square
+from dreaming.errors import UserError
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("DREAMING_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "folders"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two classes; train has two PNGs and a JPEG each, test one WebP each."""
+    random = np.random.default_rng(0)
+    root = tmp_path / "mine"
+    for split, files in {"train": ("b.png", "a.PNG", "c.jpg"), "test": ("x.webp",)}.items():
+        for name in ("cat", "ant"):
+            (root / split / name).mkdir(parents=True)
+            for file in files:
+                pixels = random.integers(0, 256, (32, 32, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(root / split / name / file, lossless=True)
+    (root / "train/.hidden").mkdir()
+    (root / "train/cat/notes.txt").write_text("not an image")
+    return root
+
+
+def pixels_of(path):
+    return torch.from_numpy(np.array(Image.open(path).convert("RGB")).transpose(2, 0, 1))
+
+
+def test_images_of_32_by_32_are_kept_exactly_in_sorted_order(folder):
+    dataset = load(f"folder:{folder}")
+    assert dataset.classes == ("ant", "cat")
+    assert dataset.train.labels.tolist() == [0, 0, 0, 1, 1, 1]
+    names = [f"train/{c}/{f}" for c in ("ant", "cat") for f in ("a.PNG", "b.png", "c.jpg")]
+    for row, name in enumerate(names):
+        assert torch.equal(dataset.train.images[row], pixels_of(folder / name))
+    assert torch.equal(dataset.test.images[1], pixels_of(folder / "test/cat/x.webp"))
+    assert (dataset.source, dataset.official) == ({}, True)
+    assert describe(f"folder:{folder}").n_train == 6
+    assert [found.state for found in check(f"folder:{folder}", folder)] == ["ok", "ok"]
+    with pytest.raises(UserError, match="needs no fetching"):
+        fetch(f"folder:{folder}", folder)
+
+
+def test_other_sizes_and_modes_become_32_by_32_rgb(tmp_path):
+    wide = Image.new("RGB", (90, 60), "blue")
+    wide.paste("red", (15, 0, 75, 60))  # the centred square
+    assert np.array_equal(np.asarray(to_square(wide)), np.full((32, 32, 3), (255, 0, 0)))
+    grey16 = np.full((40, 40), 40000, dtype=np.uint16)
+    pictures = {
+        "grey16.png": (Image.fromarray(grey16), (156, 156, 156)),
+        "clear.png": (Image.new("RGBA", (40, 40), (255, 0, 0, 0)), (0, 0, 0)),
+        "palette.png": (Image.new("RGB", (40, 40), (1, 2, 3)).quantize(), (1, 2, 3)),
+        "bit.png": (Image.new("1", (40, 40), 1), (255, 255, 255)),
+    }
+    for name, (picture, colour) in pictures.items():
+        picture.save(tmp_path / name)
+        found = to_square(open_picture(tmp_path / name, name))
+        assert (found.mode, found.size, found.getpixel((5, 5))) == ("RGB", (32, 32), colour), name
+    turned = Image.new("RGB", (40, 40), "red")
+    turned.paste("blue", (0, 0, 40, 20))
+    exif = Image.Exif()
+    exif[0x0112] = 3  # upside down
+    turned.save(tmp_path / "turned.png", exif=exif)
+    assert open_picture(tmp_path / "turned.png", "").getpixel((0, 0)) == (255, 0, 0)
+
+
+def test_a_picture_too_large_is_refused_by_its_header(tmp_path):
+    Image.new("RGB", (50, 50)).save(tmp_path / "large.png")
+    with pytest.raises(UserError, match=r"large\.png is too large"):
+        open_picture(tmp_path / "large.png", "large.png", most_pixels=2000)
+    bomb = bytearray((tmp_path / "large.png").read_bytes())
+    bomb[16:24] = (100_000).to_bytes(4, "big") * 2
+    bomb[29:33] = zlib.crc32(bytes(bomb[12:29])).to_bytes(4, "big")
+    (tmp_path / "bomb.png").write_bytes(bytes(bomb))
+    with pytest.raises(UserError, match=r"bomb\.png is too large"):
+        open_picture(tmp_path / "bomb.png", "bomb.png")
+
+
+@pytest.mark.parametrize("file", ["train/cat/a.PNG", "train/ant/c.jpg", "test/cat/x.webp"])
+def test_a_file_that_is_cut_off_or_no_image_is_named(folder, cache, file):
+    path = folder / file
+    whole = path.read_bytes()
+    for content in (whole[: len(whole) // 2], b"", b"no image", b"GIF89a" + bytes(20)):
+        path.write_bytes(content)
+        with pytest.raises(UserError, match=f"{file} is no PNG, JPEG, WEBP image, or is cut off"):
+            load(f"folder:{folder}")
+    assert not cache.exists()
+
+
+def test_folders_that_are_laid_out_otherwise_are_refused(folder, tmp_path):
+    def refuses(sentence):
+        with pytest.raises(UserError, match=sentence):
+            load(f"folder:{folder}")
+
+    with pytest.raises(UserError, match="names no folder"):
+        load("folder:")
+    with pytest.raises(UserError, match=r"there is no folder .*nowhere"):
+        load(f"folder:{tmp_path}/nowhere")
+    (folder / "train/dog").mkdir()
+    refuses(r"train/dog holds no \.png")
+    Image.new("RGB", (9, 9)).save(folder / "train/dog/1.png")
+    refuses("train has a class 'dog' that .*test has not")
+    (folder / "train/dog").rename(folder / "test/dog")
+    refuses("test has a class 'dog' that .*train has not")
+    (folder / "test").rename(tmp_path / "away")
+    refuses("there is no folder .*test")
+    (folder / "test").mkdir()
+    refuses("test is empty")
+    for split in ("train", "test"):
+        os.renames(folder / split, tmp_path / "old" / split)
+        (folder / split / "cat").mkdir(parents=True)
+        Image.new("RGB", (9, 9)).save(folder / split / "cat/1.png")
+    refuses("only one class, 'cat'")
+
+
+def test_a_limit_within_the_first_class_says_how_many_are_needed(folder):
+    with pytest.raises(UserError, match=r"first 2 train images are all of class 'ant'.*--limit 4 "):
+        load(f"folder:{folder}", limit=2)
+
+
+def test_the_cache_is_used_until_a_file_changes(folder, cache):
+    before = load(f"folder:{folder}")
+    (kept,) = cache.iterdir()
+    written = kept.stat().st_mtime_ns
+    path = folder / "train/ant/a.PNG"
+    status = path.stat()
+    path.write_bytes(bytes(status.st_size))  # no image, but of the same size and time: it is not looked at
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert load(f"folder:{folder}").fingerprint == before.fingerprint
+    assert kept.stat().st_mtime_ns == written
+    Image.new("RGB", (32, 32), "red").save(path)
+    assert load(f"folder:{folder}").train.images[0, :, 0, 0].tolist() == [255, 0, 0]
+    assert len(list(cache.iterdir())) == 2
+
+
+def test_a_damaged_cache_is_made_anew(folder, cache):
+    before = load(f"folder:{folder}")
+    (kept,) = cache.iterdir()
+    whole = kept.read_bytes()
+    one_byte = bytearray(whole)
+    one_byte[-5000] ^= 1
+    for content in (whole[:-100], whole[:4], b"", b"\xff" * 100, bytes(one_byte)):
+        kept.write_bytes(content)
+        assert load(f"folder:{folder}").fingerprint == before.fingerprint
+        assert kept.read_bytes() == whole
+    assert list(cache.iterdir()) == [kept]  # nothing unfinished is left
+
+
+def test_a_cache_that_cannot_be_written_is_done_without(folder, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("DREAMING_CACHE", str(tmp_path / "file"))
+    assert len(load(f"folder:{folder}").train) == 6
