@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import io
-import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Union
 
@@ -50,7 +49,7 @@ def read(verbs: Mapping[str, Any], words: Sequence[str], prog: str, description:
     Sleep(hours=9)
     >>> read({"sleep": Sleep}, ["sleep", "--hour", "9"], "night", "Nights.")
     Traceback (most recent call last):
-    dreaming.errors.UserError: night sleep has no option '--hour'; did you mean '--hours'?
+    dreaming.errors.UserError: sleep has no option '--hour'; did you mean '--hours'?
     """
     path, verb = [prog], verbs
     for word in words:
@@ -58,17 +57,17 @@ def read(verbs: Mapping[str, Any], words: Sequence[str], prog: str, description:
             break
         if word not in verb:
             kind = "option" if word.startswith("-") else "verb"
-            raise UserError(f"{' '.join(path)} has no {kind} '{word}'; {nearest(word, verb)}")
+            raise UserError(f"{' '.join(path[1:]) or prog} has no {kind} '{word}'; {nearest(word, verb)}")
         path.append(word)
         verb = verb[word]
     rest = words[len(path) - 1 :]
     helps = "-h" in rest or "--help" in rest
     if isinstance(verb, Mapping):
         if not helps:
-            raise UserError(f"{' '.join(path)} wants one of: {', '.join(verb)}")
+            raise UserError(f"{' '.join(path[1:]) or prog} wants one of: {', '.join(verb)}")
         return _tyro(_union(verb), rest, " ".join(path), description)
     if not helps:
-        _known_options(verb, rest, " ".join(path))
+        _known_options(verb, rest, " ".join(path[1:]))
     return _tyro(verb, rest, " ".join(path), None)
 
 
@@ -101,4 +100,5 @@ def _tyro(kind: Any, words: Sequence[str], program: str, description: str | None
             raise
     lines = [line.strip("│╭╰─╮╯| \n") for line in complaint.getvalue().splitlines()[1:]]
     said = next((line for line in lines if line), "cannot read these words")
-    raise UserError(f"{program}: {re.sub(r'^Error parsing ', '', said)}; see {program} --help")
+    said = said.replace("Error parsing ", "").replace("Unrecognized options:", "cannot make sense of")
+    raise UserError(f"{program.partition(' ')[2]}: {said}; see {program} --help")

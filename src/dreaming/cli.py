@@ -50,7 +50,7 @@ class _Run:
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """precision of the arithmetic; auto is float32"""
     device: str = "auto"
-    """auto, cpu, cuda, cuda:N or mps"""
+    """auto, cpu, cuda or cuda:N"""
     snapshots: str = "all"
     """epochs whose weights and dreams are kept: all, ends or a list such as 1,5,50"""
     set: Words = ()
@@ -148,7 +148,7 @@ class Evaluate:
     trust_data: bool = False
     """take files with another checksum than the official one"""
     device: str = "auto"
-    """auto, cpu, cuda, cuda:N or mps"""
+    """auto, cpu, cuda or cuda:N"""
 
     def __call__(self) -> None:
         """Evaluate."""
@@ -303,7 +303,7 @@ VERBS: dict[str, Any] = {
 
 def _some(runs: Sequence[str], verb: str) -> Sequence[str]:
     if not runs:
-        raise UserError(f"dreaming {verb} wants at least one run folder, such as runs/digits/pad/seed-0")
+        raise UserError(f"{verb} wants at least one run folder, such as runs/digits/pad/seed-0")
     return runs
 
 

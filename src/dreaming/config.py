@@ -1,8 +1,5 @@
 """Everything a run is: frozen, typed, validated, and written beside its results."""
 
-import re
-import types
-import typing
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -10,7 +7,6 @@ from typing import Annotated, Any, ClassVar, Literal
 import yaml
 from annotated_types import Ge, Le
 from pydantic import (
-    BaseModel,
     ConfigDict,
     Field,
     ValidationError,
@@ -21,7 +17,7 @@ from pydantic import (
 
 from dreaming.errors import UserError, nearest
 from dreaming.networks import Cortex
-from dreaming.parameters import Parameters
+from dreaming.parameters import Parameters, sentence
 from dreaming.phases import NREM, REM, Draws, Outcome, Phase, Wake
 from dreaming.plasticity import Optimizer, Plasticity
 from dreaming.rng import generator
@@ -62,8 +58,8 @@ class Training(Parameters):
     """Images of one cycle; at least 2, since L_KL needs a standard deviation."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Precision of the arithmetic; weights, losses and optimisers are float32 in any case."""
-    device: str = Field(default="auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")
-    """``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``."""
+    device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
+    """``auto``, ``cpu``, ``cuda`` or ``cuda:N``."""
     snapshots: str = Field(default="all", pattern=r"^(all|ends|\d+(,\d+)*)$")
     """Epochs whose weights and dreams are kept: ``all``, ``ends`` or a list such as ``1,5,50``. The untrained
     cortex (0) is always kept."""
@@ -281,38 +277,3 @@ def validated(content: Any, where: str) -> Config:
         return Config.model_validate(content)
     except ValidationError as error:
         raise UserError(f"{where}: {sentence(error, Config)}") from None
-
-
-def sentence(error: ValidationError, model: type[BaseModel], prefix: str = "") -> str:
-    """Say the first of a validation's errors as a sentence.
-
-    Examples
-    --------
-    >>> try:
-    ...     Networks(latent_dims=3)
-    ... except ValidationError as error:
-    ...     sentence(error, Networks)
-    "there is no 'latent_dims'; did you mean 'latent_dim'?"
-    """
-    first = error.errors()[0]
-    path = [str(part) for part in first["loc"]]
-    trail = ".".join([prefix, *path] if prefix else path)
-    if first["type"] == "extra_forbidden":
-        return f"there is no '{trail}'; {nearest(path[-1], _fields(model, path[:-1]))}"
-    message = re.sub(r"^(Value error|Input), ?", "", first["msg"])
-    if first["type"] == "value_error":
-        return message if path in ([], ["phases"]) else f"{trail}: {message}"
-    return f"{trail} is {first['input']!r}: {message[0].lower()}{message[1:]}"
-
-
-def _fields(model: type[BaseModel], path: Sequence[str]) -> list[str]:
-    """Name the fields of the model that a path of fields leads to."""
-    for part in path:
-        field = model.model_fields.get(part)
-        annotation = field.annotation if field else None
-        options = typing.get_args(annotation) if isinstance(annotation, types.UnionType) else (annotation,)
-        inner = next((o for o in options if isinstance(o, type) and issubclass(o, BaseModel)), None)
-        if inner is None:
-            return []
-        model = inner
-    return list(model.model_fields)

@@ -46,7 +46,7 @@ def describe(config: Config) -> Description:
     >>> found.weights
     {'encoder': 1711809, 'generator': 1707459}
     >>> [round(count / 1e9, 1) for count in found.multiply_accumulates.values()]
-    [6.7, 4.6, 7.0]
+    [7.1, 4.7, 6.9]
     """
     cortex = config.networks.build(config.seed)
     weights = {

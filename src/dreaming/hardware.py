@@ -30,13 +30,14 @@ def device(name: str = "auto") -> torch.device:
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
-    found = torch.device(name)
+    try:
+        found = torch.device(name)
+    except RuntimeError:
+        raise UserError(f"there is no device '{name}'; use auto, cpu, cuda or cuda:N") from None
     if found.type == "cuda" and not (found.index or 0) < torch.cuda.device_count():
         raise UserError(
             f"there is no device '{name}' here; torch sees {torch.cuda.device_count()} CUDA devices"
         )
-    if found.type == "mps" and not torch.backends.mps.is_available():
-        raise UserError("there is no device 'mps' here; use --device cpu")
     return found
 
 

@@ -1,6 +1,13 @@
-"""What every group of parameters has in common: frozen, typed, and deaf to unknown names."""
+"""What every group of parameters has in common: frozen, typed, and no unknown names."""
 
-from pydantic import BaseModel, ConfigDict
+import re
+import types
+import typing
+from collections.abc import Sequence
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from dreaming.errors import nearest
 
 
 class Parameters(BaseModel):
@@ -17,3 +24,43 @@ class Parameters(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True, use_attribute_docstrings=True
     )
+
+
+def sentence(error: ValidationError, model: type[BaseModel], prefix: str = "") -> str:
+    """Say the first of a validation's errors as a sentence.
+
+    Examples
+    --------
+    >>> class Learning(Parameters):
+    ...     rate: float = 0.1
+    >>> try:
+    ...     Learning(rat=3)
+    ... except ValidationError as error:
+    ...     sentence(error, Learning)
+    "there is no 'rat'; did you mean 'rate'?"
+    """
+    first = error.errors()[0]
+    path = [str(part) for part in first["loc"]]
+    trail = ".".join([prefix, *path] if prefix else path)
+    if first["type"] == "extra_forbidden":
+        return f"there is no '{trail}'; {nearest(path[-1], _fields(model, path[:-1]))}"
+    message = re.sub(r"^(Value error|Input), ?", "", first["msg"])
+    if first["type"] == "value_error":
+        return message if path in ([], ["phases"]) else f"{trail}: {message}"
+    meaning = _fields(model, path[:-1]).get(path[-1]) if path else None
+    if first["type"] == "string_pattern_mismatch" and meaning:
+        return f"{trail} is {first['input']!r}, and should be: {' '.join(meaning.replace('``', '').split())}"
+    return f"{trail} is {first['input']!r}: {message[0].lower()}{message[1:]}"
+
+
+def _fields(model: type[BaseModel], path: Sequence[str]) -> dict[str, str | None]:
+    """Return the fields of the model that a path of fields leads to, with what they mean."""
+    for part in path:
+        field = model.model_fields.get(part)
+        annotation = field.annotation if field else None
+        options = typing.get_args(annotation) if isinstance(annotation, types.UnionType) else (annotation,)
+        inner = next((o for o in options if isinstance(o, type) and issubclass(o, BaseModel)), None)
+        if inner is None:
+            return {}
+        model = inner
+    return {name: field.description for name, field in model.model_fields.items()}

@@ -64,7 +64,8 @@ class Phase(Parameters, ABC):
     @model_validator(mode="before")
     @classmethod
     def _named(cls, values: Any) -> Any:
-        return {"name": cls.__name__.lower(), **values} if isinstance(values, dict) else values
+        default = cls.model_fields["name"].default or cls.__name__.lower()
+        return {"name": default, **values} if isinstance(values, dict) else values
 
     def draw(self, random: Random, batch_size: int, latent_dim: int) -> Draws:
         """Draw the random numbers that the objective will need; a phase without chance draws none."""

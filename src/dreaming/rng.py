@@ -46,8 +46,8 @@ def generator(seed: int, stream: Stream, *address: int | str) -> torch.Generator
 
     Examples
     --------
-    >>> torch.randperm(3, generator=generator(0, "order", 1)).tolist()
-    [1, 2, 0]
+    >>> torch.randperm(5, generator=generator(0, "order", 1)).tolist()
+    [2, 1, 3, 0, 4]
     """
     return torch.Generator().manual_seed(derived_seed(seed, stream, *address))
 

@@ -22,6 +22,8 @@ from torch import Tensor
 
 from dreaming.errors import UserError
 
+TEXTS = ("dataset", "condition", "measure", "parameter")
+WHOLE = ("epoch", "cycles", "seed")
 MEASURES = ("dataset", "condition", "seed", "epoch", "measure", "parameter", "value")
 
 
@@ -214,10 +216,13 @@ def read_table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
         If the file is missing or damaged.
     """
     try:
-        table = pd.read_csv(path, float_precision="round_trip")
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+        for column in table.columns.difference(list(TEXTS)):
+            numbers = table[column].map(lambda text: float(text) if text else float("nan"))
+            table[column] = numbers.astype("Int64") if column in WHOLE else numbers.astype(float)
     except FileNotFoundError:
         raise UserError(f"{path} is missing") from None
-    except (ValueError, pd.errors.ParserError, UnicodeDecodeError) as error:
+    except (ValueError, TypeError) as error:  # pandas' own errors are ValueErrors
         raise UserError(f"{path} is damaged: it is no table ({str(error).splitlines()[0]})") from None
     if tuple(table.columns[: len(columns)]) != columns:
         raise UserError(f"{path} is damaged: its columns should begin with {', '.join(columns)}")

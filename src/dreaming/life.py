@@ -1,0 +1,78 @@
+"""A cortex on its way through training, which can be put on disk at any cycle and go on exactly from there."""
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from dreaming.config import Config
+from dreaming.errors import UserError
+from dreaming.hippocampus import Hippocampus
+from dreaming.networks import Cortex
+from dreaming.plasticity import Synapses
+from dreaming.runs import RunFolder, read_tensors, write_tensors
+
+
+@dataclass
+class Life:
+    """A cortex on its way: what it is, what it remembers, and where in its training it stands."""
+
+    cortex: Cortex
+    synapses: Synapses
+    hippocampus: Hippocampus = field(default_factory=Hippocampus)
+    epochs_done: int = 0
+    cycles_done: int = 0
+    """Cycles done in the epoch that is under way."""
+    seconds: float = 0.0
+    """Seconds that training alone took in the epoch that is under way."""
+    totals: dict[str, Tensor] = field(default_factory=dict)
+    """Sums of each term over the cycles done in the epoch that is under way."""
+
+    @classmethod
+    def born(cls, config: Config, device: torch.device) -> "Life":
+        """Begin a life: initial weights, no memories."""
+        cortex = config.networks.build(config.seed).to(device)
+        if config.training.precision == "bfloat16":
+            cortex.compute_in(torch.bfloat16)
+        return cls(cortex, Synapses(cortex, config.optimizer))
+
+    def save(self, folder: RunFolder) -> None:
+        """Write everything that is needed to go on exactly from here."""
+        days = {"today": self.hippocampus.today, "yesterday": self.hippocampus.yesterday}
+        groups = {
+            "cortex": self.cortex.state_dict(),
+            "adam": self.synapses.state(),
+            "hippocampus": {name: latents for name, latents in days.items() if latents is not None},
+            "totals": self.totals,
+        }
+        tensors = {
+            f"{group}.{name}": value for group, named in groups.items() for name, value in named.items()
+        }
+        position = {"epochs": self.epochs_done, "cycles": self.cycles_done, "seconds": self.seconds}
+        write_tensors(folder.state, tensors, {"position": position})
+
+    def restore(self, folder: RunFolder) -> None:
+        """Go on from where `save` was called.
+
+        Raises
+        ------
+        UserError
+            If the file is missing, damaged, or another cortex's.
+        """
+        tensors, about = read_tensors(folder.state)
+        device = self.cortex.device
+
+        def group(name: str) -> dict[str, Tensor]:
+            found = {k.removeprefix(f"{name}."): v for k, v in tensors.items() if k.startswith(f"{name}.")}
+            return {key: value.to(device) for key, value in found.items()}
+
+        try:
+            self.cortex.load_state_dict(group("cortex"))
+            self.synapses.restore(group("adam"))
+            position = about["position"]
+            self.epochs_done, self.cycles_done = int(position["epochs"]), int(position["cycles"])
+            self.seconds = float(position["seconds"])
+        except (RuntimeError, KeyError, ValueError, TypeError):
+            raise UserError(f"{folder.state} is not the state of this run") from None
+        self.hippocampus = Hippocampus(**group("hippocampus"))
+        self.totals = group("totals")
