@@ -98,7 +98,23 @@ def _tyro(kind: Any, words: Sequence[str], program: str, description: str | None
     except SystemExit as stop:
         if not stop.code:
             raise
-    lines = [line.strip("│╭╰─╮╯| \n") for line in complaint.getvalue().splitlines()[1:]]
-    said = next((line for line in lines if line), "cannot read these words")
-    said = said.replace("Error parsing ", "").replace("Unrecognized options:", "cannot make sense of")
+    said = _first_part(complaint.getvalue())
     raise UserError(f"{program.partition(' ')[2]}: {said}; see {program} --help")
+
+
+def _first_part(box: str) -> str:
+    """Read what tyro says in the first part of its box, which is drawn in lines or in ASCII."""
+    lines = [line.strip(" │|╭╮╰╯+") for line in box.splitlines()]
+    part: list[str] = []
+    for line in lines[1:]:  # the first is the title
+        rule = not line.strip("─-")
+        if part and rule:
+            break
+        if not rule:
+            part.append(line)
+    said = " ".join(part) or "cannot read these words"
+    return (
+        said.replace("Error parsing ", "")
+        .replace("Unrecognized options:", "cannot make sense of")
+        .rstrip(".")
+    )

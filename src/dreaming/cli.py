@@ -28,7 +28,17 @@ def _data_dir() -> Path:
     return Path(os.environ.get("DREAMING_DATA", "data"))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
+class _Images:
+    """Where images come from."""
+
+    data_dir: Folder = None
+    """where archives of data sets lie (or set DREAMING_DATA)"""
+    trust_data: bool = False
+    """take files with another checksum than the official one; the run's record says so"""
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Run:
     """Which run."""
 
@@ -59,9 +69,10 @@ class _Run:
     def config(self, seed: int) -> "Config":
         from dreaming.conditions import configure
 
-        config = configure(
+        return configure(
             self.condition,
             phases=self.phases,
+            name=self.name,
             settings=self.set,
             dataset={"name": self.dataset, "limit": self.limit},
             training={
@@ -72,19 +83,14 @@ class _Run:
             },
             seed=seed,
         )
-        return config if self.name is None else config.but([f"condition={self.name}"])
 
 
-@dataclass(frozen=True)
-class Train(_Run):
+@dataclass(frozen=True, kw_only=True)
+class Train(_Images, _Run):
     """Train a cortex through sleep-wake cycles, or go on with a training that was stopped."""
 
     seeds: int = 1
     """how many runs, of this seed and those after it"""
-    data_dir: Folder = None
-    """where archives of data sets lie (or set DREAMING_DATA)"""
-    trust_data: bool = False
-    """take files with another checksum than the official one; the record says so"""
     out: Path = Path("runs")
     """the folder of runs; this one lies in OUT/DATASET/CONDITION/seed-N"""
 
@@ -112,16 +118,16 @@ class Train(_Run):
                 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Describe(_Run):
     """Show a run's config, phases, signs of plasticity, size and cost; train nothing."""
 
     def __call__(self) -> None:
         """Describe."""
-        from rich.console import Console
         from rich.table import Table
 
         from dreaming.description import describe
+        from dreaming.progress import console
 
         found = describe(self.config(self.seed))
         print(found.config.to_yaml())
@@ -130,23 +136,19 @@ class Describe(_Run):
             shown = [f"{sign:+d}" if sign else "0" for sign in signs]
             table.add_row(name, *shown, f"{found.multiply_accumulates[name] / 1e9:.2f} G")
         table.add_row("", "", "", f"{sum(found.multiply_accumulates.values()) / 1e9:.2f} G")
-        Console(highlight=False).print(table)
+        console().print(table)
         for name, count in found.weights.items():
             print(f"{name}: {count:,} weights")
 
 
-@dataclass(frozen=True)
-class Evaluate:
+@dataclass(frozen=True, kw_only=True)
+class Evaluate(_Images):
     """Measure runs: linear readout of latents, pixels and principal components, into measures.csv."""
 
     runs: Runs
     """run folders"""
     epochs: str = "all"
     """snapshots to measure: all, last, or a list such as 0,1,5 (0: untrained)"""
-    data_dir: Folder = None
-    """where archives of data sets lie (or set DREAMING_DATA)"""
-    trust_data: bool = False
-    """take files with another checksum than the official one"""
     device: str = "auto"
     """auto, cpu, cuda or cuda:N"""
 
@@ -167,8 +169,8 @@ class Evaluate:
                 )
 
 
-@dataclass(frozen=True)
-class Dream:
+@dataclass(frozen=True, kw_only=True)
+class Dream(_Images):
     """Draw a sheet of dreams of one run as PNG."""
 
     run: Positional[Path]
@@ -179,10 +181,6 @@ class Dream:
     """after which epoch; the last one kept by default"""
     count: int = 64
     """how many dreams"""
-    data_dir: Folder = None
-    """where archives of data sets lie (or set DREAMING_DATA)"""
-    trust_data: bool = False
-    """take files with another checksum than the official one"""
     to: Annotated[Path | None, arg(metavar="FILE.png")] = None
     """where the sheet is written; RUN/dreams/PHASE-EPOCH.png by default"""
 
@@ -202,7 +200,7 @@ class Dream:
         print(f"{self.count} {self.phase.upper()} dreams are in {written}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Compare:
     """Compare evaluated runs: one table, one plot."""
 
@@ -213,10 +211,10 @@ class Compare:
 
     def __call__(self) -> None:
         """Compare."""
-        from rich.console import Console
         from rich.table import Table
 
         from dreaming.evaluation.comparison import compare
+        from dreaming.progress import console
 
         found = compare(_some(self.runs, "compare"), self.to)
         table = Table(
@@ -225,20 +223,20 @@ class Compare:
         for row in found.in_words():
             table.add_row(*row)
         table.caption = "linear readout accuracy on test images in %, mean ± SEM over seeds"
-        Console(highlight=False).print(table)
+        console().print(table)
         print("written: " + ", ".join(str(path) for path in found.files))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ListData:
     """List the data sets that are known."""
 
     def __call__(self) -> None:
         """List."""
-        from rich.console import Console
         from rich.table import Table
 
         from dreaming.data import describe, names
+        from dreaming.progress import console
 
         table = Table("name", "train", "test", "fetched from", "download", "licence")
         for name in names():
@@ -246,10 +244,10 @@ class ListData:
             size = f"{found.size / 1e6:.0f} MB" if found.size else "none"
             table.add_row(name, f"{found.n_train:,}", f"{found.n_test:,}", found.host, size, found.licence)
         table.add_row("folder:PATH", "", "", "PATH/{train,test}/CLASS/*.{png,jpg,webp}", "none", "yours")
-        Console(highlight=False).print(table)
+        console().print(table)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FetchData:
     """Fetch a data set, from mirrors in order, with checksums; a broken download goes on where it broke."""
 
@@ -268,7 +266,7 @@ class FetchData:
         print("\n".join(f"{file}: complete, checksum as published" for file in files))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class CheckData:
     """Compare the files of a data set with the published checksums."""
 

@@ -14,6 +14,7 @@ from dreaming.config import Config, PhaseSource, validated
 from dreaming.errors import UserError, nearest
 from dreaming.hippocampus import Replay
 from dreaming.phases import NREM, REM, Phase, Wake
+from dreaming.plasticity import Plasticity
 
 Cycle = tuple[Phase, ...]
 
@@ -115,7 +116,12 @@ def condition(name: str) -> Cycle:
 
 
 def configure(
-    condition_name: str = "pad", *, phases: str | None = None, settings: Sequence[str] = (), **sections: Any
+    condition_name: str = "pad",
+    *,
+    phases: str | None = None,
+    name: str | None = None,
+    settings: Sequence[str] = (),
+    **sections: Any,
 ) -> Config:
     """Make the config of a run: a condition, its sections, then single settings on top.
 
@@ -125,6 +131,8 @@ def configure(
         One of `conditions`, whose phases are taken.
     phases
         ``FILE.py:NAME``, the user's own phases in place of the condition's (see `own_phases`).
+    name
+        What to call the condition, and its folder; by default what it is called.
     settings
         ``PATH=VALUE`` pairs, applied last.
     **sections
@@ -145,7 +153,10 @@ def configure(
     if phases is not None:
         cycle, source = own_phases(phases, cycle)
         label = source.name if condition_name == "pad" else f"{condition_name}+{source.name}"
-    config = validated({"condition": label, "phases": cycle, "phase_source": source, **sections}, "config")
+    config = validated(
+        {"condition": label if name is None else name, "phases": cycle, "phase_source": source, **sections},
+        "config",
+    )
     config = config.but(settings)
     if not config.phases:
         return config.model_copy(update={"training": config.training.model_copy(update={"epochs": 0})})
@@ -177,16 +188,31 @@ def own_phases(spec: str, cycle: Cycle) -> tuple[Cycle, PhaseSource]:
     source = PhaseSource(file=path.name, name=name, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
     defined = vars(_executed(path))
     if name not in defined:
-        own = [key for key, value in defined.items() if not key.startswith("_") and _is_phases(value)]
-        raise UserError(f"--phases: {path} defines no '{name}'; {nearest(name, own)}")
+        there = [key for key, value in defined.items() if not key.startswith("_") and _is_phases(value)]
+        raise UserError(f"--phases: {path} defines no '{name}'; {nearest(name, there)}")
     found = defined[name]
-    if isinstance(found, Phase) or (isinstance(found, type) and issubclass(found, Phase)):
-        return (*cycle, found if isinstance(found, Phase) else found()), source
-    if callable(found):
-        found = found()
-    if isinstance(found, Sequence) and found and all(isinstance(phase, Phase) for phase in found):
-        return tuple(found), source
-    raise UserError(f"--phases: {name} in {path} is no phase, no tuple of phases, and returns none")
+    if callable(found):  # a class makes a phase, a function returns phases
+        found = _told(path, found)
+    single = isinstance(found, Phase)
+    own: Any = (found,) if single else found
+    if not isinstance(own, Sequence) or not own or not all(isinstance(phase, Phase) for phase in own):
+        raise UserError(f"--phases: {name} in {path} is no phase, no tuple of phases, and returns none")
+    for phase in own:
+        if not isinstance(getattr(phase, "plasticity", None), Plasticity):
+            kind = type(phase).__name__
+            raise UserError(
+                f"--phases: {kind} in {path} lacks `plasticity: ClassVar = Plasticity(encoder=..., ...)`"
+            )
+    return (*cycle, *own) if single else tuple(own), source
+
+
+def _told(path: Path, call: Callable[[], Any]) -> Any:
+    """Call into the user's file; whatever it raises is told in one line."""
+    try:
+        return call()
+    except (Exception, SystemExit) as error:
+        said = " ".join(str(error).split())
+        raise UserError(f"--phases: {path} fails with {type(error).__name__}: {said}") from error
 
 
 def _is_phases(value: object) -> bool:
@@ -202,8 +228,6 @@ def _executed(path: Path) -> Any:
         raise UserError(f"--phases: {path} cannot be read as Python")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # classes look their module up while they are made
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:  # whatever the user's file raises is told to the user
-        raise UserError(f"--phases: {path} fails with {type(error).__name__}: {error}") from error
+    loader = spec.loader
+    _told(path, lambda: loader.exec_module(module))
     return module

@@ -21,6 +21,7 @@ from dreaming.parameters import Parameters, sentence
 from dreaming.phases import NREM, REM, Draws, Outcome, Phase, Wake
 from dreaming.plasticity import Optimizer, Plasticity
 from dreaming.rng import generator
+from dreaming.runs import RunFolder
 
 KINDS: dict[str, type[Phase]] = {"wake": Wake, "nrem": NREM, "rem": REM}
 
@@ -70,7 +71,9 @@ class Training(Parameters):
         """Tell whether weights and dreams after this epoch are kept."""
         if epoch == 0 or self.snapshots == "all":
             return True
-        return epoch == self.epochs if self.snapshots == "ends" else str(epoch) in self.snapshots.split(",")
+        if self.snapshots == "ends":
+            return epoch == self.epochs
+        return epoch in map(int, self.snapshots.split(","))
 
     @model_validator(mode="after")
     def _reachable(self) -> "Training":
@@ -178,9 +181,25 @@ class Config(Parameters):
             If the file is missing, no YAML, or no config.
         """
         try:
-            content = yaml.safe_load(path.read_text(encoding="utf-8"))
+            return cls._parsed(path, path.read_bytes())
         except FileNotFoundError:
             raise UserError(f"{path} is missing") from None
+
+    @classmethod
+    def of_run(cls, folder: RunFolder) -> "Config":
+        """Read the config of a run.
+
+        Raises
+        ------
+        UserError
+            If it is missing, or is not bit for bit what was written.
+        """
+        return cls._parsed(folder.config, folder.read(folder.config))
+
+    @classmethod
+    def _parsed(cls, path: Path, text: bytes) -> "Config":
+        try:
+            content = yaml.safe_load(text)
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise UserError(f"{path} is damaged: it is no YAML ({_first_line(error)})") from None
         if not isinstance(content, dict):

@@ -148,7 +148,7 @@ def dream_sheet(
         If the folder is no run, the snapshot is missing, or there are too few images.
     """
     folder = RunFolder.existing(Path(run_folder))
-    config = Config.from_yaml(folder.config)
+    config = Config.of_run(folder)
     cortex = snapshots.load(folder.path, epoch)
     epoch = folder.snapshots()[-1] if epoch is None else epoch
     where = None if data_dir is None else Path(data_dir)

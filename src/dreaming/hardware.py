@@ -34,6 +34,8 @@ def device(name: str = "auto") -> torch.device:
         found = torch.device(name)
     except RuntimeError:
         raise UserError(f"there is no device '{name}'; use auto, cpu, cuda or cuda:N") from None
+    if found.type not in ("cpu", "cuda"):
+        raise UserError(f"'{name}' is no device to compute on; use auto, cpu, cuda or cuda:N")
     if found.type == "cuda" and not (found.index or 0) < torch.cuda.device_count():
         raise UserError(
             f"there is no device '{name}' here; torch sees {torch.cuda.device_count()} CUDA devices"

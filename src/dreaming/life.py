@@ -36,7 +36,7 @@ class Life:
             cortex.compute_in(torch.bfloat16)
         return cls(cortex, Synapses(cortex, config.optimizer))
 
-    def save(self, folder: RunFolder) -> None:
+    def save(self, folder: RunFolder, config: Config) -> None:
         """Write everything that is needed to go on exactly from here."""
         days = {"today": self.hippocampus.today, "yesterday": self.hippocampus.yesterday}
         groups = {
@@ -49,9 +49,9 @@ class Life:
             f"{group}.{name}": value for group, named in groups.items() for name, value in named.items()
         }
         position = {"epochs": self.epochs_done, "cycles": self.cycles_done, "seconds": self.seconds}
-        write_tensors(folder.state, tensors, {"position": position})
+        write_tensors(folder.state, tensors, {"position": position, "run": config.identity()})
 
-    def restore(self, folder: RunFolder) -> None:
+    def restore(self, folder: RunFolder, config: Config) -> None:
         """Go on from where `save` was called.
 
         Raises
@@ -60,6 +60,8 @@ class Life:
             If the file is missing, damaged, or another cortex's.
         """
         tensors, about = read_tensors(folder.state)
+        if about.get("run") != config.identity():
+            raise UserError(f"{folder.state} is not the state of this run")
         device = self.cortex.device
 
         def group(name: str) -> dict[str, Tensor]:

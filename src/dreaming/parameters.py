@@ -4,8 +4,9 @@ import re
 import types
 import typing
 from collections.abc import Sequence
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from dreaming.errors import nearest
 
@@ -20,6 +21,15 @@ class Parameters(BaseModel):
     >>> Learning(rate=0.2)
     Learning(rate=0.2)
     """
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_for_a_number(cls, value: Any, info: Any) -> Any:
+        """Refuse true and false where pydantic would read them as 1 and 0."""
+        field = cls.model_fields.get(info.field_name or "")
+        if isinstance(value, bool) and field is not None and field.annotation is not bool:
+            raise ValueError(f"it is {str(value).lower()}, where no truth value is wanted")
+        return value
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True, use_attribute_docstrings=True

@@ -46,8 +46,8 @@ class Silence:
 class Display(Silence):
     """Progress for people: a bar if the output is a terminal, and a line an epoch, which a log can keep."""
 
-    def __init__(self, console: Console | None = None) -> None:
-        self._console = console or Console(file=sys.stdout, highlight=False, soft_wrap=True)
+    def __init__(self, target: Console | None = None) -> None:
+        self._console = target or Console(file=sys.stdout, highlight=False, soft_wrap=True)
         self._bar: Progress | None = None
         self._task: TaskID | None = None
         self._epochs = self._cycles = self._done = 0
@@ -106,13 +106,19 @@ class Display(Silence):
         self._console.print(text, markup=False)
 
 
+def console() -> Console:
+    """Return where tables are printed: as wide as the terminal, or wide enough for all of it in a log."""
+    wide = None if sys.stdout.isatty() else 180
+    return Console(file=sys.stdout, highlight=False, width=wide)
+
+
 def duration(seconds: float) -> str:
     """Say a duration as people do.
 
     Examples
     --------
     >>> duration(4.26), duration(75.0), duration(7300.0)
-    ('4.3 s', '1 min 15 s', '2 h 02 min')
+    ('4.3 s', '1 min 15 s', '2 h 01 min')
     """
     if seconds < 60:
         return f"{seconds:.1f} s"

@@ -59,8 +59,9 @@ def write(path: Path, content: bytes) -> None:
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
     """Write named tensors with their metadata (as JSON values) and a checksum over both."""
     ready = {name: value.detach().to("cpu").contiguous() for name, value in tensors.items()}
-    texts = {key: json.dumps(value) for key, value in metadata.items()}
-    write(path, save(ready, {**texts, "sha256": _digest(ready, texts)}))
+    # One entry, since safetensors writes several in no fixed order and equal runs should be equal files.
+    about = json.dumps({**metadata, "sha256": _digest(ready, metadata)}, sort_keys=True)
+    write(path, save(ready, {"about": about}))
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -73,20 +74,20 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """
     try:
         with safe_open(path, "pt") as file:
-            metadata = dict(file.metadata() or {})
+            metadata = json.loads((file.metadata() or {}).get("about", "{}"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
         checksum = metadata.pop("sha256", None)
         if checksum != _digest(tensors, metadata):
             raise UserError(f"{path} is damaged: its checksum is another than when it was written")
-        return tensors, {key: json.loads(text) for key, text in metadata.items()}
     except FileNotFoundError:
         raise UserError(f"{path} is missing") from None
-    except (SafetensorError, OSError, ValueError) as error:
+    except (SafetensorError, OSError, ValueError, AttributeError) as error:
         raise UserError(f"{path} is damaged: {str(error).splitlines()[0]}") from None
+    return tensors, metadata
 
 
-def _digest(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:
-    digest = hashlib.sha256(json.dumps(dict(sorted(metadata.items()))).encode())
+def _digest(tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> str:
+    digest = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode())
     for name in sorted(tensors):
         value = tensors[name]
         digest.update(f"{name} {value.dtype} {list(value.shape)}".encode())
@@ -126,6 +127,7 @@ class RunFolder:
         self.losses = self.path / "losses.csv"
         self.measures = self.path / "measures.csv"
         self.state = self.path / "state.safetensors"
+        self.checksums = self.path / "checksums.json"
 
     @classmethod
     def existing(cls, path: Path) -> "RunFolder":
@@ -162,6 +164,41 @@ class RunFolder:
         found = (self.path / "snapshots").glob("*.safetensors")
         return sorted(int(file.stem) for file in found if file.stem.isdigit())
 
+    def write(self, path: Path, content: bytes) -> None:
+        """Write one of the folder's text files so that `read` can tell whether it is whole.
+
+        The checksum is written first, beside that of the content it replaces: whenever the power goes, the
+        content that stands there is one of the two.
+        """
+        name, known = path.name, self._checksums() if self.checksums.exists() else {}
+        there = [_sha256(path.read_bytes())] if path.is_file() else []
+        still = [checksum for checksum in known.get(name, []) if checksum in there]
+        known[name] = [*still, _sha256(content)]
+        write(self.checksums, json.dumps(known, indent=2, sort_keys=True).encode() + b"\n")
+        write(path, content)
+
+    def read(self, path: Path) -> bytes:
+        """Read one of the folder's text files.
+
+        Raises
+        ------
+        UserError
+            If it is missing, or is not bit for bit what was written.
+        """
+        content = _content(path)
+        if _sha256(content) not in self._checksums().get(path.name, []):
+            raise UserError(f"{path} is damaged: its checksum is another than when it was written")
+        return content
+
+    def _checksums(self) -> dict[str, list[str]]:
+        try:
+            known = json.loads(_content(self.checksums))
+        except ValueError:
+            known = None
+        if not isinstance(known, dict) or not all(isinstance(listed, list) for listed in known.values()):
+            raise UserError(f"{self.checksums} is damaged: it holds no checksums")
+        return known
+
     def read_environment(self) -> dict[str, Any]:
         """Read the record of the machines the run was made on.
 
@@ -171,18 +208,17 @@ class RunFolder:
             If it is missing or damaged.
         """
         try:
-            content = json.loads(self.environment.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise UserError(f"{self.environment} is missing") from None
+            content = json.loads(self.read(self.environment))
         except ValueError as error:
             raise UserError(f"{self.environment} is damaged: it is no JSON ({error})") from None
-        if not isinstance(content, dict) or not isinstance(content.get("sessions"), list):
+        sessions = content.get("sessions") if isinstance(content, dict) else None
+        if not isinstance(sessions, list) or not sessions or not all(isinstance(s, dict) for s in sessions):
             raise UserError(f"{self.environment} is damaged: it holds no sessions")
-        return content
+        return dict(content)
 
     def write_environment(self, content: Mapping[str, Any]) -> None:
         """Write the record of the machines the run was made on."""
-        write(self.environment, json.dumps(content, indent=2).encode() + b"\n")
+        self.write(self.environment, json.dumps(content, indent=2).encode() + b"\n")
 
     def read_losses(self) -> pd.DataFrame:
         """Read the losses, a row an epoch.
@@ -192,7 +228,7 @@ class RunFolder:
         UserError
             If the file is missing or damaged.
         """
-        return read_table(self.losses, ("epoch", "cycles", "seconds"))
+        return self._table(self.losses, ("epoch", "cycles", "seconds"))
 
     def read_measures(self) -> pd.DataFrame:
         """Read what has been measured so far, a value a row; an empty table if nothing has.
@@ -204,24 +240,42 @@ class RunFolder:
         """
         if not self.measures.exists():
             return pd.DataFrame(columns=list(MEASURES))
-        return read_table(self.measures, MEASURES)
+        return self._table(self.measures, MEASURES)
+
+    def write_table(self, path: Path, table: pd.DataFrame) -> None:
+        """Write one of the folder's tables as CSV, every float to its last bit."""
+        self.write(path, csv(table))
+
+    def _table(self, path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
+        return read_table(path, columns, self.read(path))
 
 
-def read_table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
-    """Read a CSV file that must begin with these columns, every float to its last bit.
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing") from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror})") from None
+
+
+def read_table(path: Path, columns: tuple[str, ...], content: bytes) -> pd.DataFrame:
+    """Read the content of a CSV file that must begin with these columns, every float to its last bit.
 
     Raises
     ------
     UserError
-        If the file is missing or damaged.
+        If it is no such table.
     """
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+        table = pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False)
         for column in table.columns.difference(list(TEXTS)):
             numbers = table[column].map(lambda text: float(text) if text else float("nan"))
             table[column] = numbers.astype("Int64") if column in WHOLE else numbers.astype(float)
-    except FileNotFoundError:
-        raise UserError(f"{path} is missing") from None
     except (ValueError, TypeError) as error:  # pandas' own errors are ValueErrors
         raise UserError(f"{path} is damaged: it is no table ({str(error).splitlines()[0]})") from None
     if tuple(table.columns[: len(columns)]) != columns:
@@ -229,8 +283,8 @@ def read_table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     return table
 
 
-def write_table(path: Path, table: pd.DataFrame) -> None:
-    """Write a table as CSV, every float to its last bit."""
+def csv(table: pd.DataFrame) -> bytes:
+    """Turn a table into CSV, every float to its last bit."""
     buffer = io.StringIO()
     table.to_csv(buffer, index=False, lineterminator="\n")
-    write(path, buffer.getvalue().encode())
+    return buffer.getvalue().encode()

@@ -12,9 +12,13 @@ from dreaming.runs import RunFolder, read_tensors, write_tensors
 
 def save(folder: RunFolder, config: Config, epoch: int, cortex: Cortex) -> None:
     """Keep a cortex's weights after an epoch (0: untrained)."""
-    about = {"epoch": epoch, "seed": config.seed, "condition": config.condition}
+    write_tensors(folder.snapshot(epoch), cortex.state_dict(), _about(config, epoch))
+
+
+def _about(config: Config, epoch: int) -> dict[str, object]:
+    """Say what a snapshot is of, so that another run's is not taken for it."""
     networks = config.networks.model_dump(mode="json")
-    write_tensors(folder.snapshot(epoch), cortex.state_dict(), {**about, "networks": networks})
+    return {"epoch": epoch, "seed": config.seed, "condition": config.condition, "networks": networks}
 
 
 def load(run_folder: str | Path, epoch: int | None = None) -> Cortex:
@@ -38,7 +42,7 @@ def load(run_folder: str | Path, epoch: int | None = None) -> Cortex:
         If the folder is no run, or the snapshot is missing, damaged, or another cortex's.
     """
     folder = RunFolder.existing(Path(run_folder))
-    config = Config.from_yaml(folder.config)
+    config = Config.of_run(folder)
     there = folder.snapshots()
     if not there:
         raise UserError(f"{folder.path} holds no snapshots yet; train it first")
@@ -47,8 +51,7 @@ def load(run_folder: str | Path, epoch: int | None = None) -> Cortex:
         listed = ", ".join(map(str, there))
         raise UserError(f"{folder.snapshot(epoch)} is missing; the epochs kept are {listed}")
     weights, about = read_tensors(folder.snapshot(epoch))
-    expected = {"epoch": epoch, "seed": config.seed, "networks": config.networks.model_dump(mode="json")}
-    other = [key for key, value in expected.items() if about.get(key) != value]
+    other = [key for key, value in _about(config, epoch).items() if about.get(key) != value]
     if other:
         raise UserError(
             f"{folder.snapshot(epoch)} belongs to another run: its {other[0]} is {about.get(other[0])}"

@@ -1,5 +1,6 @@
 """Training: epochs of sleep-wake cycles, snapshots, resume. No maths: that is in `dreaming.phases`."""
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ from dreaming.life import Life
 from dreaming.phases import sleep_wake_cycle
 from dreaming.progress import Silence
 from dreaming.rng import Random, generator
-from dreaming.runs import RunFolder, run_path, write, write_table
+from dreaming.runs import RunFolder, run_path, write
 
 SHEET_COLUMNS = 12
 
@@ -121,17 +122,18 @@ def _live(
     while life.epochs_done < epochs:
         _epoch(life, config, dataset, cycles, progress, interrupt)
         if life.cycles_done < cycles:
-            life.save(folder)
+            life.save(folder, config)
             raise Stopped(
                 f"stopped in epoch {life.epochs_done + 1} of {epochs}, after {life.cycles_done} of {cycles} "
                 f"cycles; all is saved in {folder.path}, and the same command goes on from there"
             )
         row = _close_epoch(life, cycles)
+        _finite(row, folder)
         if config.training.keeps(life.epochs_done):
             _keep(life, folder, config, dataset)
         losses = [] if life.epochs_done == 1 else [_losses(folder, life.epochs_done - 1)]
-        write_table(folder.losses, pd.concat([*losses, pd.DataFrame([row])], ignore_index=True))
-        life.save(folder)
+        folder.write_table(folder.losses, pd.concat([*losses, pd.DataFrame([row])], ignore_index=True))
+        life.save(folder, config)
         terms = {name: value for name, value in row.items() if "." in name}
         progress.epoch(life.epochs_done, row["seconds"], terms)
 
@@ -177,6 +179,16 @@ def _close_epoch(life: Life, cycles: int) -> dict[str, Any]:
     return row
 
 
+def _finite(row: dict[str, Any], folder: RunFolder) -> None:
+    """Stop where a loss has left the numbers, before anything of that epoch is written."""
+    lost = [name for name, value in row.items() if not math.isfinite(value)]
+    if lost:
+        raise UserError(
+            f"{lost[0]} became {row[lost[0]]} in epoch {row['epoch']}, so training stops; {folder.path} keeps all "
+            "as it was after the epoch before"
+        )
+
+
 def _keep(life: Life, folder: RunFolder, config: Config, dataset: Dataset) -> None:
     """Keep the weights of this epoch, and a sheet of its dreams."""
     snapshots.save(folder, config, life.epochs_done, life.cortex)
@@ -206,7 +218,7 @@ def _opened(
     sessions: list[dict[str, Any]] = []
     if folder.config.exists():
         _same_run(folder, config, dataset)
-        life.restore(folder)
+        life.restore(folder, config)
         _complete(folder, life)
         if life.epochs_done >= config.training.epochs:
             return life
@@ -217,16 +229,16 @@ def _opened(
         if own_phases is not None:
             write(folder.own_phases(), Path(own_phases).read_bytes())
         _keep(life, folder, config, dataset.to(device))
-        life.save(folder)
+        life.save(folder, config)
     begun = {"epoch": life.epochs_done + 1, "cycle": life.cycles_done}
     folder.write_environment({"sessions": [*sessions, {"from": begun, **session}]})
-    write(folder.config, config.to_yaml().encode())
+    folder.write(folder.config, config.to_yaml().encode())
     return life
 
 
 def _same_run(folder: RunFolder, config: Config, dataset: Dataset) -> None:
     """Refuse to go on with a run of another config or on other images."""
-    there = Config.from_yaml(folder.config)
+    there = Config.of_run(folder)
     difference = _difference(there.identity(), config.identity())
     if difference:
         path, old, new = difference
@@ -270,7 +282,7 @@ def _losses(folder: RunFolder, epochs: int) -> pd.DataFrame:
 
 def _complete(folder: RunFolder, life: Life) -> None:
     """Make sure that what a run should have written by now is there."""
-    kept = Config.from_yaml(folder.config).training
+    kept = Config.of_run(folder).training
     missing = [e for e in range(life.epochs_done + 1) if kept.keeps(e) and not folder.snapshot(e).exists()]
     if missing:
         raise UserError(f"{folder.snapshot(missing[0])} is missing; restore it, or train into another --out")

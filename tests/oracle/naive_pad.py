@@ -369,7 +369,7 @@ def is_on(phase):
     return phase["kind"] == "wake" or phase["weight"] != 0
 
 
-def cycle(encoder, generator, adam_e, adam_g, x, memories, phases, draws, idle="hold"):  # noqa: PLR0917
+def cycle(encoder, generator, adam_e, adam_g, x, memories, phases, draws, idle="hold"):
     """One day: the phases in their order change both networks; returns the new memories and the losses."""
     phases = [phase for phase in map(complete, phases) if is_on(phase)]
     has_nrem = any(phase["kind"] == "nrem" for phase in phases)
@@ -411,9 +411,7 @@ def mask(p, s, uniforms):
     return omega
 
 
-def naive_readout(  # noqa: PLR0917
-    features, labels, test_features, test_labels, weight0, bias0, orders, lr=0.2, batch=64
-):
+def naive_readout(features, labels, test_features, test_labels, weight0, bias0, orders, lr=0.2, batch=64):
     """Softmax regression by SGD, an epoch for each permutation: test accuracy in [0, 1], weight, bias."""
     weight = np.array(weight0, dtype=np.float64)  # [classes, n_z]
     bias = np.array(bias0, dtype=np.float64)

@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from dreaming.config import Config
 from dreaming.errors import UserError
-from dreaming.runs import RunFolder, write, write_table
+from dreaming.runs import RunFolder, csv, write
 
 COLOURS = ("#000000", "#E69F00", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#8C8C00")
 """Okabe and Ito's palette, which people of any colour vision can tell apart (its yellow darkened)."""
@@ -76,10 +76,10 @@ def compare(run_folders: Sequence[str | Path], to: str | Path = "comparison") ->
     folders = _found([Path(folder) for folder in run_folders])
     tables, unmeasured = [], []
     for folder in folders:
-        config = Config.from_yaml(folder.config)
+        config = Config.of_run(folder)
         measures = folder.read_measures()
         measures = measures[measures["measure"] == "readout_accuracy"]
-        if measures.empty:
+        if not (measures["parameter"] == "latent").any():
             unmeasured.append((config.dataset.name, config.condition, config.seed))
         tables.append(measures)
     if len(unmeasured) == len(folders):
@@ -87,7 +87,11 @@ def compare(run_folders: Sequence[str | Path], to: str | Path = "comparison") ->
             f"{folders[0].path} is not evaluated; do that first with: dreaming evaluate {folders[0].path}"
         )
     values = pd.concat([table for table in tables if len(table)], ignore_index=True)
-    values = values.drop_duplicates(["dataset", "condition", "seed", "epoch", "parameter"])
+    values = values.drop_duplicates()
+    twice = values[values.duplicated(["dataset", "condition", "seed", "epoch", "parameter"])]
+    if len(twice):
+        run = "{dataset}/{condition}/seed-{seed}".format(**twice.iloc[0])
+        raise UserError(f"two of the folders hold {run} with different values; compare one of them")
     table = summary(values, unmeasured)
     out = Path(to)
     files = [out / name for name in ("accuracy.png", "accuracy.svg", "curves.csv", "table.csv")]
@@ -96,8 +100,8 @@ def compare(run_folders: Sequence[str | Path], to: str | Path = "comparison") ->
         buffer = io.BytesIO()
         figure.savefig(buffer, format=path.suffix[1:], dpi=150)
         write(path, buffer.getvalue())
-    write_table(files[2], values)
-    write_table(files[3], table)
+    write(files[2], csv(values))
+    write(files[3], csv(table))
     return Comparison(table, files)
 
 
@@ -125,34 +129,42 @@ def summary(values: pd.DataFrame, unmeasured: Sequence[tuple[str, str, int]] = (
         As in `Comparison`. The mean is over the seeds at the last epoch that all of them have; the SEM is the
         standard deviation (n-1) over √n, and empty for one seed.
     """
+    present = [(d, c) for d, c in values[["dataset", "condition"]].itertuples(index=False)]
+    keys = dict.fromkeys([*present, *((d, c) for d, c, _ in unmeasured)])
     rows = []
-    for (dataset, condition), group in values.groupby(["dataset", "condition"], sort=False):
-        latent = group[group["parameter"] == "latent"]
-        curves = latent.pivot(index="epoch", columns="seed", values="value")
-        shared = curves.dropna()
-        last = shared.iloc[-1] if len(shared) else pd.Series(dtype=float)
-        lacking = [s for d, c, s in unmeasured if (d, c) == (dataset, condition)]
-        uneven = sorted(set(curves.index) - set(shared.index))
-        missing = [f"seed {seed}: not evaluated" for seed in lacking]
-        missing += [f"epoch {epoch}: not every seed" for epoch in uneven]
-        rows.append(
-            {
-                "dataset": dataset,
-                "condition": condition,
-                "seeds": len(last),
-                "epoch": shared.index[-1] if len(shared) else pd.NA,
-                "mean": last.mean(),
-                "sem": last.sem(),
-                "untrained": curves.loc[0].mean() if 0 in curves.index else float("nan"),
-                **{name: _control(group, name) for name in CONTROLS},
-                "missing": "; ".join(missing),
-            }
-        )
+    for dataset, condition in keys:
+        group = values[(values["dataset"] == dataset) & (values["condition"] == condition)]
+        lacking = {s for d, c, s in unmeasured if (d, c) == (dataset, condition)}
+        rows.append({"dataset": dataset, "condition": condition, **_row(group, lacking)})
     return pd.DataFrame(rows).astype({"epoch": "Int64"})
 
 
-def _control(group: pd.DataFrame, name: str) -> float:
-    return float(group[group["parameter"].str.startswith(name)]["value"].mean())
+def _row(group: pd.DataFrame, lacking: set[int]) -> dict[str, object]:
+    """Reduce the accuracies of one data set and condition; ``lacking`` are seeds known to be not evaluated."""
+    curves = group[group["parameter"] == "latent"].pivot(index="epoch", columns="seed", values="value")
+    shared = curves.dropna()
+    last = shared.iloc[-1] if len(shared) else pd.Series(dtype=float)
+    lacking |= set(group["seed"]) - set(curves.columns)
+    missing = [f"seed {seed}: not evaluated" for seed in sorted(lacking)]
+    missing += [f"epoch {epoch}: not every seed" for epoch in sorted(set(curves.index) - set(shared.index))]
+    controls = {}
+    for name in CONTROLS:
+        own = group[group["parameter"].str.startswith(name)]
+        alike = own["parameter"].nunique() <= 1
+        if not alike:
+            missing.append(f"{name}: not the same control for every seed")
+        elif len(own) and set(own["seed"]) < set(curves.columns):
+            missing.append(f"{name}: not every seed")
+        controls[name] = own["value"].mean() if alike else float("nan")
+    return {
+        "seeds": len(last),
+        "epoch": shared.index[-1] if len(shared) else pd.NA,
+        "mean": last.mean(),
+        "sem": last.sem(),
+        "untrained": curves.loc[0].mean() if 0 in curves.index else float("nan"),
+        **controls,
+        "missing": "; ".join(missing),
+    }
 
 
 def plot(values: pd.DataFrame) -> Figure:
@@ -182,9 +194,8 @@ def _panel(panel: Axes, values: pd.DataFrame) -> None:
         if not single:
             panel.fill_between(at, mean - sem, mean + sem, color=colour, alpha=0.18, lw=0)
     for name, line in CONTROLS.items():
-        level = 100 * _control(values, name)
-        if not math.isnan(level):
-            label = values[values["parameter"].str.startswith(name)]["parameter"].iloc[0]
+        own = values[values["parameter"].str.startswith(name)]
+        for label, level in (100 * own.groupby("parameter")["value"].mean()).items():
             panel.axhline(level, color="#777777", ls=line, lw=1.2, label=f"{label} (control)")
     panel.set_xlabel("epoch (0: untrained)")
     panel.set_ylabel("linear readout accuracy on test images (%)")

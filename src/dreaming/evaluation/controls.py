@@ -36,7 +36,7 @@ def pca(
 ) -> Features:
     """Return the name ``pca-256``, and the first principal components of both splits, whitened.
 
-    Of fewer than 256 training images, there are as many components as images, and the name says so.
+    Of n training images, there are at most n-1 components, and the name says how many.
     """
     x, y = (to_activity(images, image_channels).flatten(1).numpy() for images in (train, test))
     components = min(COMPONENTS, len(x) - 1)

@@ -16,7 +16,7 @@ from dreaming.evaluation.latents import infer
 from dreaming.evaluation.readout import accuracy, train_readout
 from dreaming.interrupts import listening
 from dreaming.progress import Silence
-from dreaming.runs import MEASURES, RunFolder, write_table
+from dreaming.runs import MEASURES, RunFolder
 from dreaming.snapshots import load as load_cortex
 
 TOGETHER = 8
@@ -70,7 +70,7 @@ def evaluate(
     """
     progress = progress or Silence()
     folder = RunFolder.existing(Path(run_folder))
-    config = Config.from_yaml(folder.config)
+    config = Config.of_run(folder)
     wanted = _chosen(folder, epochs)
     table = folder.read_measures()
     done = table[table["measure"] == READOUT]
@@ -86,17 +86,17 @@ def evaluate(
         portions: list[str | list[int]] = [*controls]
         portions += [wanted[i : i + TOGETHER] for i in range(0, len(wanted), TOGETHER)]
         for portion in portions:
+            interrupt.check("measuring; what is measured is kept, and the same command goes on from there")
             if isinstance(portion, str):
                 rows = _control(portion, images, config, where)
             else:
                 rows = _latent(portion, folder, images, config, where)
             table = pd.concat([table, _tidy(config, rows)]) if len(table) else _tidy(config, rows)
             table = table.sort_values(["measure", "parameter", "epoch"], ignore_index=True)
-            write_table(folder.measures, table)
+            folder.write_table(folder.measures, table)
             for epoch, parameter, value in rows:
                 what = parameter if epoch is None else f"{parameter}, epoch {epoch}"
                 progress.say(f"{title}: readout accuracy of {what}: {100 * value:.2f} %")
-            interrupt.check("measuring; what is measured is kept, and the same command goes on from there")
     return table
 
 
@@ -106,7 +106,7 @@ def _chosen(folder: RunFolder, epochs: str) -> list[int]:
         raise UserError(f"{folder.path} holds no snapshots yet; train it first")
     if epochs in ("all", "last"):
         return there if epochs == "all" else there[-1:]
-    if not all(part.isdigit() for part in epochs.split(",")):
+    if not all(part.isascii() and part.isdigit() for part in epochs.split(",")):
         raise UserError(f"--epochs wants all, last or a list such as 0,1,5, and got '{epochs}'")
     chosen = sorted({int(part) for part in epochs.split(",")})
     missing = [epoch for epoch in chosen if epoch not in there]

@@ -1,0 +1,153 @@
+"""Run folders with a file missing or damaged: the sentence names the file, and nothing is changed."""
+
+import json
+
+import pytest
+from tiny_runs import TINY
+
+ALL = ("missing", "empty", "half", "noise", "folder")
+
+
+def damage(path, how):
+    whole = path.read_bytes()
+    if how in ("missing", "folder"):
+        path.unlink()
+    if how == "folder":
+        path.mkdir()
+    elif how == "empty":
+        path.write_bytes(b"")
+    elif how == "half":
+        path.write_bytes(whole[: len(whole) // 2])
+    elif how == "tail":  # within the last line, of which half is left
+        last = len(whole.rstrip(b"\n").splitlines()[-1])
+        path.write_bytes(whole.rstrip(b"\n")[: -(last - last // 2)])
+    elif how == "last line":
+        path.write_bytes(b"".join(whole.splitlines(keepends=True)[:-1]))
+    elif how == "noise":
+        path.write_bytes(bytes((7 * i + 131) % 256 for i in range(300)))
+    elif how == "one bit":
+        path.write_bytes(whole[:-3] + bytes([whole[-3] ^ 1]) + whole[-2:])
+    elif how == "words":
+        path.write_text(
+            whole.decode().replace("\n2,", "\ntwo,").replace("\ndigits", "\n").replace("0.", "x.")
+        )
+
+
+def words(verb, out):
+    run = out / "digits/pad/seed-0"
+    return {
+        "train": ("train", *TINY, "--epochs", "2", "--out", out),
+        "train on": ("train", *TINY, "--epochs", "3", "--out", out),
+        "evaluate": ("evaluate", run),
+        "dream": ("dream", run, "--count", "4"),
+        "compare": ("compare", run),
+    }[verb]
+
+
+NEEDED = {
+    "config.yaml": ("train on", "evaluate", "dream", "compare"),
+    "environment.json": ("train on", "evaluate"),
+    "state.safetensors": ("train", "train on"),
+    "losses.csv": ("train on",),
+    "checksums.json": ("train on", "evaluate", "dream", "compare"),
+    "snapshots/0002.safetensors": ("evaluate", "dream"),
+}
+DAMAGES = {
+    "config.yaml": (*ALL, "tail", "last line", "one bit"),
+    "environment.json": (*ALL, "tail", "one bit"),
+    "state.safetensors": (*ALL, "one bit"),
+    "losses.csv": (*ALL, "tail", "last line", "words", "one bit"),
+    "checksums.json": (*ALL, "tail"),
+    "snapshots/0002.safetensors": ("empty", "half", "noise", "folder", "one bit"),
+}
+
+
+@pytest.mark.parametrize(
+    ("verb", "file", "how"),
+    [(verb, file, how) for file, verbs in NEEDED.items() for verb in verbs for how in DAMAGES[file]],
+)
+def test_a_file_that_is_missing_or_damaged_is_named(verb, file, how, trained, dreaming_refuses):
+    damage(trained / "digits/pad/seed-0" / file, how)
+    # What `evaluate` measured before it came to the damage is kept.
+    may_add = ("measures.csv", "checksums.json") if verb.startswith("evaluate") else ()
+    dreaming_refuses(*words(verb, trained), because=file, may_add=may_add)
+
+
+@pytest.mark.parametrize("epoch", [0, 1, 2])
+@pytest.mark.parametrize("verb", ["train", "train on"])
+def test_a_training_does_not_go_on_over_a_missing_snapshot(epoch, verb, trained, dreaming_refuses):
+    name = f"snapshots/{epoch:04d}.safetensors"
+    (trained / "digits/pad/seed-0" / name).unlink()
+    dreaming_refuses(*words(verb, trained), because=f"{name} is missing")
+
+
+@pytest.mark.parametrize("verb", ["evaluate", "dream"])
+def test_a_run_without_any_snapshot_is_refused(verb, trained, dreaming_refuses):
+    for path in (trained / "digits/pad/seed-0/snapshots").iterdir():
+        path.unlink()
+    dreaming_refuses(*words(verb, trained), because="holds no snapshots")
+
+
+@pytest.mark.parametrize("content", [{}, {"sessions": []}, {"sessions": [1]}, {"sessions": [{}]}, []])
+@pytest.mark.parametrize("verb", ["train on", "evaluate"])
+def test_an_environment_that_is_hollow_is_refused(content, verb, trained, dreaming_refuses):
+    (trained / "digits/pad/seed-0/environment.json").write_text(json.dumps(content))
+    because = "environment.json" if content != {"sessions": [{}]} else "environment.json|other images"
+    dreaming_refuses(*words(verb, trained), because=because)
+
+
+@pytest.mark.parametrize("how", ["empty", "half", "noise", "folder", "tail", "words"])
+@pytest.mark.parametrize("verb", ["evaluate", "compare"])
+def test_measures_that_are_damaged_are_named(verb, how, evaluated, dreaming_refuses):
+    damage(evaluated / "digits/pad/seed-0/measures.csv", how)
+    dreaming_refuses(*words(verb, evaluated), because=r"measures\.csv")
+
+
+@pytest.mark.parametrize("verb", ["evaluate", "dream"])
+def test_a_snapshot_of_another_epoch_or_another_seed_is_refused(verb, trained, dreaming_refuses):
+    place = trained / "digits/pad/seed-0/snapshots/0002.safetensors"
+    own = place.read_bytes()
+    for stranger in ("seed-0/snapshots/0001", "seed-1/snapshots/0002"):
+        place.write_bytes((trained / f"digits/pad/{stranger}.safetensors").read_bytes())
+        because = r"0002\.safetensors belongs to another run"
+        dreaming_refuses(*words(verb, trained), because=because, may_add=("measures.csv", "checksums.json"))
+    assert place.read_bytes() != own
+
+
+def test_the_state_of_another_run_is_refused(trained, dreaming_does, dreaming_refuses, tmp_path):
+    dreaming_does(
+        "train", *TINY, "--set", "networks.latent_dim=9", "--epochs", "0", "--out", tmp_path / "other"
+    )
+    state = tmp_path / "other/digits/pad/seed-0/state.safetensors"
+    (trained / "digits/pad/seed-0/state.safetensors").write_bytes(state.read_bytes())
+    dreaming_refuses(*words("train on", trained), because=r"state\.safetensors is not the state of this run")
+
+
+def test_the_state_of_another_seed_is_refused(trained, dreaming_refuses):
+    state = trained / "digits/pad/seed-1/state.safetensors"
+    (trained / "digits/pad/seed-0/state.safetensors").write_bytes(state.read_bytes())
+    dreaming_refuses(*words("train on", trained), because=r"state\.safetensors")
+
+
+@pytest.mark.parametrize("verb", ["evaluate", "dream", "compare"])
+def test_a_folder_that_is_no_run_is_refused_with_a_hint(verb, trained, tmp_path, dreaming_refuses):
+    dreaming_refuses(verb, tmp_path / "nowhere", because=f"there is no run folder {tmp_path / 'nowhere'}")
+    (tmp_path / "void").mkdir()
+    dreaming_refuses(verb, tmp_path / "void", because="is no run folder: config.yaml is missing")
+    dreaming_refuses(verb, trained / "digits/pad/seed-0/config.yaml", because="run folder")
+
+
+@pytest.mark.parametrize("verb", ["evaluate", "dream"])
+def test_a_folder_above_runs_is_refused_with_the_run_that_was_meant(verb, trained, dreaming_refuses):
+    dreaming_refuses(verb, trained, because=f"did you mean {trained / 'digits/pad/seed-0'}")
+
+
+@pytest.mark.parametrize("epochs", ["7", "0,7", "1,2,3", "first", "", "1,", "-1", "²", "1.0"])
+def test_epochs_that_are_not_kept_are_refused(epochs, trained, dreaming_refuses):
+    part = "kept are 0, 1, 2" if epochs in ("7", "0,7", "1,2,3") else "--epochs"
+    dreaming_refuses("evaluate", trained / "digits/pad/seed-0", f"--epochs={epochs}", because=part)
+
+
+@pytest.mark.parametrize(("epoch", "because"), [("7", "kept are 0, 1, 2"), ("-1", "kept are 0, 1, 2")])
+def test_dreams_of_an_epoch_that_is_not_kept_are_refused(epoch, because, trained, dreaming_refuses):
+    dreaming_refuses("dream", trained / "digits/pad/seed-0", f"--epoch={epoch}", because=because)

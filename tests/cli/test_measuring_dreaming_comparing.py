@@ -1,0 +1,213 @@
+"""`dreaming evaluate`, `dream` and `compare`: what they write, and that the numbers shown are those measured."""
+
+import csv
+import io
+import statistics
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+from tiny_runs import TINY, reseal, tree
+
+import dreaming
+
+RUN = "digits/pad/seed-0"
+
+
+def rows_of(path):
+    return list(csv.DictReader(io.StringIO(path.read_text())))
+
+
+def test_evaluate_measures_each_snapshot_and_both_controls(trained, dreaming_does):
+    said = dreaming_does("evaluate", trained / RUN, "--epochs", "0,2")
+    rows = rows_of(trained / RUN / "measures.csv")
+    assert list(rows[0]) == ["dataset", "condition", "seed", "epoch", "measure", "parameter", "value"]
+    found = {(row["epoch"], row["parameter"]): float(row["value"]) for row in rows}
+    assert set(found) == {("", "pixels"), ("", "pca-79"), ("0", "latent"), ("2", "latent")}
+    for (epoch, parameter), value in found.items():
+        shown = f"{parameter}, epoch {epoch}" if epoch else parameter
+        assert f"digits/pad/seed-0: readout accuracy of {shown}: {100 * value:.2f} %" in said
+    before = tree(trained)
+    assert "measured already" in dreaming_does("evaluate", trained / RUN, "--epochs", "0,2")
+    assert tree(trained) == before
+
+
+def test_evaluate_takes_several_runs(trained, dreaming_does):
+    dreaming_does("evaluate", trained / RUN, trained / "digits/pad/seed-1", "--epochs", "last")
+    for seed in "01":
+        rows = rows_of(trained / f"digits/pad/seed-{seed}/measures.csv")
+        assert {row["seed"] for row in rows} == {seed}
+
+
+@pytest.mark.parametrize("phase", ["rem", "nrem"])
+def test_dream_draws_a_sheet_that_can_be_looked_at(phase, trained, tmp_path, dreaming_does):
+    said = dreaming_does("dream", trained / RUN, "--phase", phase, "--count", "10")
+    path = trained / RUN / f"dreams/{phase}-0002.png"
+    assert said == f"10 {phase.upper()} dreams are in {path}\n"
+    with Image.open(path) as sheet:
+        assert sheet.format == "PNG"
+        sheet.load()
+        tiles = np.asarray(sheet)
+    assert tiles.shape == (2 * 102 + 6, 8 * 102 + 6, 3)  # ten dreams in rows of eight
+    assert tiles[6:102, 6 : 6 + 96].std() > 0
+    assert (tiles[108:, 6 + 2 * 102 :] == 255).all()  # six empty places
+    # Another epoch is another dream; the same command is the same.
+    to = tmp_path / "new/early.png"
+    dreaming_does("dream", trained / RUN, "--phase", phase, "--count", "10", "--epoch", "0", "--to", to)
+    assert to.read_bytes() != path.read_bytes()
+    before = path.read_bytes()
+    dreaming_does("dream", trained / RUN, "--phase", phase, "--count", "10")
+    assert path.read_bytes() == before
+
+
+def test_the_two_sleeps_dream_differently(dreaming_does, tmp_path):
+    words = (*TINY, "--set", "optimizer.learning_rate=0.01", "--epochs", "4", "--snapshots", "ends")
+    dreaming_does(
+        "train", *words, "--out", tmp_path / "out"
+    )  # learnt enough that dreams differ by whole pixels
+    for phase in ("rem", "nrem"):
+        words = ("--count", "4", "--to", tmp_path / f"{phase}.png")
+        dreaming_does("dream", tmp_path / "out" / RUN, "--phase", phase, *words)
+    assert (tmp_path / "rem.png").read_bytes() != (tmp_path / "nrem.png").read_bytes()
+
+
+@pytest.mark.parametrize("count", ["0", "-1", "41"])
+def test_more_dreams_than_there_are_pairs_of_test_images_are_refused(count, trained, dreaming_refuses):
+    because = f"--count is {count}; .* 1 to 40 dreams"
+    dreaming_refuses("dream", trained / RUN, f"--count={count}", because=because)
+
+
+def test_dreams_are_not_written_over_a_folder(trained, tmp_path, dreaming_refuses):
+    dreaming_refuses("dream", trained / RUN, "--count", "2", "--to", tmp_path, because="cannot write")
+
+
+def test_compare_shows_the_mean_and_sem_of_what_was_measured(evaluated, dreaming_does, tmp_path):
+    out = tmp_path / "comparison"
+    said = dreaming_does("compare", evaluated, "--to", out)
+    assert sorted(tree(out)) == ["accuracy.png", "accuracy.svg", "curves.csv", "table.csv"]
+    rows = [row for seed in (0, 1) for row in rows_of(evaluated / f"digits/pad/seed-{seed}/measures.csv")]
+    of = {(r["parameter"].split("-")[0], r["epoch"], r["seed"]): float(r["value"]) for r in rows}
+    last = [of["latent", "2", seed] for seed in "01"]
+    wanted = {
+        "mean": statistics.mean(last),
+        "sem": statistics.stdev(last) / 2**0.5,
+        "untrained": statistics.mean(of["latent", "0", seed] for seed in "01"),
+        "pixels": statistics.mean(of["pixels", "", seed] for seed in "01"),
+        "pca": statistics.mean(of["pca", "", seed] for seed in "01"),
+    }
+    (row,) = rows_of(out / "table.csv")
+    assert (row["dataset"], row["condition"], row["seeds"], row["epoch"]) == ("digits", "pad", "2", "2")
+    assert row["missing"] == ""
+    for name, value in wanted.items():
+        assert float(row[name]) == pytest.approx(value, abs=1e-12), name
+        assert f"{100 * value:.2f}" in said, name
+    curves = rows_of(out / "curves.csv")
+    key = ("seed", "epoch", "parameter", "value")
+    assert sorted(tuple(c[k] for k in key) for c in curves) == sorted(tuple(r[k] for k in key) for r in rows)
+    with Image.open(out / "accuracy.png") as plot:
+        plot.load()
+        assert plot.format == "PNG"
+        assert len(np.unique(np.asarray(plot.convert("RGB")).reshape(-1, 3), axis=0)) > 50
+    assert (out / "accuracy.svg").read_text().rstrip().endswith("</svg>")
+
+
+def test_a_run_named_twice_counts_once(evaluated, dreaming_does, tmp_path):
+    words = (evaluated, evaluated / RUN, evaluated / "digits/../digits/pad")
+    dreaming_does("compare", *words, "--to", tmp_path / "twice")
+    dreaming_does("compare", evaluated, "--to", tmp_path / "once")
+    assert (tmp_path / "twice/table.csv").read_text() == (tmp_path / "once/table.csv").read_text()
+
+
+def without(path, keep):
+    header, *rows = path.read_text().splitlines()
+    path.write_text("\n".join([header, *(row for row in rows if keep(row.split(",")))]) + "\n")
+    reseal(path)
+
+
+def test_an_epoch_that_one_seed_lacks_is_reported_and_not_averaged(evaluated, dreaming_does, tmp_path):
+    measures = evaluated / "digits/pad/seed-1/measures.csv"
+    without(measures, lambda row: row[3] != "2")
+    said = dreaming_does("compare", evaluated, "--to", tmp_path / "out")
+    (row,) = rows_of(tmp_path / "out/table.csv")
+    assert (row["seeds"], row["epoch"]) == ("2", "1")
+    assert row["missing"] == "epoch 2: not every seed"
+    values = [
+        float(r["value"])
+        for seed in (0, 1)
+        for r in rows_of(evaluated / f"digits/pad/seed-{seed}/measures.csv")
+        if (r["parameter"], r["epoch"]) == ("latent", "1")
+    ]
+    assert float(row["mean"]) == pytest.approx(statistics.mean(values))
+    assert "every" in said
+    assert "seed" in said
+
+
+def test_a_seed_that_is_not_evaluated_is_reported(evaluated, dreaming_does, tmp_path):
+    (evaluated / "digits/pad/seed-1/measures.csv").unlink()
+    dreaming_does("compare", evaluated, "--to", tmp_path / "out")
+    (row,) = rows_of(tmp_path / "out/table.csv")
+    assert (row["seeds"], row["missing"], row["sem"]) == ("1", "seed 1: not evaluated", "")
+
+
+def test_a_seed_of_which_only_the_controls_are_measured_is_reported(evaluated, dreaming_does, tmp_path):
+    measures = evaluated / "digits/pad/seed-1/measures.csv"
+    without(measures, lambda row: row[5] != "latent")
+    dreaming_does("compare", evaluated, "--to", tmp_path / "out")
+    (row,) = rows_of(tmp_path / "out/table.csv")
+    assert row["seeds"] == "1"
+    assert "seed 1" in row["missing"]
+
+
+def test_a_condition_of_which_nothing_is_evaluated_is_reported(evaluated, dreaming_does, tmp_path):
+    dreaming_does("train", *TINY, "--condition", "wake_only", "--epochs", "0", "--out", evaluated)
+    said = dreaming_does("compare", evaluated, "--to", tmp_path / "out")
+    assert "wake_only" in said
+    table = {row["condition"]: row for row in rows_of(tmp_path / "out/table.csv")}
+    assert table["wake_only"]["missing"] == "seed 0: not evaluated"
+
+
+def test_the_table_shows_long_names_in_full(evaluated, dreaming_does, tmp_path):
+    for path in evaluated.rglob("*"):
+        if path.name == "config.yaml":
+            path.write_text(path.read_text().replace("condition: pad", "condition: without_memory_mix"))
+            reseal(path)
+        if path.name == "measures.csv":
+            path.write_text(path.read_text().replace(",pad,", ",without_memory_mix,"))
+            reseal(path)
+    said = dreaming_does("compare", evaluated, "--to", tmp_path / "out")
+    assert "without_memory_mix" in said
+
+
+@pytest.mark.parametrize("name", ["null", "1", "true"])
+def test_a_condition_may_be_called_anything_that_a_name_may_be(name, evaluated, dreaming_does, tmp_path):
+    for seed in (0, 1):
+        run = evaluated / f"digits/pad/seed-{seed}"
+        config = yaml.safe_load((run / "config.yaml").read_text())
+        (run / "config.yaml").write_text(yaml.safe_dump({**config, "condition": name}, sort_keys=False))
+        (run / "measures.csv").write_text((run / "measures.csv").read_text().replace(",pad,", f",{name},"))
+        reseal(run / "config.yaml")
+        reseal(run / "measures.csv")
+    (evaluated / "digits/pad/seed-1/measures.csv").unlink()
+    dreaming_does("compare", evaluated, "--to", tmp_path / "out")
+    (row,) = rows_of(tmp_path / "out/table.csv")
+    assert (row["condition"], row["seeds"], row["missing"]) == (name, "1", "seed 1: not evaluated")
+
+
+def test_nothing_to_compare_is_refused(trained, dreaming_refuses):
+    because = ("is not evaluated", f"dreaming evaluate {trained / RUN}")
+    dreaming_refuses("compare", trained, because=because)
+    dreaming_refuses("compare", trained / "digits", because="is not evaluated")
+
+
+def test_a_comparison_is_not_written_where_a_file_is(evaluated, tmp_path, dreaming_refuses):
+    (tmp_path / "file").write_text("mine")
+    dreaming_refuses("compare", evaluated, "--to", tmp_path / "file", because="cannot write")
+
+
+def test_the_library_compares_as_the_command_does(evaluated, dreaming_does, tmp_path):
+    found = dreaming.compare([evaluated], tmp_path / "library")
+    dreaming_does("compare", evaluated, "--to", tmp_path / "command")
+    assert {path.parent for path in found.files} == {tmp_path / "library"}
+    for name in ("table.csv", "curves.csv"):
+        assert (tmp_path / "library" / name).read_text() == (tmp_path / "command" / name).read_text()

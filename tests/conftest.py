@@ -1,0 +1,126 @@
+"""What the tests share: tiny images, tiny configs, and a watch over torch's and numpy's global state."""
+
+import numpy as np
+import pytest
+import torch
+
+import dreaming
+from dreaming.data.splits import Dataset, Split, fingerprint
+
+TINY = {
+    "networks": {"base_channels": 2, "latent_dim": 8},
+    "training": {"batch_size": 8, "epochs": 2, "device": "cpu", "precision": "float32", "snapshots": "ends"},
+}
+
+
+def pytest_configure(config):
+    config.addinivalue_line(
+        "markers", "changes_global_state: the test may change torch's or numpy's global state, and says why"
+    )
+    torch.set_num_threads(1)  # tiny tensors: threads cost more than they bring, above all on a busy machine
+
+
+def global_state():
+    """Everything global that could leak from one test, or one run, into another."""
+    kind, keys, *position = np.random.get_state()  # noqa: NPY002 - the global generator is what is watched
+    return {
+        "torch default dtype": torch.get_default_dtype(),
+        "torch grad mode": torch.is_grad_enabled(),
+        "torch inference mode": torch.is_inference_mode_enabled(),
+        "torch number of threads": torch.get_num_threads(),
+        "torch deterministic algorithms": torch.are_deterministic_algorithms_enabled(),
+        "cudnn enabled": torch.backends.cudnn.enabled,
+        "cudnn benchmark": torch.backends.cudnn.benchmark,
+        "cudnn deterministic": torch.backends.cudnn.deterministic,
+        "torch float32 matmul precision": torch.get_float32_matmul_precision(),
+        "torch random numbers": torch.get_rng_state().numpy().tobytes(),
+        "numpy random numbers": (kind, keys.tobytes(), *position),
+    }
+
+
+@pytest.fixture
+def look_at_global_state():
+    """Describes the global state that is watched, by name."""
+    return global_state
+
+
+@pytest.fixture(autouse=True)
+def _global_state_is_left_alone(request):
+    if request.node.get_closest_marker("changes_global_state"):
+        yield
+        return
+    before = global_state()
+    yield
+    after = global_state()
+    changed = [name for name in before if before[name] != after[name]]
+    assert not changed, f"this test changed global state: {', '.join(changed)}"
+
+
+def structured_images(n, random):
+    """A class is an orientation and a colour; an image is that with noise, uint8 [n, 3, 32, 32]."""
+    labels = np.arange(n) % 10
+    row, column = np.mgrid[0:32, 0:32] / 32
+    angle = labels * np.pi / 10
+    wave = np.sin(12 * (np.cos(angle)[:, None, None] * row + np.sin(angle)[:, None, None] * column))
+    colour = np.stack([np.cos(angle), np.sin(angle), np.cos(2 * angle)], axis=1)
+    pixels = 128 + 80 * wave[:, None] * colour[:, :, None, None] + 12 * random.standard_normal((n, 3, 32, 32))
+    return Split(torch.from_numpy(pixels.clip(0, 255).astype(np.uint8)), torch.from_numpy(labels))
+
+
+def make_dataset(train=40, test=20, seed=0, name="digits"):
+    random = np.random.default_rng(seed)
+    splits = structured_images(train, random), structured_images(test, random)
+    return Dataset(name, *splits, tuple("0123456789"), fingerprint(*splits))
+
+
+@pytest.fixture(scope="session")
+def tiny_dataset():
+    """40 training and 20 test images of 10 classes: five cycles of 8 an epoch."""
+    return make_dataset()
+
+
+@pytest.fixture(scope="session")
+def dataset_of():
+    """Makes data sets such as `tiny_dataset`: (train, test, seed, name)."""
+    return make_dataset
+
+
+@pytest.fixture(scope="session")
+def tiny_config():
+    """Makes configs small enough for a test: (condition, settings, **sections)."""
+
+    def make(condition="pad", settings=(), **sections):
+        merged = {name: {**TINY.get(name, {}), **values} for name, values in sections.items() if name in TINY}
+        return dreaming.configure(condition, settings=settings, **{**sections, **TINY, **merged})
+
+    return make
+
+
+@pytest.fixture
+def images(tiny_dataset):
+    """Eight images as the cortex sees them, in [-1, 1]."""
+    return tiny_dataset.train.images[:8].float() / 127.5 - 1
+
+
+@pytest.fixture
+def days(tiny_dataset):
+    """Three mini-batches of eight images, a day each."""
+    return (tiny_dataset.train.images[:24].float() / 127.5 - 1).split(8)
+
+
+@pytest.fixture
+def cortex():
+    """A tiny cortex, of latents 8."""
+    return dreaming.Cortex(latent_dim=8, base_channels=2, random=torch.Generator().manual_seed(1))
+
+
+@pytest.fixture(scope="module")
+def without_drawing():
+    """No sheets of dreams are drawn: most of the time of a tiny training would go into compressing pictures."""
+
+    def undrawn(cortex, phases, yesterday, today, seed, title):
+        return f"{title}: {cortex.generator.layers[0].weight.detach().double().sum().item()!r}".encode()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dreaming.training.sheet", undrawn)
+        yield

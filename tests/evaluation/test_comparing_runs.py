@@ -1,0 +1,147 @@
+"""The summary of a comparison, by hand."""
+
+import math
+import statistics
+
+import pandas as pd
+import pytest
+
+from dreaming.evaluation.comparison import Comparison, plot, summary
+
+COLUMNS = ["dataset", "condition", "seed", "epoch", "measure", "parameter", "value"]
+
+
+def rows(condition, seed, values, dataset="digits", parameter="latent"):
+    """Accuracies by epoch, as they stand in measures.csv."""
+    return [
+        (dataset, condition, seed, epoch, "readout_accuracy", parameter, value)
+        for epoch, value in values.items()
+    ]
+
+
+def table(*groups):
+    return pd.DataFrame([row for group in groups for row in group], columns=COLUMNS).astype(
+        {"epoch": "Int64"}
+    )
+
+
+THREE = table(
+    rows("pad", 0, {0: 0.10, 1: 0.30, 2: 0.50}),
+    rows("pad", 1, {0: 0.14, 1: 0.34, 2: 0.52}),
+    rows("pad", 2, {0: 0.12, 1: 0.29, 2: 0.57}),
+    *(rows("pad", seed, {None: 0.80 + seed / 100}, parameter="pixels") for seed in range(3)),
+    *(rows("pad", seed, {None: 0.70 + seed / 100}, parameter="pca-256") for seed in range(3)),
+)
+
+
+def test_mean_and_sem_are_over_seeds_at_the_last_epoch():
+    (row,) = summary(THREE).to_dict("records")
+    last = [0.50, 0.52, 0.57]
+    assert row["mean"] == pytest.approx(sum(last) / 3, abs=1e-12)
+    variance = sum((value - sum(last) / 3) ** 2 for value in last) / 2
+    assert row["sem"] == pytest.approx(math.sqrt(variance / 3), abs=1e-12)
+    assert row["untrained"] == pytest.approx(0.12, abs=1e-12)
+    assert row["pixels"] == pytest.approx(0.81, abs=1e-12)
+    assert row["pca"] == pytest.approx(0.71, abs=1e-12)
+    assert (row["dataset"], row["condition"], row["seeds"], row["epoch"]) == ("digits", "pad", 3, 2)
+    assert row["missing"] == ""
+
+
+def test_one_seed_has_no_sem():
+    (row,) = summary(table(rows("pad", 5, {0: 0.1, 3: 0.4}))).to_dict("records")
+    assert (row["seeds"], row["epoch"], row["mean"], row["untrained"]) == (1, 3, 0.4, 0.1)
+    assert math.isnan(row["sem"])
+    assert math.isnan(row["pixels"])
+
+
+def test_the_last_epoch_is_the_last_that_all_seeds_have_and_others_are_listed():
+    values = table(rows("pad", 0, {0: 0.1, 1: 0.2, 2: 0.9, 4: 0.8}), rows("pad", 1, {0: 0.3, 1: 0.4, 3: 0.7}))
+    (row,) = summary(values).to_dict("records")
+    assert (row["seeds"], row["epoch"]) == (2, 1)
+    assert row["mean"] == pytest.approx(0.3)
+    assert row["sem"] == pytest.approx(statistics.stdev([0.2, 0.4]) / math.sqrt(2))
+    assert row["missing"] == "epoch 2: not every seed; epoch 3: not every seed; epoch 4: not every seed"
+
+
+def test_seeds_without_an_epoch_in_common_have_no_mean():
+    (row,) = summary(table(rows("pad", 0, {1: 0.2}), rows("pad", 1, {2: 0.3}))).to_dict("records")
+    assert math.isnan(row["mean"])
+    assert pd.isna(row["epoch"])
+    assert row["missing"] == "epoch 1: not every seed; epoch 2: not every seed"
+
+
+def test_an_untrained_accuracy_that_one_seed_lacks_is_reported():
+    (row,) = summary(table(rows("pad", 0, {0: 0.1, 1: 0.2}), rows("pad", 1, {1: 0.3}))).to_dict("records")
+    assert row["missing"] == "epoch 0: not every seed"
+
+
+def test_controls_that_one_seed_lacks_are_not_averaged_silently():
+    lacking = THREE[~((THREE["seed"] == 2) & (THREE["parameter"] == "pixels"))]
+    (row,) = summary(lacking).to_dict("records")
+    assert "pixels" in row["missing"] or math.isnan(row["pixels"])
+
+
+def test_principal_components_of_different_number_are_not_averaged_silently():
+    values = THREE.copy()
+    values.loc[(values["seed"] == 2) & (values["parameter"] == "pca-256"), "parameter"] = "pca-79"
+    (row,) = summary(values).to_dict("records")
+    assert "pca" in row["missing"] or math.isnan(row["pca"])
+
+
+def test_runs_that_are_not_evaluated_are_listed_with_their_condition():
+    unmeasured = [("digits", "pad", 7), ("digits", "wake_only", 0), ("svhn", "pad", 1)]
+    found = {(row["dataset"], row["condition"]): row for row in summary(THREE, unmeasured).to_dict("records")}
+    assert found["digits", "pad"]["missing"] == "seed 7: not evaluated"
+    assert found["digits", "pad"]["seeds"] == 3
+    for key, seed in ((("digits", "wake_only"), 0), (("svhn", "pad"), 1)):
+        assert found[key]["missing"] == f"seed {seed}: not evaluated"
+        assert found[key]["seeds"] == 0
+
+
+def test_a_seed_of_controls_alone_is_listed():
+    values = table(rows("pad", 0, {0: 0.1}), rows("pad", 1, {None: 0.8}, parameter="pixels"))
+    (row,) = summary(values).to_dict("records")
+    assert row["seeds"] == 1
+    assert "seed 1" in row["missing"]
+
+
+def test_data_sets_and_conditions_are_kept_apart_in_the_order_they_come():
+    values = table(
+        rows("wake_only", 0, {1: 0.4}),
+        rows("pad", 0, {1: 0.5}),
+        rows("pad", 0, {1: 0.2}, dataset="svhn"),
+    )
+    found = summary(values)
+    keys = list(zip(found["dataset"], found["condition"], found["mean"], strict=True))
+    assert keys == [("digits", "wake_only", 0.4), ("digits", "pad", 0.5), ("svhn", "pad", 0.2)]
+
+
+def test_in_words_accuracies_are_percent_and_what_is_not_there_a_dash():
+    values = table(
+        rows("pad", 0, {0: 0.1, 1: 0.5}), rows("pad", 1, {0: 0.1, 1: 0.6}), rows("one", 0, {1: 0.25})
+    )
+    two, one = Comparison(summary(values), []).in_words()
+    assert two == ("digits", "pad", "2", "1", "55.00 ± 5.00", "10.00", "-", "-", "")
+    assert one[:5] == ("digits", "one", "1", "1", "25.00")
+    assert one[5:] == ("-", "-", "-", "")
+
+
+def test_the_plot_shows_each_seed_the_mean_and_the_controls():
+    values = pd.concat([THREE, table(rows("one", 0, {0: 0.2, 1: 0.25}))], ignore_index=True)
+    figure = plot(values)
+    (panel,) = figure.axes
+    drawn = [sorted(line.get_ydata().tolist()) for line in panel.lines if len(line.get_xdata()) > 2]
+    for seed in range(3):
+        own = THREE[(THREE["seed"] == seed) & (THREE["parameter"] == "latent")]["value"]
+        assert any(curve == pytest.approx(sorted(100 * own)) for curve in drawn), f"seed {seed} is not drawn"
+    assert any(curve == pytest.approx([12, 31, 53]) for curve in drawn)
+    labels = [text.get_text() for text in panel.get_legend().get_texts()]
+    assert labels == ["pad (3 seeds)", "one (1 seed)", "pixels (control)", "pca-256 (control)"]
+    levels = [line.get_ydata()[0] for line in panel.lines if line.get_label().endswith("(control)")]
+    assert levels == pytest.approx([81, 71])
+    assert panel.get_ylabel().endswith("(%)")
+
+
+def test_each_data_set_has_a_panel():
+    values = table(rows("pad", 0, {0: 0.1, 1: 0.2}), rows("pad", 0, {0: 0.3, 1: 0.4}, dataset="svhn"))
+    assert [panel.get_title() for panel in plot(values).axes] == ["digits", "svhn"]

@@ -1,0 +1,132 @@
+"""The conditions, each as its exact difference from PAD, and the table of signs."""
+
+import pytest
+
+from dreaming.conditions import Cycle, condition, conditions, configure
+from dreaming.config import Config
+from dreaming.errors import UserError
+from dreaming.phases import NREM, REM, Wake
+
+PAD = {
+    "wake": {
+        "weight": 1.0,
+        "image_weight": 1.0,
+        "kl_weight": 1.0,
+        "externality_weight": 1.0,
+        "latent_noise": 0.0,
+        "reduction": "mean",
+    },
+    "nrem": {
+        "weight": 1.0,
+        "replay.past": 0.0,
+        "replay.noise": 0.0,
+        "replay.first_night": "with_noise",
+        "occlusion.probability": (0.0, 1.0),
+        "occlusion.tile_size": (1, 8),
+        "occlusion.mask_per_image": False,
+        "reduction": "mean",
+    },
+    "rem": {
+        "weight": 1.0,
+        "replay.past": 0.5,
+        "replay.noise": 0.5,
+        "replay.first_night": "with_noise",
+    },
+}
+
+# MODEL.md's table: the phases in their order, and every parameter that is not PAD's.
+DIFFERENCE = {
+    "pad": (["wake", "nrem", "rem"], {}),
+    "without_memory_mix": (["wake", "nrem", "rem"], {"rem.replay.past": 0.0, "rem.replay.noise": 0.0}),
+    "without_rem": (
+        ["wake", "nrem"],
+        {"wake.externality_weight": 0.0, "wake.latent_noise": 0.5, "nrem.weight": 0.5},
+    ),
+    "without_nrem": (["wake", "rem"], {}),
+    "wake_only": (["wake"], {"wake.externality_weight": 0.0, "wake.latent_noise": 0.5}),
+    "rem_noise_only": (["wake", "nrem", "rem"], {"rem.replay.noise": 1.0}),
+    "rem_memories_only": (["wake", "nrem", "rem"], {"rem.replay.noise": 0.0}),
+    "rem_before_nrem": (["wake", "rem", "nrem"], {}),
+    "nrem_mixed": (["wake", "nrem", "rem"], {"nrem.replay.past": 0.5, "nrem.replay.noise": 0.5}),
+    "untrained": ([], {}),
+}
+
+# With noise 1, no share of a memory is left: the share of yesterday's in it means nothing.
+MEANINGLESS = {"rem_noise_only": {"rem.replay.past"}}
+
+
+def flat(values, prefix=""):
+    found = {}
+    for key, value in values.items():
+        found |= flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return found
+
+
+def parameters(cycle: Cycle):
+    return {phase.name: flat(phase.model_dump(exclude={"name"})) for phase in cycle}
+
+
+def test_the_table_names_every_condition():
+    assert set(conditions()) == set(DIFFERENCE)
+
+
+def test_pad_is_the_paper_s_cycle():
+    assert parameters(condition("pad")) == PAD
+    assert list(map(type, condition("pad"))) == [Wake, NREM, REM]
+
+
+@pytest.mark.parametrize("name", DIFFERENCE)
+def test_a_condition_differs_from_pad_by_exactly_its_table_row(name):
+    order, expected = DIFFERENCE[name]
+    cycle = condition(name)
+    assert [phase.name for phase in cycle] == order
+    found = {
+        f"{phase}.{key}": value
+        for phase, values in parameters(cycle).items()
+        for key, value in values.items()
+        if value != PAD[phase][key]
+    }
+    meaningless = MEANINGLESS.get(name, set())
+    assert {k: v for k, v in found.items() if k not in meaningless} == expected
+
+
+@pytest.mark.parametrize("name", DIFFERENCE)
+def test_a_condition_uses_the_paper_s_phases_and_signs(name):
+    signs = {"wake": (+1, +1), "nrem": (+1, 0), "rem": (+1, -1)}
+    for phase in condition(name):
+        assert type(phase) in (Wake, NREM, REM)
+        assert tuple(phase.plasticity) == signs[phase.name]
+
+
+def test_the_table_of_signs():
+    """The paper's claim about neuromodulation: (encoder, generator)."""
+    assert Wake.plasticity == (+1, +1)
+    assert NREM.plasticity == (+1, 0)
+    assert REM.plasticity == (+1, -1)
+    assert Wake.plasticity._fields == ("encoder", "generator")
+
+
+@pytest.mark.parametrize("name", DIFFERENCE)
+def test_a_condition_says_in_a_line_what_it_is(name):
+    line = conditions()[name]
+    assert line
+    assert "\n" not in line
+
+
+def test_an_unknown_condition_is_refused_and_the_nearest_suggested():
+    with pytest.raises(UserError, match="'wihtout_rem'; did you mean 'without_rem'"):
+        condition("wihtout_rem")
+
+
+@pytest.mark.parametrize("name", DIFFERENCE)
+def test_a_config_of_a_condition_survives_its_file(name, tmp_path):
+    config = configure(name, settings=["seed=3"])
+    (tmp_path / "config.yaml").write_text(config.to_yaml())
+    again = Config.from_yaml(tmp_path / "config.yaml")
+    assert again == config
+    assert [type(phase) for phase in again.phases] == [type(phase) for phase in config.phases]
+
+
+def test_the_untrained_condition_has_no_epochs():
+    assert configure("untrained", training={"epochs": 7}).training.epochs == 0
+    assert configure("wake_only", training={"epochs": 7}).training.epochs == 7

@@ -1,0 +1,99 @@
+"""Signals are heard as a wish; the machine is described as it is."""
+
+import io
+import signal
+import threading
+
+import pytest
+import torch
+from rich.console import Console
+
+from dreaming import hardware
+from dreaming.errors import UserError
+from dreaming.interrupts import listening
+from dreaming.progress import Display
+
+SIGNALS = [signal.SIGINT, signal.SIGTERM]
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_is_a_wish_and_handlers_are_put_back(number):
+    before = [signal.getsignal(each) for each in SIGNALS]
+    with listening() as interrupt:
+        assert not interrupt.requested
+        signal.raise_signal(number)
+        assert interrupt.requested
+    assert [signal.getsignal(each) for each in SIGNALS] == before
+
+
+def test_handlers_are_put_back_after_an_error():
+    before = [signal.getsignal(each) for each in SIGNALS]
+    with pytest.raises(ZeroDivisionError), listening():
+        raise ZeroDivisionError
+    assert [signal.getsignal(each) for each in SIGNALS] == before
+
+
+def interrupted(*numbers):
+    with listening():
+        for number in numbers:
+            signal.raise_signal(number)
+
+
+def test_asking_twice_by_ctrl_c_stops_at_once():
+    interrupted(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        interrupted(signal.SIGINT, signal.SIGINT)
+
+
+def test_asking_twice_by_sigterm_is_still_one_wish():
+    interrupted(signal.SIGTERM, signal.SIGTERM)
+    interrupted(signal.SIGINT, signal.SIGTERM)
+
+
+def test_outside_the_main_thread_nothing_is_heard_and_nothing_breaks():
+    heard, before = [], signal.getsignal(signal.SIGTERM)
+
+    def work():
+        with listening() as interrupt:
+            heard.append((interrupt.requested, signal.getsignal(signal.SIGTERM)))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert heard == [(False, before)]
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="says what happens without a GPU")
+def test_without_a_gpu_auto_is_the_cpu_and_cuda_is_refused():
+    assert hardware.device("auto") == torch.device("cpu")
+    for name in ("cuda", "cuda:1"):
+        with pytest.raises(UserError, match=f"no device '{name}'.*0 CUDA devices"):
+            hardware.device(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [("auto", "float32"), ("float32", "float32"), ("bfloat16", "bfloat16")]
+)
+def test_the_reference_precision_is_the_default(name, expected):
+    assert hardware.precision(name, torch.device("cpu")) == expected
+
+
+def test_the_record_of_a_machine_says_versions_processor_and_threads():
+    record = hardware.record(torch.device("cpu"))
+    assert record["versions"]["torch"] == torch.__version__
+    assert {"dreaming", "python", "numpy", "safetensors"} <= set(record["versions"])
+    assert record["machine"]["device"] == "cpu"
+    assert record["machine"]["threads"] == torch.get_num_threads()
+    assert record["machine"]["processor"]
+
+
+def test_progress_off_a_terminal_is_a_line_an_epoch_without_control_codes():
+    out = io.StringIO()
+    with Display(Console(file=out, width=40, soft_wrap=True)) as display:
+        display.start("digits/pad/seed-0", epochs=2, cycles=3, done=3)
+        for _ in range(3):
+            display.cycle()
+        display.epoch(2, 75.0, {"wake.image": 0.25, "nrem.latent": 1.5})
+    first, second = out.getvalue().splitlines()
+    assert first == "digits/pad/seed-0: 2 epochs of 3 cycles, 3 cycles done"
+    assert second == "epoch 2/2  wake.image 0.2500  nrem.latent 1.5000  1 min 15 s"

@@ -1,0 +1,186 @@
+"""The cortex: its size, its equality with a plain DCGAN, and its initial weights."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+from torch import nn
+
+from dreaming.config import Networks
+from dreaming.networks import Cortex, Encoder, Generator
+
+BIG = {"latent_dim": 256, "base_channels": 64}
+
+
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.fixture(scope="module")
+def paper():
+    """A cortex of the paper's size."""
+    return Cortex(random=seeded())
+
+
+def size(module):
+    return sum(weight.numel() for weight in module.parameters())
+
+
+def plain_encoder(encoder, head):
+    """Figure 8 as a list of PyTorch's own layers, with the weights of an encoder."""
+    layers = []
+    for layer in encoder.trunk:
+        mine = nn.Conv2d(layer.in_channels, layer.out_channels, 4, stride=2, padding=1)
+        mine.load_state_dict(layer.state_dict())
+        layers += [mine, nn.LeakyReLU(0.2)]
+    last = nn.Conv2d(head.weight.shape[1], head.weight.shape[0], 4)
+    last.load_state_dict(head.state_dict())
+    return nn.Sequential(*layers, last, nn.Flatten())
+
+
+def plain_generator(generator):
+    layers = []
+    for i, layer in enumerate(generator.layers):
+        geometry = {"stride": 1, "padding": 0} if i == 0 else {"stride": 2, "padding": 1}
+        mine = nn.ConvTranspose2d(layer.weight.shape[0], layer.weight.shape[1], 4, **geometry)
+        mine.load_state_dict(layer.state_dict())
+        layers += [mine, nn.LeakyReLU(0.2)]
+    return nn.Sequential(nn.Unflatten(1, (-1, 1, 1)), *layers[:-1], nn.Tanh())
+
+
+@pytest.fixture
+def noise_in_the_globals_is_restored():
+    """Torch's own layers draw their first weights from the global generator."""
+    with torch.random.fork_rng(devices=[]):
+        yield
+
+
+def grown(network):
+    """The network with weights large enough that every layer matters to the last digit."""
+    with torch.no_grad():
+        for weight in network.parameters():
+            weight.mul_(4)
+    return network.double()
+
+
+def test_the_paper_s_parameter_counts(paper):
+    assert size(paper.encoder) == 1_711_809
+    assert size(paper.generator) == 1_707_459
+    assert size(paper.encoder.externality_head) == 4_097
+    assert size(paper.encoder) - size(paper.encoder.externality_head) == 1_707_712
+
+
+def test_the_defaults_are_the_paper_s_size():
+    assert Networks().model_dump() == {"latent_dim": 256, "base_channels": 64, "image_channels": 3}
+    assert size(Networks().build(0)) == 1_711_809 + 1_707_459
+
+
+@pytest.mark.parametrize(
+    ("latent_dim", "base_channels", "image_channels"), [(8, 4, 3), (5, 2, 1), (256, 64, 3)]
+)
+@pytest.mark.usefixtures("noise_in_the_globals_is_restored")
+class TestPlainDCGAN:
+    def test_the_encoder_equals_plain_convolutions_in_value_and_gradient(
+        self, latent_dim, base_channels, image_channels
+    ):
+        encoder = grown(Encoder(latent_dim, base_channels, image_channels, seeded()))
+        x = 2 * torch.rand(3, image_channels, 32, 32, generator=seeded(1), dtype=torch.float64) - 1
+        z, d_logit = encoder(x)
+        for found, head in ((z, encoder.latent_head), (d_logit[:, None], encoder.externality_head)):
+            plain = plain_encoder(encoder, head).double()
+            expected = plain(x)
+            assert found.shape == expected.shape
+            torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-12)
+            gradient = torch.autograd.grad(found.square().sum(), encoder.trunk[0].weight, retain_graph=True)
+            plain_gradient = torch.autograd.grad(expected.square().sum(), plain[0].weight)
+            torch.testing.assert_close(gradient, plain_gradient, rtol=1e-9, atol=1e-12)
+
+    def test_the_generator_equals_plain_transposed_convolutions_in_value_and_gradient(
+        self, latent_dim, base_channels, image_channels
+    ):
+        generator = grown(Generator(latent_dim, base_channels, image_channels, seeded()))
+        plain = plain_generator(generator).double()
+        z = torch.randn(3, latent_dim, generator=seeded(1), dtype=torch.float64)
+        found, expected = generator(z), plain(z)
+        assert found.shape == (3, image_channels, 32, 32)
+        torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-12)
+        mine = torch.autograd.grad(found.square().sum(), list(generator.parameters()))
+        theirs = torch.autograd.grad(expected.square().sum(), list(plain.parameters()))
+        for gradient, plain_gradient in zip(mine, theirs, strict=True):
+            torch.testing.assert_close(gradient, plain_gradient, rtol=1e-9, atol=1e-12)
+
+
+def test_inputs_are_left_as_they_are(cortex, images):
+    x, z = images.clone(), torch.randn(4, 8, generator=seeded())
+    z_before = z.clone()
+    cortex.encoder(x)
+    cortex.generator(z)
+    assert torch.equal(x, images)
+    assert torch.equal(z, z_before)
+
+
+@pytest.mark.parametrize("pathway", ["encoder", "generator"])
+def test_initial_weights_are_normal_with_deviation_0_02(paper, pathway):
+    weights = [w for name, w in getattr(paper, pathway).named_parameters() if name.endswith("weight")]
+    for weight in weights:
+        values = weight.detach().flatten().double()
+        n = len(values)
+        assert abs(values.mean()) < 5 * 0.02 / math.sqrt(n)
+        assert values.std().item() == pytest.approx(0.02, abs=5 * 0.02 / math.sqrt(2 * n))
+        assert stats.kstest(values[:5000].numpy() / 0.02, "norm").pvalue > 0.001
+
+
+def test_initial_biases_are_pytorch_s_default(paper):
+    """U(-1/√fan_in, 1/√fan_in), by the fan that PyTorch counts, wrong as it is for a transposed layer."""
+    scaled = []
+    for layer in paper.modules():
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+            fan_in, _ = nn.init._calculate_fan_in_and_fan_out(layer.weight)
+            scaled.append(layer.bias.detach().numpy() * math.sqrt(fan_in))
+    every = np.concatenate(scaled)
+    assert len(scaled) == 9
+    assert abs(every).max() <= 1
+    assert all(abs(biases).max() > 0.9 for biases in scaled if len(biases) >= 64)
+    assert stats.kstest(every, stats.uniform(-1, 2).cdf).pvalue > 0.001
+
+
+@pytest.mark.usefixtures("noise_in_the_globals_is_restored")
+def test_pytorch_s_default_biases_reach_to_the_same_bound():
+    for ours, theirs in (
+        (Encoder(**BIG, random=seeded()).trunk[1], nn.Conv2d(64, 128, 4)),
+        (Generator(**BIG, random=seeded()).layers[2], nn.ConvTranspose2d(128, 64, 4)),
+    ):
+        assert ours.bias.abs().max().item() == pytest.approx(theirs.bias.abs().max().item(), rel=0.1)
+
+
+def test_the_seed_decides_every_initial_weight():
+    small = Networks(latent_dim=4, base_channels=2)
+    first, again, other = (small.build(seed).state_dict() for seed in (3, 3, 4))
+    for name, weight in first.items():
+        assert torch.equal(weight, again[name])
+        assert not torch.equal(weight, other[name])
+
+
+def test_building_from_a_seed_neither_reads_nor_moves_the_global_random_numbers():
+    small = Networks(latent_dim=4, base_channels=2)
+    before = torch.get_rng_state()
+    first = small.build(0)
+    assert torch.equal(torch.get_rng_state(), before)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(12345)
+        again = small.build(0)
+    assert torch.equal(first.encoder.latent_head.weight, again.encoder.latent_head.weight)
+
+
+def test_bfloat16_computes_otherwise_and_hands_back_float32(cortex, images):
+    exact, _ = cortex.encoder(images)
+    cortex.compute_in(torch.bfloat16)
+    with cortex.arithmetic():
+        z, d_logit = cortex.encoder(images)
+        dream = cortex.generator(z)
+    assert {z.dtype, d_logit.dtype, dream.dtype} == {torch.float32}
+    assert not torch.equal(z, exact)
+    torch.testing.assert_close(z, exact, rtol=0, atol=0.02 * exact.abs().max().item())
+    assert {weight.dtype for weight in cortex.parameters()} == {torch.float32}
