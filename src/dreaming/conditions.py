@@ -6,6 +6,7 @@ A condition is the tuple of phases that make a cycle (paper, figures 4b and 5b, 
 import hashlib
 import importlib.util
 import sys
+import types
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -231,3 +232,18 @@ def _executed(path: Path) -> Any:
     loader = spec.loader
     _told(path, lambda: loader.exec_module(module))
     return module
+
+
+class _CallableModule(types.ModuleType):
+    """A module which can be called as the function of its name is.
+
+    ``dreaming.conditions`` is a function of the package and the name of this module; whoever imports the module
+    first would hide the function.
+    """
+
+    def __call__(self) -> dict[str, str]:
+        """Name every condition (see `conditions`)."""
+        return conditions()
+
+
+sys.modules[__name__].__class__ = _CallableModule

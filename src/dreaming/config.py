@@ -279,7 +279,7 @@ def _assign(content: dict[str, Any], path: list[str], text: str) -> None:
     if isinstance(here[path[-1]], dict):
         raise UserError(f"--set {'.'.join(path)}: this is a group; name one of {', '.join(here[path[-1]])}")
     try:
-        here[path[-1]] = yaml.safe_load(text)
+        here[path[-1]] = text if isinstance(here[path[-1]], str) else yaml.safe_load(text)
     except yaml.YAMLError:
         raise UserError(f"--set {'.'.join(path)}: cannot read the value '{text}'") from None
 

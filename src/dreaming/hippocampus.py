@@ -83,12 +83,16 @@ class Replay(Parameters):
         ------
         UserError
             If nothing has been stored yet.
+        ValueError
+            If the recipe has a share of noise, and ``noise`` is None.
         """
         today, yesterday = hippocampus.today, hippocampus.yesterday
         if today is None:
             raise UserError("sleep replays memories, and none is stored yet: let a waking phase come first")
         memory = today if yesterday is None else (1 - self.past) * today + self.past * yesterday
         alone = self.first_night == "memory_alone" and yesterday is None and self.noise < 1
-        if noise is None or self.noise == 0 or alone:
+        if self.noise == 0 or alone:
             return memory
+        if noise is None:
+            raise ValueError(f"this replay has a share of noise ({self.noise}) and was given none")
         return (1 - self.noise) * memory + self.noise * noise

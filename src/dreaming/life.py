@@ -1,6 +1,7 @@
 """A cortex on its way through training, which can be put on disk at any cycle and go on exactly from there."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -33,7 +34,7 @@ class Life:
         """Begin a life: initial weights, no memories."""
         cortex = config.networks.build(config.seed).to(device)
         if config.training.precision == "bfloat16":
-            cortex.compute_in(torch.bfloat16)
+            cortex.precision = torch.bfloat16
         return cls(cortex, Synapses(cortex, config.optimizer))
 
     def save(self, folder: RunFolder, config: Config) -> None:
@@ -48,7 +49,12 @@ class Life:
         tensors = {
             f"{group}.{name}": value for group, named in groups.items() for name, value in named.items()
         }
-        position = {"epochs": self.epochs_done, "cycles": self.cycles_done, "seconds": self.seconds}
+        position: dict[str, Any] = {
+            "epochs": self.epochs_done,
+            "cycles": self.cycles_done,
+            "seconds": self.seconds,
+        }
+        position["terms"] = list(self.totals)  # in the order in which losses.csv has them
         write_tensors(folder.state, tensors, {"position": position, "run": config.identity()})
 
     def restore(self, folder: RunFolder, config: Config) -> None:
@@ -74,7 +80,8 @@ class Life:
             position = about["position"]
             self.epochs_done, self.cycles_done = int(position["epochs"]), int(position["cycles"])
             self.seconds = float(position["seconds"])
+            totals = group("totals")
+            self.totals = {name: totals[name] for name in position["terms"]}
         except (RuntimeError, KeyError, ValueError, TypeError):
             raise UserError(f"{folder.state} is not the state of this run") from None
         self.hippocampus = Hippocampus(**group("hippocampus"))
-        self.totals = group("totals")

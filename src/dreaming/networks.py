@@ -157,14 +157,6 @@ class Cortex(nn.Module):
         """Where the weights are."""
         return next(self.parameters()).device
 
-    def compute_in(self, precision: torch.dtype) -> None:
-        """Choose float32 or bfloat16 for the arithmetic; bfloat16 is fastest with channels last in memory."""
-        self.precision = precision
-        layout = torch.channels_last if precision == torch.bfloat16 else torch.contiguous_format
-        for weight in self.parameters():
-            if weight.ndim == 4:
-                weight.data = weight.data.contiguous(memory_format=layout)
-
     def arithmetic(self) -> AbstractContextManager[object]:
         """Compute in this cortex's precision within the block; weights and losses stay in float32.
 

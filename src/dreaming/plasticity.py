@@ -74,15 +74,16 @@ class Synapses:
         signs
             The phase's signs of plasticity. A pathway with sign 0 is bit for bit left as it is.
         """
-        if not loss.requires_grad:
-            return
         plastic = {name: sign for name, sign in signs._asdict().items() if sign}
+        if not plastic or not loss.requires_grad:
+            return
         weights = [w for name in plastic for w in self.pathways[name].parameters()]
         gradients = iter(torch.autograd.grad(loss, weights, allow_unused=True))
         for name, sign in plastic.items():
             for weight in self.pathways[name].parameters():
                 gradient = next(gradients)
-                weight.grad = gradient if gradient is None or sign > 0 else -gradient
+                if gradient is not None:
+                    weight.grad = _in_place_like(gradient if sign > 0 else -gradient, weight)
             self._step(name)
 
     def coast(self, name: str) -> None:
@@ -111,10 +112,22 @@ class Synapses:
         """Take over a state that `state` returned, for a cortex of the same shape."""
         for name, pathway in self.pathways.items():
             entries: dict[int, dict[str, Tensor]] = {}
-            for index, (weight_name, _) in enumerate(pathway.named_parameters()):
+            for index, (weight_name, weight) in enumerate(pathway.named_parameters()):
                 prefix = f"{name}.{weight_name}."
-                entry = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+                entry = {
+                    key.removeprefix(prefix): _in_place_like(value, weight) if value.ndim else value
+                    for key, value in state.items()
+                    if key.startswith(prefix)
+                }
                 if entry:
                     entries[index] = entry
             groups = self.optimizers[name].state_dict()["param_groups"]
             self.optimizers[name].load_state_dict({"state": entries, "param_groups": groups})
+
+
+def _in_place_like(value: Tensor, weight: Tensor) -> Tensor:
+    """Lay a gradient or a momentum out in memory as its weight is.
+
+    Adam's fused step pairs them by their place in memory, whatever their strides are.
+    """
+    return value if value.stride() == weight.stride() else torch.empty_like(weight).copy_(value)

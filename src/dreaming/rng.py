@@ -37,7 +37,7 @@ def derived_seed(seed: int, stream: Stream, *address: int | str) -> int:
     False
     """
     words = [zlib.crc32(part.encode()) if isinstance(part, str) else part for part in (stream, *address)]
-    entropy = np.random.SeedSequence([seed, *words]).generate_state(1, np.uint64)[0]
+    entropy = np.random.SeedSequence([seed, len(words), *words]).generate_state(1, np.uint64)[0]
     return int(entropy >> np.uint64(1))
 
 

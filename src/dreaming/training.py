@@ -80,7 +80,7 @@ def train(
     ...     )
     ...     run = dreaming.train(config, out=out)
     ...     sorted(path.name for path in run.iterdir())
-    ['config.yaml', 'dreams', 'environment.json', 'losses.csv', 'snapshots', 'state.safetensors']
+    ['checksums.json', 'config.yaml', 'dreams', 'environment.json', 'losses.csv', 'snapshots', 'state.safetensors']
     """
     progress = progress or Silence()
     device = hardware.device(config.training.device)

@@ -434,6 +434,7 @@ def test_mask(rng):
     np.testing.assert_array_equal(naive.mask(0.5, 7, uniforms), np.kron(tiles, np.ones((7, 7)))[:32, :32])
 
 
+@pytest.mark.changes_global_state
 def test_readout_agrees_with_torch(rng):
     centres = rng.standard_normal((10, 6))
     labels, test_labels = rng.integers(10, size=150), rng.integers(10, size=40)

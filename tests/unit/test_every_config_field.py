@@ -17,6 +17,7 @@ pytestmark = pytest.mark.usefixtures("without_drawing")
 BASES = {
     "pad": ("pad", ()),
     "mixed": ("nrem_mixed", ()),  # NREM replays noise: its first night is of two kinds
+    "wider": ("pad", ["networks.base_channels=4"]),  # room for bfloat16 to tell latents apart
 }
 
 # FIELD: (base, value). Each changes the final weights.
@@ -50,7 +51,7 @@ CHANGES = {
     "phases.rem.replay.first_night": ("pad", "memory_alone"),
     "training.epochs": ("pad", "3"),
     "training.batch_size": ("pad", "6"),
-    "training.precision": ("pad", "bfloat16"),
+    "training.precision": ("wider", "bfloat16"),
     "training.memories_across_epochs": ("pad", "true"),
     "seed": ("pad", "1"),
 }
@@ -113,7 +114,7 @@ def base_runs(without_drawing, tiny_config, small_dataset, tmp_path_factory):
 def trained(tiny_config, small_dataset, tmp_path):
     def train(base="pad", settings=(), dataset=small_dataset):
         of, own = BASES[base]
-        return dreaming.train(tiny_config(of, [*own, *settings]), out=tmp_path, dataset=dataset)
+        return dreaming.train(tiny_config(of, [*own, *settings]), out=tmp_path / base, dataset=dataset)
 
     return train
 

@@ -176,7 +176,7 @@ def test_building_from_a_seed_neither_reads_nor_moves_the_global_random_numbers(
 
 def test_bfloat16_computes_otherwise_and_hands_back_float32(cortex, images):
     exact, _ = cortex.encoder(images)
-    cortex.compute_in(torch.bfloat16)
+    cortex.precision = torch.bfloat16
     with cortex.arithmetic():
         z, d_logit = cortex.encoder(images)
         dream = cortex.generator(z)

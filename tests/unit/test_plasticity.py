@@ -317,10 +317,12 @@ def plain_adam(cortex, gradients):
 class TestLayoutInMemory:
     """The fused Adam of the CPU pairs weights, gradients and moments by their place in memory, unasked."""
 
+    @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last], ids=str)
     @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16], ids=str)
-    def test_each_weight_steps_by_its_own_gradient(self, images, precision):
+    def test_each_weight_steps_by_its_own_gradient(self, images, precision, layout):
         cortex = Cortex(latent_dim=8, base_channels=4, random=torch.Generator().manual_seed(1))
-        cortex.compute_in(precision)
+        cortex.precision = precision
+        cortex.to(memory_format=layout)
         with cortex.arithmetic():
             loss = Wake().objective(cortex, images, Hippocampus(), {}).loss
         gradients = torch.autograd.grad(loss, list(cortex.parameters()), retain_graph=True)
@@ -333,7 +335,7 @@ class TestLayoutInMemory:
 
     def test_momentum_that_was_stored_goes_back_to_its_own_weight(self, images):
         cortex = Cortex(latent_dim=8, base_channels=4, random=torch.Generator().manual_seed(1))
-        cortex.compute_in(torch.bfloat16)
+        cortex.to(memory_format=torch.channels_last)
         synapses = Synapses(cortex, FAST)
         live(cortex, synapses, images, [Wake()])
         stored = {k: v.clone(memory_format=torch.contiguous_format) for k, v in synapses.state().items()}
