@@ -21,12 +21,12 @@ $(READY): pyproject.toml constraints.txt
 	@touch $@
 
 demo: $(READY)
-	$(BIN)/dreaming train --condition pad --dataset digits --epochs 40 --snapshots 1,5,10,20,40 --out $(DEMO) \
+	$(BIN)/dreaming train --condition pad --dataset digits --epochs 25 --snapshots 1,5,10,25 --out $(DEMO) \
 		--set networks.base_channels=16 --set networks.latent_dim=64 --set training.batch_size=32
 	$(BIN)/dreaming evaluate $(DEMO)/digits/pad/seed-0
 	$(BIN)/dreaming compare $(DEMO)/digits --to $(DEMO)/comparison
 	@echo
-	@echo "What it saw and dreamt:   $(DEMO)/digits/pad/seed-0/dreams/0040.png (0000.png: before it learned)"
+	@echo "What it saw and dreamt:   $(DEMO)/digits/pad/seed-0/dreams/0025.png (0000.png: before it learned)"
 	@echo "How its latents read out: $(DEMO)/comparison/accuracy.png"
 
 test: $(READY)
