@@ -47,7 +47,7 @@ def generator(seed: int, stream: Stream, *address: int | str) -> torch.Generator
     Examples
     --------
     >>> torch.randperm(5, generator=generator(0, "order", 1)).tolist()
-    [2, 1, 3, 0, 4]
+    [0, 4, 2, 3, 1]
     """
     return torch.Generator().manual_seed(derived_seed(seed, stream, *address))
 
