@@ -8,8 +8,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from dreaming.config import Config
 from dreaming.hippocampus import Hippocampus
-from dreaming.phases import sleep_wake_cycle
-from dreaming.plasticity import Plasticity, Synapses
+from dreaming.plasticity import Plasticity
 from dreaming.rng import Random
 
 
@@ -38,7 +37,7 @@ class Description:
 def describe(config: Config) -> Description:
     """Describe a run without running it.
 
-    The multiply-accumulates are counted in one cycle of two images, which is done for the purpose.
+    The multiply-accumulates are counted in one cycle of tensors that have shapes and no numbers.
 
     Examples
     --------
@@ -48,19 +47,26 @@ def describe(config: Config) -> Description:
     >>> [round(count / 1e9, 1) for count in found.multiply_accumulates.values()]
     [7.1, 4.7, 6.9]
     """
-    cortex = config.networks.build(config.seed)
+    cortex = config.networks.build(config.seed).to("meta")
+    pathways = dict(cortex.named_children())
     weights = {
-        name: sum(weight.numel() for weight in pathway.parameters())
-        for name, pathway in cortex.named_children()
+        name: sum(weight.numel() for weight in pathway.parameters()) for name, pathway in pathways.items()
     }
     costs: dict[str, int] = {}
-    synapses, hippocampus = Synapses(cortex, config.optimizer), Hippocampus()
-    images = torch.zeros(2, config.networks.image_channels, 32, 32)
-    images += torch.linspace(-1, 1, 2)[:, None, None, None]
+    batch, hippocampus = config.training.batch_size, Hippocampus()
+    images = torch.empty(batch, config.networks.image_channels, 32, 32, device="meta")
     for phase in config.phases:
+        if not phase.weight:
+            costs[phase.name] = 0
+            continue
+        signs = phase.plasticity._asdict()
+        plastic = [w for name, pathway in pathways.items() if signs[name] for w in pathway.parameters()]
         with FlopCounterMode(display=False) as counter:
-            random = Random(config.seed)
-            hippocampus, _ = sleep_wake_cycle(cortex, synapses, images, hippocampus, (phase,), random)
-        costs[phase.name] = counter.get_total_flops() // 2 * config.training.batch_size // len(images)
+            draws = phase.draw(Random(config.seed, device="meta"), batch, cortex.latent_dim)
+            outcome = phase.objective(cortex, images, hippocampus, draws)
+            if plastic and outcome.loss.requires_grad:
+                torch.autograd.grad(outcome.loss, plastic, allow_unused=True)
+        hippocampus = hippocampus if outcome.memory is None else hippocampus.store(outcome.memory)
+        costs[phase.name] = counter.get_total_flops() // 2
     signs = {phase.name: phase.plasticity for phase in config.phases}
     return Description(config, signs, weights, costs)

@@ -1,5 +1,6 @@
 """Where a run computes: devices, precision, and a record of the machine and the versions."""
 
+import ctypes
 import os
 import platform
 import subprocess
@@ -12,6 +13,7 @@ import torch
 
 from dreaming.errors import UserError
 
+TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # as malloc.h has them
 RECORDED = ("torch", "numpy", "scipy", "scikit-learn", "pandas", "pillow", "safetensors")
 
 
@@ -52,6 +54,18 @@ def precision(name: str, where: torch.device) -> Literal["float32", "bfloat16"]:
     'float32'
     """
     return "bfloat16" if name == "bfloat16" else "float32"
+
+
+def keep_memory() -> None:
+    """Have the C library keep the memory that this process gives back, rather than return it to the system.
+
+    A cycle takes and gives back the same few hundred megabytes. Where each block is mapped anew, the system's
+    clearing of its pages costs a quarter of the cycle. Works with glibc; elsewhere nothing is done.
+    """
+    if platform.libc_ver()[0] == "glibc":
+        libc = ctypes.CDLL(None)
+        libc.mallopt(ctypes.c_int(MMAP_THRESHOLD), ctypes.c_int(2**30))
+        libc.mallopt(ctypes.c_int(TRIM_THRESHOLD), ctypes.c_int(2**31 - 1))
 
 
 def record(where: torch.device) -> dict[str, Any]:

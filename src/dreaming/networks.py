@@ -1,12 +1,11 @@
 """The cortex: an encoder E (feedforward), a generator G (feedback), and both together (paper, figure 8).
 
 DCGAN without batch or spectral normalisation. All kernels are 4 x 4. The two layers between the 4 x 4 map and
-the latents cover the whole map, so each is one matrix product and is computed as such.
+the latents cover the whole map, so each is one matrix product and is computed as such. Weights are stored
+channels-last, the layout in which maps pass from layer to layer without a copy.
 """
 
 import math
-from contextlib import AbstractContextManager, nullcontext
-from typing import cast
 
 import torch
 from jaxtyping import Float
@@ -14,11 +13,30 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils import skip_init
 
+from dreaming.convolution import coarsen, refine
+
 LEAK = 0.2
 INITIAL_DEVIATION = 0.02
 
 
-class Encoder(nn.Module):
+class Pathway(nn.Module):
+    """What both pathways share: the precision in which they compute; weights and results stay as they are.
+
+    Attributes
+    ----------
+    precision
+        The number type of every map and product, or None for that of the weights.
+    """
+
+    precision: torch.dtype | None = None
+
+    def at_work(self, layer: nn.Module) -> tuple[Float[Tensor, "o i 4 4"], Float[Tensor, " n"]]:
+        """Return the weight and the bias of a layer in the precision of the pathway."""
+        weight, bias = layer.get_parameter("weight"), layer.get_parameter("bias")
+        return weight.to(self.precision or weight.dtype), bias.to(self.precision or bias.dtype)
+
+
+class Encoder(Pathway):
     """E = (E_z, E_d): the feedforward pathway, from low-level activity to latents and externality.
 
     Parameters
@@ -69,18 +87,18 @@ class Encoder(nn.Module):
         d_logit
             The externality before its sigmoid, shape [b].
         """
-        activity = images
+        activity = images.to(self.precision or images.dtype)
         for layer in self.trunk:
-            activity = functional.leaky_relu(layer(activity), LEAK, inplace=True)
-        activity = activity.flatten(1)
+            activity = functional.leaky_relu(coarsen(activity, *self.at_work(layer)), LEAK, inplace=True)
+        activity = _by_pixel(activity)
         z, d_logit = (
-            functional.linear(activity, head.weight.flatten(1), head.bias)
-            for head in (self.latent_head, self.externality_head)
+            functional.linear(activity, _by_pixel(weight), bias)
+            for weight, bias in map(self.at_work, (self.latent_head, self.externality_head))
         )
         return z.to(images.dtype), d_logit.to(images.dtype).squeeze(1)
 
 
-class Generator(nn.Module):
+class Generator(Pathway):
     """G: the feedback pathway, from latents to low-level activity.
 
     Parameters
@@ -114,16 +132,21 @@ class Generator(nn.Module):
 
     def forward(self, z: Float[Tensor, "b n"]) -> Float[Tensor, "b c 32 32"]:
         """Generate low-level activity in [-1, 1], shape [b, c, 32, 32], from latents, shape [b, n_z]."""
-        first = cast(nn.ConvTranspose2d, self.layers[0])
-        weight, bias = first.weight.flatten(1), cast(Tensor, first.bias).repeat_interleave(16)
-        activity = torch.addmm(bias, z, weight).unflatten(1, (-1, 4, 4))
+        weight, bias = self.at_work(self.layers[0])
+        activity = torch.addmm(bias.repeat(16), z.to(weight.dtype), _by_pixel(weight))
+        activity = activity.unflatten(1, (4, 4, -1)).permute(0, 3, 1, 2)
         for layer in self.layers[1:]:
-            activity = layer(functional.leaky_relu(activity, LEAK, inplace=True))
-        return torch.tanh(activity).to(z.dtype)
+            activity = refine(functional.leaky_relu(activity, LEAK, inplace=True), *self.at_work(layer))
+        return torch.tanh(activity.to(z.dtype))
+
+
+def _by_pixel(maps: Float[Tensor, "b c h w"]) -> Float[Tensor, "b hwc"]:
+    """Flatten maps pixel by pixel, as channels-last has them in memory."""
+    return maps.permute(0, 2, 3, 1).flatten(1)
 
 
 class Cortex(nn.Module):
-    """Both pathways of one cortex, and the precision in which they compute.
+    """Both pathways of one cortex.
 
     Parameters
     ----------
@@ -150,21 +173,20 @@ class Cortex(nn.Module):
         self.latent_dim = latent_dim
         self.encoder = Encoder(latent_dim, base_channels, image_channels, random)
         self.generator = Generator(latent_dim, base_channels, image_channels, random)
-        self.precision = torch.float32
 
     @property
     def device(self) -> torch.device:
         """Where the weights are."""
         return next(self.parameters()).device
 
-    def arithmetic(self) -> AbstractContextManager[object]:
-        """Compute in this cortex's precision within the block; weights and losses stay in float32.
+    @property
+    def precision(self) -> torch.dtype | None:
+        """The number type in which both pathways compute, or None for that of the weights."""
+        return self.encoder.precision
 
-        The block must end before weights change, since reduced copies of the weights live as long as it does.
-        """
-        if self.precision == torch.bfloat16:
-            return torch.autocast(self.device.type, self.precision)
-        return nullcontext()
+    @precision.setter
+    def precision(self, precision: torch.dtype | None) -> None:
+        self.encoder.precision = self.generator.precision = precision
 
 
 def initialise(network: nn.Module, random: torch.Generator | None = None) -> None:
@@ -173,7 +195,8 @@ def initialise(network: nn.Module, random: torch.Generator | None = None) -> Non
     Parameters
     ----------
     network
-        A module whose layers are convolutions or transposed convolutions; changed in place.
+        A module whose layers are convolutions or transposed convolutions; changed in place, and laid out
+        channels-last.
     random
         A CPU generator, or None for torch's global one.
     """
@@ -183,3 +206,4 @@ def initialise(network: nn.Module, random: torch.Generator | None = None) -> Non
                 bound = 1 / math.sqrt(layer.weight[0].numel())
                 layer.weight.normal_(0.0, INITIAL_DEVIATION, generator=random)
                 layer.bias.uniform_(-bound, bound, generator=random)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -229,8 +229,7 @@ def sleep_wake_cycle(
     perturbs = any(isinstance(phase, NREM) for phase in active)
     for phase in active:
         draws = phase.draw(random.at(phase.name), len(images), cortex.latent_dim)
-        with cortex.arithmetic():
-            outcome = phase.objective(cortex, images, hippocampus, draws)
+        outcome = phase.objective(cortex, images, hippocampus, draws)
         synapses.change(phase.weight * outcome.loss, phase.plasticity)
         if outcome.memory is not None:
             hippocampus = hippocampus.store(outcome.memory)

@@ -1,5 +1,6 @@
 """Plasticity: how a phase's loss changes the synapses of each pathway, by which sign, through which optimiser."""
 
+from collections.abc import Iterator
 from typing import Annotated, Literal, NamedTuple
 
 import torch
@@ -57,11 +58,21 @@ class Synapses:
     def __init__(self, cortex: Cortex, optimizer: Optimizer) -> None:
         self.coasts = optimizer.idle_weights == "coast"
         self.pathways: dict[str, nn.Module] = {name: getattr(cortex, name) for name in PATHWAYS}
+        # Adam sees each weight as the run of numbers that it is in memory: its fused step pairs weights, gradients
+        # and momenta by their place there, whatever their strides, or else copies them first.
+        self._runs = {
+            name: [(weight, _run(weight.detach())) for weight in pathway.parameters()]
+            for name, pathway in self.pathways.items()
+        }
         self.optimizers = {
             name: torch.optim.Adam(
-                pathway.parameters(), lr=optimizer.learning_rate, betas=optimizer.betas, fused=True
+                [run for _, run in self._runs[name]],
+                lr=optimizer.learning_rate,
+                betas=optimizer.betas,
+                fused=True,
+                capturable=cortex.device.type == "cuda",
             )
-            for name, pathway in self.pathways.items()
+            for name in PATHWAYS
         }
 
     def change(self, loss: Float[Tensor, ""], signs: Plasticity) -> None:
@@ -80,54 +91,66 @@ class Synapses:
         weights = [w for name in plastic for w in self.pathways[name].parameters()]
         gradients = iter(torch.autograd.grad(loss, weights, allow_unused=True))
         for name, sign in plastic.items():
-            for weight in self.pathways[name].parameters():
+            for weight, run in self._runs[name]:
                 gradient = next(gradients)
                 if gradient is not None:
-                    weight.grad = _in_place_like(gradient if sign > 0 else -gradient, weight)
-            self._step(name)
+                    run.grad = _run(_in_place_like(gradient, weight))
+            self._step(name, sign)
 
     def coast(self, name: str) -> None:
         """Let a whole pathway move on by its momentum alone."""
-        self._step(name)
+        self._step(name, sign=+1)
 
-    def _step(self, name: str) -> None:
+    def _step(self, name: str, sign: Sign) -> None:
         optimizer = self.optimizers[name]
+        optimizer.param_groups[0]["maximize"] = sign < 0
         if self.coasts:
-            for weight in self.pathways[name].parameters():
-                if weight.grad is None and weight in optimizer.state:
-                    weight.grad = torch.zeros_like(weight)
+            for _, run in self._runs[name]:
+                if run.grad is None and run in optimizer.state:
+                    run.grad = torch.zeros_like(run)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
 
     def state(self) -> dict[str, Tensor]:
         """Return the optimisers' state as named tensors: ``PATHWAY.WEIGHT.{step,exp_avg,exp_avg_sq}``."""
         return {
-            f"{name}.{weight_name}.{key}": value
-            for name, pathway in self.pathways.items()
-            for weight_name, weight in pathway.named_parameters()
-            for key, value in self.optimizers[name].state[weight].items()
+            f"{name}.{weight_name}.{key}": value.as_strided(weight.shape, weight.stride())
+            if value.ndim
+            else value
+            for name, weight_name, weight, run in self._named_runs()
+            for key, value in self.optimizers[name].state[run].items()
         }
 
     def restore(self, state: dict[str, Tensor]) -> None:
         """Take over a state that `state` returned, for a cortex of the same shape."""
+        entries: dict[str, dict[int, dict[str, Tensor]]] = {name: {} for name in PATHWAYS}
+        for name, weight_name, weight, here in self._named_runs():
+            prefix = f"{name}.{weight_name}."
+            entry = {
+                key.removeprefix(prefix): _run(_in_place_like(value, weight)) if value.ndim else value
+                for key, value in state.items()
+                if key.startswith(prefix)
+            }
+            position = next(i for i, (_, run) in enumerate(self._runs[name]) if run is here)
+            if entry:
+                entries[name][position] = entry
+        for name, optimizer in self.optimizers.items():
+            groups = optimizer.state_dict()["param_groups"]
+            optimizer.load_state_dict({"state": entries[name], "param_groups": groups})
+
+    def _named_runs(self) -> Iterator[tuple[str, str, Tensor, Tensor]]:
         for name, pathway in self.pathways.items():
-            entries: dict[int, dict[str, Tensor]] = {}
-            for index, (weight_name, weight) in enumerate(pathway.named_parameters()):
-                prefix = f"{name}.{weight_name}."
-                entry = {
-                    key.removeprefix(prefix): _in_place_like(value, weight) if value.ndim else value
-                    for key, value in state.items()
-                    if key.startswith(prefix)
-                }
-                if entry:
-                    entries[index] = entry
-            groups = self.optimizers[name].state_dict()["param_groups"]
-            self.optimizers[name].load_state_dict({"state": entries, "param_groups": groups})
+            for (weight_name, weight), (_, run) in zip(
+                pathway.named_parameters(), self._runs[name], strict=True
+            ):
+                yield name, weight_name, weight, run
+
+
+def _run(value: Tensor) -> Tensor:
+    """View a tensor without gaps as the run of numbers that it is in memory."""
+    return value.as_strided((value.numel(),), (1,))
 
 
 def _in_place_like(value: Tensor, weight: Tensor) -> Tensor:
-    """Lay a gradient or a momentum out in memory as its weight is.
-
-    Adam's fused step pairs them by their place in memory, whatever their strides are.
-    """
+    """Lay a gradient or a momentum out in memory as its weight is."""
     return value if value.stride() == weight.stride() else torch.empty_like(weight).copy_(value)

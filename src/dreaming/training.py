@@ -83,6 +83,7 @@ def train(
     ['checksums.json', 'config.yaml', 'dreams', 'environment.json', 'losses.csv', 'snapshots', 'state.safetensors']
     """
     progress = progress or Silence()
+    hardware.keep_memory()
     device = hardware.device(config.training.device)
     resolved = {"device": str(device), "precision": hardware.precision(config.training.precision, device)}
     config = config.model_copy(update={"training": config.training.model_copy(update=resolved)})

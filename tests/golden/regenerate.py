@@ -22,7 +22,7 @@ FILE = Path(__file__).with_name("trajectories.json")
 CYCLES, BATCH = 20, 8
 RATE = 1e-3
 # Initial weights of the paper's size make the latents of a tiny cortex so small that rounding alone decides about
-# the first steps of Adam; larger ones make the trajectory the same on every machine.
+# the first steps of Adam; larger ones, and float64, make the trajectory the same on every machine.
 SCALE = 6
 
 
@@ -33,7 +33,7 @@ def seen_on(day: int) -> torch.Tensor:
     row, column = 16 + 10 * torch.sin(index), 16 + 10 * torch.cos(2.3 * index)
     distance = (grid[:, None] - row[:, None, None]) ** 2 + (grid - column[:, None, None]) ** 2
     colour = torch.stack([torch.sin(index), torch.cos(index), torch.sin(0.7 * index + 1)], dim=1)
-    return (torch.exp(-distance / 40)[:, None] * colour[:, :, None, None]).float()
+    return torch.exp(-distance / 40)[:, None] * colour[:, :, None, None]
 
 
 def trajectory(phases: tuple[Phase, ...], cycles: int = CYCLES) -> dict:
@@ -42,6 +42,7 @@ def trajectory(phases: tuple[Phase, ...], cycles: int = CYCLES) -> dict:
     with torch.no_grad():
         for weight in cortex.parameters():
             weight.mul_(SCALE)
+    cortex.double()
     synapses, hippocampus, terms = Synapses(cortex, Optimizer(learning_rate=RATE)), Hippocampus(), {}
     for cycle in range(cycles):
         hippocampus, found = sleep_wake_cycle(

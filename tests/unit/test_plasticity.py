@@ -323,8 +323,7 @@ class TestLayoutInMemory:
         cortex = Cortex(latent_dim=8, base_channels=4, random=torch.Generator().manual_seed(1))
         cortex.precision = precision
         cortex.to(memory_format=layout)
-        with cortex.arithmetic():
-            loss = Wake().objective(cortex, images, Hippocampus(), {}).loss
+        loss = Wake().objective(cortex, images, Hippocampus(), {}).loss
         gradients = torch.autograd.grad(loss, list(cortex.parameters()), retain_graph=True)
         expected = plain_adam(cortex, gradients)
         Synapses(cortex, FAST).change(loss, Wake.plasticity)

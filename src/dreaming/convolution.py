@@ -1,0 +1,187 @@
+"""The 4 x 4 convolution of stride 2 that every map-to-map layer is, with its adjoint and its weight gradient.
+
+All three come from one trilinear form of a fine map x, a coarse map y and a weight w:
+
+    T(x, y, w) = <y, coarsen(x, w)> = <refine(y, w), x> = <w, correlate(x, y)>
+
+so each is a derivative of the others, and every gradient, of any order, is one of these three. `coarsen` is the
+layer of the encoder, `refine` that of the generator. Each has one definition and more than one way to be computed;
+the fastest for the shape, the number type and the device is taken (``benchmarks/layers.py`` times them).
+
+Maps are best kept channels-last, and weights too: then no way needs a change of layout.
+"""
+
+from typing import Any, cast
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional
+
+KERNEL, STRIDE, PADDING = 4, 2, 1
+FEW_CHANNELS, MANY_CHANNELS = 16, 128
+
+
+def coarsen(
+    x: Float[Tensor, "b i hh ww"], w: Float[Tensor, "o i 4 4"], bias: Float[Tensor, " o"] | None = None
+) -> Float[Tensor, "b o h w"]:
+    """Convolve a fine map into one of half its height and width.
+
+    Parameters
+    ----------
+    x
+        Activity, shape [b, i, 2h, 2w].
+    w
+        Kernels, shape [o, i, 4, 4], of x's number type.
+    bias
+        Shape [o], or None.
+
+    Returns
+    -------
+    Tensor
+        Shape [b, o, h, w].
+
+    Examples
+    --------
+    >>> coarsen(torch.ones(1, 1, 4, 4), torch.ones(1, 1, 4, 4))
+    tensor([[[[9., 9.],
+              [9., 9.]]]])
+    """
+    return _Coarsen.apply(x, w, bias)  # type: ignore[no-any-return, no-untyped-call]
+
+
+def refine(
+    y: Float[Tensor, "b o h w"], w: Float[Tensor, "o i 4 4"], bias: Float[Tensor, " i"] | None = None
+) -> Float[Tensor, "b i hh ww"]:
+    """Spread a coarse map over one of twice its height and width: the transposed convolution.
+
+    Parameters
+    ----------
+    y
+        Activity, shape [b, o, h, w].
+    w
+        Kernels, shape [o, i, 4, 4], of y's number type.
+    bias
+        Shape [i], or None.
+
+    Returns
+    -------
+    Tensor
+        Shape [b, i, 2h, 2w].
+
+    Examples
+    --------
+    >>> refine(torch.ones(1, 1, 1, 1), torch.arange(16.0).reshape(1, 1, 4, 4))
+    tensor([[[[ 5.,  6.],
+              [ 9., 10.]]]])
+    """
+    return _Refine.apply(y, w, bias)  # type: ignore[no-any-return, no-untyped-call]
+
+
+def correlate(x: Float[Tensor, "b i hh ww"], y: Float[Tensor, "b o h w"]) -> Float[Tensor, "o i 4 4"]:
+    """Correlate a fine map with a coarse one: the gradient of the weights of both layers.
+
+    Parameters
+    ----------
+    x
+        Fine map, shape [b, i, 2h, 2w].
+    y
+        Coarse map, shape [b, o, h, w].
+
+    Returns
+    -------
+    Tensor
+        Shape [o, i, 4, 4]: at (o, i, k, l) the sum of y[:, o, r, c] * x[:, i, 2r + k - 1, 2c + l - 1].
+    """
+    return _Correlate.apply(x, y)  # type: ignore[no-any-return, no-untyped-call]
+
+
+class _Coarsen(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, w: Tensor, bias: Tensor | None) -> Tensor:
+        ctx.save_for_backward(x, w)
+        return functional.conv2d(x, w, bias, STRIDE, PADDING)
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
+        (x, w), (need_x, need_w, need_bias) = ctx.saved_tensors, ctx.needs_input_grad
+        return (
+            refine(g, w) if need_x else None,
+            correlate(x, g) if need_w else None,
+            g.sum((0, 2, 3)) if need_bias else None,
+        )
+
+
+class _Refine(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, y: Tensor, w: Tensor, bias: Tensor | None) -> Tensor:
+        ctx.save_for_backward(y, w)
+        if y.device.type == "cpu" and w.shape[1] < FEW_CHANNELS:
+            return _refined_by_blocks(y, w, bias)
+        return functional.conv_transpose2d(y, w, bias, STRIDE, PADDING)
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
+        (y, w), (need_y, need_w, need_bias) = ctx.saved_tensors, ctx.needs_input_grad
+        return (
+            coarsen(g, w) if need_y else None,
+            correlate(g, y) if need_w else None,
+            g.sum((0, 2, 3)) if need_bias else None,
+        )
+
+
+class _Correlate(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, y: Tensor) -> Tensor:
+        ctx.save_for_backward(x, y)
+        if y.device.type == "cpu" and y.dtype == torch.bfloat16 and x.shape[1] >= MANY_CHANNELS:
+            return _correlated_by_product(x, y)
+        return _correlated_by_library(x, y)
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
+        (x, y), (need_x, need_y) = ctx.saved_tensors, ctx.needs_input_grad
+        return refine(y, g) if need_x else None, coarsen(x, g) if need_y else None
+
+
+def _refined_by_blocks(y: Tensor, w: Tensor, bias: Tensor | None) -> Tensor:
+    """Compute blocks of 2 x 2 fine pixels as channels, by a 2 x 2 convolution of stride 1, and lay them out.
+
+    The library's transposed convolution into few channels runs at an eighth of the speed of this.
+    """
+    b, o, height, width = y.shape
+    i = w.shape[1]
+    # kernel row 2a + p of the fine map is row 1 - a of the block's kernel, at pixel p of the block
+    kernels = w.reshape(o, i, 2, 2, 2, 2).flip(2, 4)  # o i a p a' p'
+    kernels = kernels.permute(3, 5, 1, 0, 2, 4).reshape(4 * i, o, 2, 2)
+    blocks = functional.conv2d(y, kernels, None if bias is None else bias.repeat(4), padding=1)
+    pixels = blocks.permute(0, 2, 3, 1).reshape(b, height + 1, width + 1, 2, 2, i).permute(0, 1, 3, 2, 4, 5)
+    fine = pixels.reshape(b, 2 * height + 2, 2 * width + 2, i)
+    return fine[:, 1:-1, 1:-1].permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
+
+
+def windows(x: Tensor) -> Tensor:
+    """Cut a fine map into the windows that coarsen sees: [..., 2h, 2w, i] to [..., h, w, 16 i], k, l, i ordered."""
+    *batch, height, width, i = x.shape
+    padded = functional.pad(x, (0, 0, 1, 1, 1, 1)).contiguous()
+    *outer, row, column, _ = padded.stride()
+    shape = (*batch, height // 2, width // 2, KERNEL, KERNEL * i)
+    return padded.as_strided(shape, (*outer, 2 * row, 2 * column, row, 1)).flatten(-2)
+
+
+def _correlated_by_product(x: Tensor, y: Tensor) -> Tensor:
+    """Correlate by one matrix product over all windows; in bfloat16, faster than the library's own."""
+    i, o = x.shape[1], y.shape[1]
+    seen = windows(x.permute(0, 2, 3, 1)).flatten(0, 2)
+    product = y.permute(0, 2, 3, 1).flatten(0, 2).t() @ seen
+    return product.view(o, KERNEL, KERNEL, i).permute(0, 3, 1, 2)
+
+
+def _correlated_by_library(x: Tensor, y: Tensor) -> Tensor:
+    shape = (y.shape[1], x.shape[1], KERNEL, KERNEL)
+    w = x.new_empty(shape).to(memory_format=torch.channels_last)
+    size, padding, one = [STRIDE] * 2, [PADDING] * 2, [1, 1]
+    gradients = torch.ops.aten.convolution_backward(
+        y, x, w, None, size, padding, one, False, [0, 0], 1, [False, True, False]
+    )
+    return cast(Tensor, gradients[1])
