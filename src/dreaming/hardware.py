@@ -7,13 +7,15 @@ import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 
 from dreaming.errors import UserError
 
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # as malloc.h has them
+Precision = Literal["float32", "tf32", "bfloat16"]
+WIDE = 32  # channels of the first layer from which bfloat16 is faster
 RECORDED = ("torch", "numpy", "scipy", "scikit-learn", "pandas", "pillow", "safetensors")
 
 
@@ -45,15 +47,46 @@ def device(name: str = "auto") -> torch.device:
     return found
 
 
-def precision(name: str, where: torch.device) -> Literal["float32", "bfloat16"]:
-    """Choose the precision that ``auto`` stands for on a device: float32, the reference, on every one so far.
+def has_bfloat16(where: torch.device) -> bool:
+    """Tell whether a device has instructions for products of bfloat16."""
+    if where.type == "cuda":
+        return torch.cuda.get_device_capability(where) >= (8, 0)
+    return any(flag in _cpu_flags() for flag in ("avx512_bf16", "amx_bf16", "bf16"))
+
+
+def _cpu_flags() -> set[str]:
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return set()
+    lines = [line for line in text.splitlines() if line.lower().startswith(("flags", "features"))]
+    return set(lines[0].split(":", 1)[1].split()) if lines else set()
+
+
+def precision(name: str, where: torch.device, base_channels: int = 64) -> Precision:
+    """Choose the precision that ``auto`` stands for: bfloat16 where it is faster, and float32, the reference, else.
+
+    It is faster on devices that have instructions for it and for networks wide enough to be bound by arithmetic
+    (``benchmarks/records``: from 32 channels in the first layer), and a cortex learns as well with it
+    (``docs/speed.md``).
+
+    Raises
+    ------
+    UserError
+        If the device does not have the precision asked for.
 
     Examples
     --------
-    >>> precision("auto", torch.device("cpu"))
+    >>> precision("float32", torch.device("cpu"))
+    'float32'
+    >>> precision("auto", torch.device("cpu"), base_channels=4)
     'float32'
     """
-    return "bfloat16" if name == "bfloat16" else "float32"
+    if name == "tf32" and where.type != "cuda":
+        raise UserError("tf32 is a precision of GPUs; on a CPU use float32, bfloat16 or auto")
+    if name == "auto":
+        return "bfloat16" if base_channels >= WIDE and has_bfloat16(where) else "float32"
+    return cast(Precision, name)
 
 
 def keep_memory() -> None:
