@@ -20,7 +20,7 @@ from dreaming.runs import RunFolder, run_path, write
 SHEET_COLUMNS = 12
 
 
-@dataclass
+@dataclass(eq=False)
 class Session:
     """A run under way.
 
