@@ -7,15 +7,13 @@ import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any
 
 import torch
 
 from dreaming.errors import UserError
 
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # as malloc.h has them
-Precision = Literal["float32", "tf32", "bfloat16"]
-WIDE = 32  # channels of the first layer from which bfloat16 is faster
 RECORDED = ("torch", "numpy", "scipy", "scikit-learn", "pandas", "pillow", "safetensors")
 
 
@@ -63,32 +61,6 @@ def _cpu_flags() -> set[str]:
     return set(lines[0].split(":", 1)[1].split()) if lines else set()
 
 
-def precision(name: str, where: torch.device, base_channels: int = 64) -> Precision:
-    """Choose the precision that ``auto`` stands for: bfloat16 where it is faster, and float32, the reference, else.
-
-    It is faster on devices that have instructions for it and for networks wide enough to be bound by arithmetic
-    (``benchmarks/records``: from 32 channels in the first layer), and a cortex learns as well with it
-    (``docs/speed.md``).
-
-    Raises
-    ------
-    UserError
-        If the device does not have the precision asked for.
-
-    Examples
-    --------
-    >>> precision("float32", torch.device("cpu"))
-    'float32'
-    >>> precision("auto", torch.device("cpu"), base_channels=4)
-    'float32'
-    """
-    if name == "tf32" and where.type != "cuda":
-        raise UserError("tf32 is a precision of GPUs; on a CPU use float32, bfloat16 or auto")
-    if name == "auto":
-        return "bfloat16" if base_channels >= WIDE and has_bfloat16(where) else "float32"
-    return cast(Precision, name)
-
-
 def keep_memory() -> None:
     """Have the C library keep the memory that this process gives back, rather than return it to the system.
 
@@ -119,6 +91,11 @@ def record(where: torch.device) -> dict[str, Any]:
         },
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
     }
+
+
+def cores() -> int:
+    """Count the cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def processor() -> str:

@@ -62,6 +62,8 @@ class Program:
         self.hippocampus = Hippocampus()
         self.places: dict[str, Tensor] = {}
         self.totals: dict[str, Tensor] = {}
+        self.captures = self.device.type == "cuda"
+        self.lived = 0
         self.graph: torch.cuda.CUDAGraph | None = None
         self.order: Tensor = torch.empty(0)
         self.draws: dict[str, Draws] = {}
@@ -78,15 +80,15 @@ class Program:
         lived
             Called after each.
         """
-        self._open()
-        done = first = self.lives[0].cycles_done
+        self.open()
+        done = self.lives[0].cycles_done
         while done < self.cycles and wanted():
-            self._cycle(done - first)
+            self.cycle()
             done += 1
             lived()
-        self._close(done)
+        self.close(done)
 
-    def _open(self) -> None:
+    def open(self) -> None:
         """Take over where the lives stand, and put the epoch's order and random numbers in place."""
         life = self.lives[0]
         if life.cycles_done == 0 and not self.config.training.memories_across_epochs:
@@ -115,7 +117,7 @@ class Program:
         if self.device.type == "cuda" and epoch < self.config.training.epochs:
             self._ahead = (epoch + 1, self._drawer.submit(self._draw, epoch + 1))
 
-    def _close(self, done: int) -> None:
+    def close(self, done: int) -> None:
         """Bring the lives up to date."""
         if self.many:
             crowd.scatter(self.cortex, [life.cortex for life in self.lives])
@@ -131,11 +133,12 @@ class Program:
             }
             life.cycles_done = done
 
-    def _cycle(self, since: int) -> None:
-        """Live through one cycle, by capture if that is possible by now."""
-        settled = self.hippocampus.yesterday is not None and (self.graph is not None or since >= EAGER)
-        if self.device.type != "cuda" or not settled:
+    def cycle(self) -> None:
+        """Live through one cycle: on a GPU the captured one, as soon as all it needs is in place."""
+        complete = self.hippocampus.yesterday is not None and self.lived >= EAGER
+        if not self.captures or not complete:
             self._step()
+            self.lived += 1
             return
         if self.graph is None:
             torch.cuda.synchronize(self.device)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from dreaming import hardware
+from dreaming import advice, hardware
 from dreaming.config import Config
 from dreaming.data import Dataset, epoch_order, load, to_activity
 from dreaming.errors import Stopped, UserError
@@ -184,7 +184,7 @@ def resolved(config: Config) -> Config:
     """Put in place of each ``auto`` what it stands for on this machine."""
     training = config.training
     device = hardware.device(training.device)
-    precision = hardware.precision(training.precision, device, config.networks.base_channels)
+    precision = advice.precision(training.precision, device, config.networks.base_channels)
     found = {"device": str(device), "precision": precision}
     return config.model_copy(update={"training": training.model_copy(update=found)})
 

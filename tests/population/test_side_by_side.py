@@ -18,7 +18,13 @@ def config(seed, epochs=2, **options):
         "pad",
         networks={"base_channels": 4, "latent_dim": 8},
         dataset={"limit": 40},
-        training={"batch_size": 8, "epochs": epochs, "device": "cpu", "precision": "float32", "snapshots": "ends"},
+        training={
+            "batch_size": 8,
+            "epochs": epochs,
+            "device": "cpu",
+            "precision": "float32",
+            "snapshots": "ends",
+        },
         seed=seed,
         **options,
     )
