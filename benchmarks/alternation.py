@@ -1,0 +1,74 @@
+"""The published program in a process of its own, which works when told to and sleeps otherwise."""
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+CHILD = Path(__file__).with_name("published.py")
+
+
+class Published:
+    """The user's copy of the published program, as a way to be measured in turn with ours.
+
+    Parameters
+    ----------
+    folder
+        Where main_PAD.py, network.py and utils.py are.
+    images
+        What it sees, uint8 [n, 3, 32, 32].
+    batch, base_channels, latent_dim
+        Of its cortex.
+    """
+
+    def __init__(self, folder: Path, images: Tensor, batch: int, base_channels: int, latent_dim: int) -> None:
+        if not (folder / "main_PAD.py").exists():
+            raise SystemExit(
+                f"{folder} holds no main_PAD.py; give a copy of github.com/NicoZenith/PAD to --published"
+            )
+        self._scratch = tempfile.TemporaryDirectory()
+        scratch = Path(self._scratch.name)
+        np.save(scratch / "images.npy", images.permute(0, 2, 3, 1).contiguous().numpy())
+        program = ["--batchSize", batch, "--nf", base_channels, "--nz", latent_dim, "--is_continue", 0]
+        given = ["--threads", str(torch.get_num_threads()), "--images", "images.npy"]
+        self._log = (scratch / "log.txt").open("w+")
+        self._process = subprocess.Popen(
+            [sys.executable, str(CHILD), str(folder.resolve()), *given, "--", *map(str, program)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            cwd=scratch,
+            text=True,
+        )
+
+    def __call__(self, count: int) -> list[float]:
+        """Let it live so many cycles, and return the milliseconds of each."""
+        to, fro = self._process.stdin, self._process.stdout
+        try:
+            print(count, file=to, flush=True)
+            answer = fro.readline()
+        except BrokenPipeError:
+            answer = ""
+        if not answer:
+            self._log.seek(0)
+            raise SystemExit(f"the published program stopped:\n{self._log.read()[-3000:]}")
+        return json.loads(answer)
+
+    def __enter__(self) -> "Published":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.stdin.close()
+        try:
+            self._process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process.stdout.close()
+        self._log.close()
+        self._scratch.cleanup()

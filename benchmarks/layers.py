@@ -1,0 +1,164 @@
+"""Each layer by itself: every way in which its forward pass and its two gradients can be computed.
+
+A layer of the generator mirrors one of the encoder: what is the forward pass of one is the gradient of the input
+of the other, and both have the same gradient of the weight. So each pair of layers has three operations.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from benchmarks.measure import (
+    PRECISIONS,
+    RECORDS,
+    Row,
+    Session,
+    Times,
+    flat,
+    in_turn,
+    ratio,
+    repeated,
+    row,
+    shortened,
+    statistics,
+)
+from dreaming import convolution
+
+Operation = dict[str, Callable[[], Tensor]]
+FIRST = "dreaming"
+ROLES = {
+    "coarsen": "encoder's forward, generator's gradient of the input",
+    "refine": "generator's forward, encoder's gradient of the input",
+    "correlate": "gradient of the weight of both",
+}
+
+NOTES = """*dreaming* is what the library takes; *by_…* are its own ways, some of which it takes for other
+shapes, number types or devices; the others are torch's, with maps and weights channels-last as in the
+library, or (NCHW) as torch has them by default. Ratios are to *dreaming*. For the layers between the 4 × 4
+map and the latents, *dreaming* is the matrix product as which the networks compute them."""
+
+
+def backward(y: Tensor, x: Tensor, w: Tensor, stride: int, padding: int, wanted: int) -> Tensor:
+    """Compute one gradient of torch's convolution: 0 of the input, 1 of the weight."""
+    wants = [index == wanted for index in range(3)]
+    sizes = [stride] * 2, [padding] * 2, [1, 1]
+    return torch.ops.aten.convolution_backward(y, x, w, None, *sizes, False, [0, 0], 1, wants)[wanted]
+
+
+def library(x: Tensor, y: Tensor, w: Tensor, stride: int, padding: int, suffix: str) -> dict[str, Operation]:
+    """The ways of torch for the three operations, x fine, y coarse."""
+    return {
+        "coarsen": {f"conv2d{suffix}": lambda: functional.conv2d(x, w, None, stride, padding)},
+        "refine": {
+            f"conv_transpose2d{suffix}": lambda: functional.conv_transpose2d(y, w, None, stride, padding),
+            f"convolution_backward{suffix}": lambda: backward(y, x, w, stride, padding, 0),
+        },
+        "correlate": {f"convolution_backward{suffix}": lambda: backward(y, x, w, stride, padding, 1)},
+    }
+
+
+def own_ways(stem: str, *tensors: Tensor | None) -> Operation:
+    """Every private way of `dreaming.convolution` for one operation."""
+    found = {name: way for name, way in vars(convolution).items() if name.startswith(stem)}
+    return {name.removeprefix(stem): (lambda way=way: way(*tensors)) for name, way in found.items()}
+
+
+def of_maps(x: Tensor, y: Tensor, w: Tensor) -> dict[str, Operation]:
+    """Every way for a map-to-map layer, x fine, y coarse, all channels-last."""
+    plain = library(*(each.contiguous() for each in (x, y, w)), 2, 1, " (NCHW)")
+    theirs = library(x, y, w, 2, 1, "")
+    ours = {
+        "coarsen": {FIRST: lambda: convolution.coarsen(x, w)} | own_ways("_coarsened_", x, w, None),
+        "refine": {FIRST: lambda: convolution.refine(y, w)} | own_ways("_refined_", y, w, None),
+        "correlate": {FIRST: lambda: convolution.correlate(x, y)} | own_ways("_correlated_", x, y),
+    }
+    return {name: ours[name] | theirs[name] | plain[name] for name in ours}
+
+
+def of_latents(x: Tensor, y: Tensor, w: Tensor) -> dict[str, Operation]:
+    """Every way for a layer between the 4 x 4 map and the latents, x [b, c, 4, 4], y [b, n, 1, 1]."""
+    plain = library(*(each.contiguous() for each in (x, y, w)), 1, 0, " (NCHW)")
+    theirs = library(x, y, w, 1, 0, "")
+    maps, latents = x.permute(0, 2, 3, 1).flatten(1), y.flatten(1)
+    weight = w.permute(0, 2, 3, 1).flatten(1)
+    ours = {
+        "coarsen": {FIRST: lambda: functional.linear(maps, weight)},
+        "refine": {FIRST: lambda: latents @ weight},
+        "correlate": {FIRST: lambda: latents.t() @ maps},
+    }
+    return {name: ours[name] | theirs[name] | plain[name] for name in ours}
+
+
+def drawn(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Random numbers, channels-last."""
+    return torch.randn(shape).to(device, dtype).to(memory_format=torch.channels_last)
+
+
+def main(
+    rounds: int = 20,
+    base_channels: int = 64,
+    latent_dim: int = 256,
+    batch: int = 64,
+    precisions: tuple[str, ...] = ("float32", "bfloat16"),
+    device: str = "auto",
+    threads: int | None = None,
+    out: Path = RECORDS,
+) -> Path:
+    """Time the forward pass and both gradients of each layer, each way, in turn.
+
+    Parameters
+    ----------
+    rounds
+        How often each way has its turn.
+    base_channels, latent_dim, batch, precisions
+        Of the layers.
+    device, threads
+        Where, and how many threads of torch.
+    out
+        Folder of records.
+    """
+    settings = dict(locals())
+    session = Session("layers", out, threads, device)
+    c, tables, all_times = base_channels, [], {}
+    shapes = [(3, c, 32), (c, 2 * c, 16), (2 * c, 4 * c, 8), (4 * c, latent_dim, 4), (4 * c, 1, 4)]
+    for i, o, side in shapes:
+        coarse = side // 2 if side > 4 else 1
+        for precision in precisions:
+            x, y, w = (
+                drawn(shape, PRECISIONS[precision], session.where)
+                for shape in ((batch, i, side, side), (batch, o, coarse, coarse), (o, i, 4, 4))
+            )
+            operations = (of_maps if side > 4 else of_latents)(x, y, w)
+            for name, ways in operations.items():
+                title = f"{i}×{side}×{side} ↔ {o}×{coarse}×{coarse}, {name}, {precision} ({ROLES[name]})"
+                with torch.no_grad():
+                    times = in_turn({k: repeated(v, session.where) for k, v in ways.items()}, rounds)
+                tables.append((title, rows(times, batch * coarse * coarse * o * i * 16)))
+                all_times[title] = times
+    return session.write([summary(all_times), *tables], all_times, settings, NOTES)
+
+
+def rows(times: Times, work: int) -> list[Row]:
+    """One row for each way, with its rate."""
+    found = []
+    for way in times:
+        base = None if way == FIRST else FIRST
+        line = row(times, way, base)
+        found.append(line | {"GFLOP/s": 2e-6 * work / line["median ms"]})
+    return found
+
+
+def summary(all_times: dict[str, Times]) -> tuple[str, list[Row]]:
+    """For each operation, what the library takes beside the fastest of all ways."""
+    lines = []
+    for title, times in all_times.items():
+        medians = {way: statistics(flat(found))["median"] for way, found in times.items()}
+        best = min(medians, key=medians.__getitem__)
+        line = {"": title.split(" (")[0], "dreaming ms": medians[FIRST], "fastest": best, "ms": medians[best]}
+        lines.append(
+            line | {f"{FIRST} / fastest {k}": v for k, v in shortened(ratio(times, FIRST, best)).items()}
+        )
+    return "What the library takes, beside the fastest way", lines
