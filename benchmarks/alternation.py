@@ -24,9 +24,19 @@ class Published:
         What it sees, uint8 [n, 3, 32, 32].
     batch, base_channels, latent_dim
         Of its cortex.
+    device
+        Where it lives: the CPU, or the first GPU.
     """
 
-    def __init__(self, folder: Path, images: Tensor, batch: int, base_channels: int, latent_dim: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        images: Tensor,
+        batch: int,
+        base_channels: int,
+        latent_dim: int,
+        device: torch.device,
+    ) -> None:
         if not (folder / "main_PAD.py").exists():
             raise SystemExit(
                 f"{folder} holds no main_PAD.py; give a copy of github.com/NicoZenith/PAD to --published"
@@ -36,6 +46,7 @@ class Published:
         np.save(scratch / "images.npy", images.permute(0, 2, 3, 1).contiguous().numpy())
         program = ["--batchSize", batch, "--nf", base_channels, "--nz", latent_dim, "--is_continue", 0]
         given = ["--threads", str(torch.get_num_threads()), "--images", "images.npy"]
+        given += ["--cpu"] if device.type == "cpu" else []
         self._log = (scratch / "log.txt").open("w+")
         self._process = subprocess.Popen(
             [sys.executable, str(CHILD), str(folder.resolve()), *given, "--", *map(str, program)],

@@ -47,7 +47,8 @@ pause its workers have batches ready, which is in its favour."""
 def products(precision: str, shape: tuple[int, int, int], device: torch.device) -> Way:
     """A matrix product, [m, k] times [k, n], into memory that is there."""
     m, k, n = shape
-    a, b = (torch.randn(size, device=device).to(PRECISIONS[precision]) for size in ((m, k), (k, n)))
+    random = torch.Generator().manual_seed(0)
+    a, b = (torch.randn(s, generator=random).to(device, PRECISIONS[precision]) for s in ((m, k), (k, n)))
     into = a @ b
     return repeated(lambda: torch.mm(a, b, out=into), device)
 
@@ -78,10 +79,8 @@ def main(
         Where CIFAR-10 is; without it, random images of the same form.
     base_channels, latent_dim, batch, precisions
         Of the cortices.
-    device, threads
-        Where, and how many threads of torch.
-    out
-        Folder of records.
+    device, threads, out
+        Where, how many threads of torch, and the folder of records.
     """
     settings = dict(locals())
     session = Session("cycle", out, threads, device)
@@ -97,7 +96,7 @@ def main(
     if published is None:
         times = in_turn(ways, rounds, block=block, drop=1)
     else:
-        with Published(published, images, batch, base_channels, latent_dim) as program:
+        with Published(published, images, batch, base_channels, latent_dim, session.where) as program:
             times = in_turn(ways | {"published": program}, rounds, block=block, drop=1)
     scaled = {name: as_cycles(times[name], work, shape) for (_, shape), name in floors.items()}
     tables = [*cycle_tables(times, precisions), *floor_tables(times, scaled, precisions, floors)]

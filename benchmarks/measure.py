@@ -113,7 +113,7 @@ def row(times: Times, way: str, base: str | None = None, **more: Any) -> Row:
         **{k if k == "n" else f"{k} ms": v for k, v in statistics(flat(times[way])).items()},
     }
     if base is not None:
-        found |= {f"{k} / {base}": v for k, v in shortened(ratio(times, way, base)).items()}
+        found |= {"ratio to": base, **shortened(ratio(times, way, base))}
     return found | more
 
 
@@ -199,7 +199,11 @@ def rounded(value: Any) -> Any:
 def as_json(record: Mapping[str, Any]) -> str:
     """JSON with each list of numbers on one line."""
     text = json.dumps(record, indent=1, ensure_ascii=False)
-    return re.sub(r"\[[-+.\de,\s]*\]", lambda found: " ".join(found[0].split()), text) + "\n"
+    return re.sub(r"\[[-+.\de,\s]*\]", _on_one_line, text) + "\n"
+
+
+def _on_one_line(found: re.Match[str]) -> str:
+    return f"[{' '.join(found[0][1:-1].split())}]"
 
 
 def rendered(record: Mapping[str, Any]) -> str:

@@ -14,8 +14,8 @@ from dreaming import hardware
 
 STAGES = ("imports", "data", "cycles")
 NOTES = """Peak resident memory of a process that imports the library, loads the images (all stay resident),
-and lives some cycles as training does; each row is a new process. *MiB after a stage* is the highest it
-ever held until then, as the system counts it for the process itself."""
+and lives some cycles as training does; each value is of a new process. What stands after a stage is the
+highest it ever held until then, as the system counts it for the process itself."""
 REST = """ On a GPU its own memory is not in it."""
 
 

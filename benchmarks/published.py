@@ -75,10 +75,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--cpu", action="store_true", help="stay on the CPU, also where there is a GPU")
     parser.add_argument("--images", type=Path, help="uint8 [n, 32, 32, 3]; random ones by default")
     end = sys.argv.index("--") if "--" in sys.argv else len(sys.argv)
     asked, options = parser.parse_args(sys.argv[1:end]), sys.argv[end + 1 :]
     torch.set_num_threads(asked.threads)
+    if asked.cpu:
+        torch.cuda.is_available = lambda: False
     multiprocessing.set_start_method("fork")
     answers = os.dup(1)
     os.dup2(2, 1)

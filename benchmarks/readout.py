@@ -76,7 +76,7 @@ def plain(features: Tensor, labels: Tensor, epochs: int, seed: int) -> nn.Linear
     torch.manual_seed(seed)
     readout = nn.Linear(features.shape[1], CLASSES)
     criterion, optimizer = nn.CrossEntropyLoss(), torch.optim.SGD(readout.parameters(), lr=0.2)
-    loader = DataLoader(TensorDataset(features, labels), batch_size=64, shuffle=True, drop_last=True)
+    loader = DataLoader(TensorDataset(features, labels), batch_size=64, shuffle=True)
     for _ in range(epochs):
         for x, y in loader:
             optimizer.zero_grad()
@@ -110,28 +110,21 @@ def main(
         How often each has its turn.
     infer_images
         How many images the timed inference is of; 0 leaves it out.
-    run
-        Folder of a run whose snapshots' latents are read out; without it, features are drawn.
-    data_dir, trust_data
-        Where CIFAR-10 is, for the latents of a run.
-    threads
-        Of torch.
-    out
-        Folder of records.
+    run, data_dir, trust_data
+        Folder of a run whose snapshots' latents on CIFAR-10 are read out; without it, features are drawn.
+    threads, out
+        Threads of torch, and the folder of records.
     """
     settings = dict(locals())
     session = Session("readout", out, threads)
     fewer = plain_epochs or epochs
-    features = (
-        clusters(snapshots, images) if run is None else of_run(run, data_dir, trust_data, snapshots, images)
-    )
+    drawn = run is None
+    features = clusters(snapshots, images) if drawn else of_run(run, data_dir, trust_data, snapshots, images)
     found: dict[str, list[float]] = {"together": [], "plain": []}
     times = in_turn(readout_ways(features, epochs, fewer, found), rounds, warm=0)
+    title = f"{snapshots} readouts of {images} features, {epochs} epochs"
     tables = [
-        (
-            f"{snapshots} readouts of {images} features, {epochs} epochs",
-            time_rows(times, snapshots, epochs, fewer),
-        ),
+        (title, time_rows(times, snapshots, epochs, fewer)),
         (f"Accuracy of the first snapshot after {fewer} epochs, in %", accuracy_rows(found)),
     ]
     if infer_images:

@@ -45,10 +45,8 @@ def main(
         The points; the others have `base_channels` and `batch`.
     base_channels, latent_dim, batch, precisions
         As of the default networks.
-    device, threads
-        Where, and how many threads of torch.
-    out
-        Folder of records.
+    device, threads, out
+        Where, how many threads of torch, and the folder of records.
     """
     settings = dict(locals())
     session = Session("scaling", out, threads, device)
