@@ -15,7 +15,8 @@ from dreaming.data import epoch_order, load, to_activity
 
 NOTES = """*dreaming* indexes the images, which lie in memory, and makes activity of them. *loader* is
 torch's DataLoader without workers over PIL images with torchvision's ToTensor and Normalize (a stand-in
-that does the same work); it needs no process beside it, as workers would."""
+that does the same work); it needs no process beside it, as workers would. The first load also imports what
+reads the data."""
 
 
 def main(

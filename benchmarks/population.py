@@ -18,7 +18,7 @@ another* is `dreaming.train` of each run in this process, on all its threads. Th
 divided by the seconds of training: side by side those of the slowest run, one after another those of all
 runs. The first epoch, in which memory is first taken and kernels first chosen, is left out. *With start*
 divides all cycles by the whole time, with the start of the processes, the loading of the data and the
-writing of the runs."""
+writing of the runs; this process had started before."""
 
 
 def main(
