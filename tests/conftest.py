@@ -125,5 +125,5 @@ def without_drawing():
         return f"{title}: {cortex.generator.layers[0].weight.detach().double().sum().item()!r}".encode()
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("dreaming.training.sheet", undrawn)
+        patch.setattr("dreaming.session.sheet", undrawn)
         yield
