@@ -140,7 +140,9 @@ def _whole(endings: Mapping[str, Ending], names: Sequence[str], out: Path, progr
         raise UserError(failed[names[0]]) from cause
     if failed:
         others = len(names) - len(failed)
-        raise UserError(why + (f"; the other {others} came to their end" if others else "")) from cause
+        raise UserError(
+            why + (f"; the other {others} came to {'its' if others == 1 else 'their'} end" if others else "")
+        ) from cause
 
 
 def _one_after_another(
