@@ -1,5 +1,7 @@
 """What the tests share: tiny images, tiny configs, and a watch over torch's and numpy's global state."""
 
+import os
+
 import numpy as np
 import pytest
 import torch
@@ -17,6 +19,7 @@ def pytest_configure(config):
     config.addinivalue_line(
         "markers", "changes_global_state: the test may change torch's or numpy's global state, and says why"
     )
+    os.environ["DREAMING_ADVICE"] = os.devnull + "/none"  # what was measured on this machine is not for tests
     torch.set_num_threads(1)  # tiny tensors: threads cost more than they bring, above all on a busy machine
 
 
@@ -122,5 +125,5 @@ def without_drawing():
         return f"{title}: {cortex.generator.layers[0].weight.detach().double().sum().item()!r}".encode()
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("dreaming.training.sheet", undrawn)
+        patch.setattr("dreaming.session.sheet", undrawn)
         yield

@@ -57,8 +57,11 @@ class Training(Parameters):
     """Passes over the training images."""
     batch_size: Annotated[int, Ge(2)] = 64
     """Images of one cycle; at least 2, since L_KL needs a standard deviation."""
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """Precision of the arithmetic; weights, losses and optimisers are float32 in any case."""
+    precision: Literal["auto", "float32", "tf32", "bfloat16"] = "auto"
+    """Precision of the arithmetic; weights, losses and optimisers are float32 in any case. ``auto`` is bfloat16
+    for wide networks where the device has instructions for it, else float32; ``tf32`` is a GPU's."""
+    path: Literal["auto", "plain", "captured"] = "auto"
+    """How cycles are run: one operation after another, or as one captured program. ``auto`` captures on a GPU."""
     device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
     """``auto``, ``cpu``, ``cuda`` or ``cuda:N``."""
     snapshots: str = Field(default="all", pattern=r"^(all|ends|\d+(,\d+)*)$")
@@ -165,7 +168,7 @@ class Config(Parameters):
 
     def identity(self) -> dict[str, Any]:
         """Return what makes this run this run: all but how long, where, and how much is kept."""
-        return self.model_dump(mode="json", exclude={"training": {"epochs", "device", "snapshots"}})
+        return self.model_dump(mode="json", exclude={"training": {"epochs", "device", "path", "snapshots"}})
 
     def to_yaml(self) -> str:
         """Write the config as YAML, which `from_yaml` reads."""

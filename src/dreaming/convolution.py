@@ -11,6 +11,9 @@ the fastest for the shape, the number type and the device is taken (``benchmarks
 Maps are best kept channels-last, and weights too: then no way needs a change of layout.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, cast
 
 import torch
@@ -19,7 +22,21 @@ from torch import Tensor
 from torch.nn import functional
 
 KERNEL, STRIDE, PADDING = 4, 2, 1
+_side_by_side = ContextVar("side_by_side", default=False)
 FEW_CHANNELS, MANY_CHANNELS = 16, 128
+
+
+@contextmanager
+def side_by_side() -> Iterator[None]:
+    """Compute layers as matrix products within the block, so that those of many cortices are batched products.
+
+    A convolution whose weights differ from cortex to cortex would be a grouped one, which libraries do slowly.
+    """
+    token = _side_by_side.set(True)
+    try:
+        yield
+    finally:
+        _side_by_side.reset(token)
 
 
 def coarsen(
@@ -47,6 +64,8 @@ def coarsen(
     tensor([[[[9., 9.],
               [9., 9.]]]])
     """
+    if _side_by_side.get():
+        return _coarsened_by_product(x, w, bias)
     return _Coarsen.apply(x, w, bias)  # type: ignore[no-any-return, no-untyped-call]
 
 
@@ -75,6 +94,8 @@ def refine(
     tensor([[[[ 5.,  6.],
               [ 9., 10.]]]])
     """
+    if _side_by_side.get():
+        return _refined_by_product(y, w, bias)
     return _Refine.apply(y, w, bias)  # type: ignore[no-any-return, no-untyped-call]
 
 
@@ -160,13 +181,35 @@ def _refined_by_blocks(y: Tensor, w: Tensor, bias: Tensor | None) -> Tensor:
     return fine[:, 1:-1, 1:-1].permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
 
 
+def _coarsened_by_product(x: Tensor, w: Tensor, bias: Tensor | None) -> Tensor:
+    """Convolve by one matrix product over all windows."""
+    seen = windows(x.permute(0, 2, 3, 1))
+    y = functional.linear(seen, w.permute(0, 2, 3, 1).flatten(1), bias)
+    return y.permute(0, 3, 1, 2)
+
+
+def _refined_by_product(y: Tensor, w: Tensor, bias: Tensor | None) -> Tensor:
+    """Spread by one matrix product into windows, and add where they overlap: each block of 2 x 2 lies in four."""
+    b, _, height, width = y.shape
+    i = w.shape[1]
+    spread = y.permute(0, 2, 3, 1) @ w.permute(0, 2, 3, 1).flatten(1)
+    spread = spread.reshape(b, height, width, 2, 2, 2, 2, i)  # b h w a p a' p' i
+    corners = [
+        functional.pad(spread[:, :, :, a, :, c], (0, 0, 0, 0, 0, 0, c, 1 - c, a, 1 - a))
+        for a in (0, 1)
+        for c in (0, 1)
+    ]
+    blocks = (corners[0] + corners[1]) + (corners[2] + corners[3])  # b h+1 w+1 p p' i
+    fine = blocks.permute(0, 1, 3, 2, 4, 5).reshape(b, 2 * height + 2, 2 * width + 2, i)
+    fine = fine[:, 1:-1, 1:-1]
+    return (fine if bias is None else fine + bias).permute(0, 3, 1, 2)
+
+
 def windows(x: Tensor) -> Tensor:
-    """Cut a fine map into the windows that coarsen sees: [..., 2h, 2w, i] to [..., h, w, 16 i], k, l, i ordered."""
-    *batch, height, width, i = x.shape
-    padded = functional.pad(x, (0, 0, 1, 1, 1, 1)).contiguous()
-    *outer, row, column, _ = padded.stride()
-    shape = (*batch, height // 2, width // 2, KERNEL, KERNEL * i)
-    return padded.as_strided(shape, (*outer, 2 * row, 2 * column, row, 1)).flatten(-2)
+    """Cut a fine map into the windows that coarsen sees: [b, 2h, 2w, i] to [b, h, w, 16 i], in order k, l, i."""
+    padded = functional.pad(x, (0, 0, PADDING, PADDING, PADDING, PADDING))
+    seen = padded.unfold(-3, KERNEL, STRIDE).unfold(-3, KERNEL, STRIDE)  # b h w i k l
+    return seen.permute(0, 1, 2, 4, 5, 3).flatten(-3)
 
 
 def _correlated_by_product(x: Tensor, y: Tensor) -> Tensor:

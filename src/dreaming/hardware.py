@@ -7,7 +7,7 @@ import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
@@ -45,15 +45,20 @@ def device(name: str = "auto") -> torch.device:
     return found
 
 
-def precision(name: str, where: torch.device) -> Literal["float32", "bfloat16"]:
-    """Choose the precision that ``auto`` stands for on a device: float32, the reference, on every one so far.
+def has_bfloat16(where: torch.device) -> bool:
+    """Tell whether a device has instructions for products of bfloat16."""
+    if where.type == "cuda":
+        return torch.cuda.get_device_capability(where) >= (8, 0)
+    return any(flag in _cpu_flags() for flag in ("avx512_bf16", "amx_bf16", "bf16"))
 
-    Examples
-    --------
-    >>> precision("auto", torch.device("cpu"))
-    'float32'
-    """
-    return "bfloat16" if name == "bfloat16" else "float32"
+
+def _cpu_flags() -> set[str]:
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return set()
+    lines = [line for line in text.splitlines() if line.lower().startswith(("flags", "features"))]
+    return set(lines[0].split(":", 1)[1].split()) if lines else set()
 
 
 def keep_memory() -> None:
@@ -86,6 +91,11 @@ def record(where: torch.device) -> dict[str, Any]:
         },
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
     }
+
+
+def cores() -> int:
+    """Count the cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def processor() -> str:

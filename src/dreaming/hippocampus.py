@@ -32,10 +32,10 @@ class Hippocampus:
     (tensor(1.), tensor(0.))
     """
 
-    today: Float[Tensor, "b n"] | None = None
-    yesterday: Float[Tensor, "b n"] | None = None
+    today: Float[Tensor, "*cortices b n"] | None = None
+    yesterday: Float[Tensor, "*cortices b n"] | None = None
 
-    def store(self, latents: Float[Tensor, "b n"]) -> "Hippocampus":
+    def store(self, latents: Float[Tensor, "*cortices b n"]) -> "Hippocampus":
         """Return a hippocampus in which a new day has begun; the day before yesterday is forgotten."""
         return Hippocampus(today=latents.detach(), yesterday=self.today)
 

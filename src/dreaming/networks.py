@@ -6,6 +6,7 @@ channels-last, the layout in which maps pass from layer to layer without a copy.
 """
 
 import math
+from typing import cast
 
 import torch
 from jaxtyping import Float
@@ -32,7 +33,7 @@ class Pathway(nn.Module):
 
     def at_work(self, layer: nn.Module) -> tuple[Float[Tensor, "o i 4 4"], Float[Tensor, " n"]]:
         """Return the weight and the bias of a layer in the precision of the pathway."""
-        weight, bias = layer.get_parameter("weight"), layer.get_parameter("bias")
+        weight, bias = cast(Tensor, layer.weight), cast(Tensor, layer.bias)
         return weight.to(self.precision or weight.dtype), bias.to(self.precision or bias.dtype)
 
 

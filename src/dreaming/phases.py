@@ -11,7 +11,7 @@ The table of signs is the paper's claim about neuromodulation. It stands in the 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
@@ -46,9 +46,9 @@ class Outcome:
         Latents for the hippocampus, shape [b, n_z], or None where the phase stores nothing.
     """
 
-    loss: Float[Tensor, ""]
-    terms: dict[str, Float[Tensor, ""]]
-    memory: Float[Tensor, "b n"] | None = None
+    loss: Float[Tensor, "*cortices"]
+    terms: dict[str, Float[Tensor, "*cortices"]]
+    memory: Float[Tensor, "*cortices b n"] | None = None
 
 
 class Phase(Parameters, ABC):
@@ -76,6 +76,9 @@ class Phase(Parameters, ABC):
         self, cortex: Cortex, images: Float[Tensor, "b c 32 32"], hippocampus: Hippocampus, draws: Draws
     ) -> Outcome:
         """Compute the phase's loss from a cortex, what it sees, what it remembers, and chance."""
+
+
+Way = Callable[[Phase, Cortex, Tensor, Hippocampus, Draws], Outcome]
 
 
 class Wake(Phase):
@@ -182,6 +185,61 @@ def _spontaneous_activity(replay: Replay, random: Random, batch_size: int, laten
     return {"noise": random.normal("noise", (batch_size, latent_dim))} if replay.noise else {}
 
 
+def draw(phases: Sequence[Phase], random: Random, batch_size: int, latent_dim: int) -> dict[str, Draws]:
+    """Draw the random numbers of one cycle, by the name of the phase; phases of weight 0 draw none."""
+    return {
+        phase.name: phase.draw(random.at(phase.name), batch_size, latent_dim)
+        for phase in phases
+        if phase.weight
+    }
+
+
+def compute(phase: Phase, cortex: Cortex, images: Tensor, hippocampus: Hippocampus, draws: Draws) -> Outcome:
+    """Compute the objective of a phase for one cortex; `dreaming.crowd` has the way for many."""
+    return phase.objective(cortex, images, hippocampus, draws)
+
+
+def live(
+    cortex: Cortex,
+    synapses: Synapses,
+    images: Float[Tensor, "*cortices b c 32 32"],
+    hippocampus: Hippocampus,
+    phases: Sequence[Phase],
+    draws: Mapping[str, Draws],
+    way: Way = compute,
+) -> tuple[Hippocampus, dict[str, Tensor]]:
+    """Live through one day and night with random numbers drawn before: what every path of training does.
+
+    Parameters
+    ----------
+    cortex, synapses, images, hippocampus, phases
+        As for `sleep_wake_cycle`.
+    draws
+        What `draw` returned.
+    way
+        How an objective is computed: `compute`, or many cortices' side by side.
+
+    Returns
+    -------
+    hippocampus, terms
+        As `sleep_wake_cycle` returns them; with a leading axis where many cortices live side by side.
+    """
+    terms: dict[str, Tensor] = {}
+    active = [phase for phase in phases if phase.weight]
+    perturbs = any(isinstance(phase, NREM) for phase in active)
+    for phase in active:
+        outcome = way(phase, cortex, images, hippocampus, draws[phase.name])
+        synapses.change(phase.weight * outcome.loss.sum(), phase.plasticity)
+        if outcome.memory is not None:
+            hippocampus = hippocampus.store(outcome.memory)
+            if (
+                synapses.coasts and not perturbs
+            ):  # the published program stepped the encoder in an NREM left out
+                synapses.coast("encoder")
+        terms |= {f"{phase.name}.{term}": value.detach() for term, value in outcome.terms.items()}
+    return hippocampus, terms
+
+
 def sleep_wake_cycle(
     cortex: Cortex,
     synapses: Synapses,
@@ -224,18 +282,5 @@ def sleep_wake_cycle(
     >>> list(night[1])
     ['wake.image', 'wake.kl', 'wake.externality', 'nrem.latent', 'rem.externality']
     """
-    terms: dict[str, Tensor] = {}
-    active = [phase for phase in phases if phase.weight]
-    perturbs = any(isinstance(phase, NREM) for phase in active)
-    for phase in active:
-        draws = phase.draw(random.at(phase.name), len(images), cortex.latent_dim)
-        outcome = phase.objective(cortex, images, hippocampus, draws)
-        synapses.change(phase.weight * outcome.loss, phase.plasticity)
-        if outcome.memory is not None:
-            hippocampus = hippocampus.store(outcome.memory)
-            if (
-                synapses.coasts and not perturbs
-            ):  # the published program stepped the encoder in an NREM left out
-                synapses.coast("encoder")
-        terms |= {f"{phase.name}.{term}": value.detach() for term, value in outcome.terms.items()}
-    return hippocampus, terms
+    draws = draw(phases, random, len(images), cortex.latent_dim)
+    return live(cortex, synapses, images, hippocampus, phases, draws)

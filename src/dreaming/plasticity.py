@@ -1,6 +1,6 @@
 """Plasticity: how a phase's loss changes the synapses of each pathway, by which sign, through which optimiser."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Literal, NamedTuple
 
 import torch
@@ -137,6 +137,27 @@ class Synapses:
         for name, optimizer in self.optimizers.items():
             groups = optimizer.state_dict()["param_groups"]
             optimizer.load_state_dict({"state": entries[name], "param_groups": groups})
+
+    def gather(self, many: Sequence["Synapses"]) -> None:
+        """Take over the momentum of several cortices, whose weights these synapses have stacked."""
+        states = [synapses.state() for synapses in many]
+        shared = {
+            name: values[0].clone() if values[0].ndim == 0 else torch.stack(values)
+            for name in states[0]
+            for values in [[state[name] for state in states]]
+        }
+        self.restore(shared)
+
+    def scatter(self, many: Sequence["Synapses"]) -> None:
+        """Hand the momentum back to the cortices it was gathered from."""
+        state = self.state()
+        for number, synapses in enumerate(many):
+            synapses.restore(
+                {
+                    name: value.clone() if value.ndim == 0 else value[number].clone()
+                    for name, value in state.items()
+                }
+            )
 
     def _named_runs(self) -> Iterator[tuple[str, str, Tensor, Tensor]]:
         for name, pathway in self.pathways.items():

@@ -1,30 +1,24 @@
 """Training: epochs of sleep-wake cycles, snapshots, resume. No maths: that is in `dreaming.phases`."""
 
-import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-import pandas as pd
 import torch
 
-from dreaming import hardware, snapshots
+from dreaming import advice, hardware
 from dreaming.config import Config
 from dreaming.data import Dataset, epoch_order, load, to_activity
-from dreaming.dreams import sheet
 from dreaming.errors import Stopped, UserError
 from dreaming.hippocampus import Hippocampus
 from dreaming.interrupts import Interrupt, listening
 from dreaming.life import Life
 from dreaming.phases import sleep_wake_cycle
+from dreaming.program import Program
 from dreaming.progress import Silence
 from dreaming.rng import Random, generator
-from dreaming.runs import RunFolder, run_path, write
-
-SHEET_COLUMNS = 12
+from dreaming.session import Session
 
 
 def train(
@@ -84,208 +78,183 @@ def train(
     """
     progress = progress or Silence()
     hardware.keep_memory()
-    device = hardware.device(config.training.device)
-    resolved = {"device": str(device), "precision": hardware.precision(config.training.precision, device)}
-    config = config.model_copy(update={"training": config.training.model_copy(update=resolved)})
-    if dataset is None:
-        where = Path(data_dir) if data_dir is not None else None
-        dataset = load(config.dataset.name, where, limit=config.dataset.limit, trust=trust_data)
-    cycles = len(dataset.train) // config.training.batch_size
-    if config.training.epochs and not cycles:
-        raise UserError(
-            f"a batch of {config.training.batch_size} images is larger than the {len(dataset.train)} images "
-            f"{config.dataset.name} has to train on; use --set training.batch_size=N"
-        )
-    folder = RunFolder(run_path(Path(out), config.dataset.name, config.condition, config.seed))
+    config = resolved(config)
+    dataset = _seen(config, dataset, data_dir, trust_data)
     with listening() as interrupt:
-        life = _opened(folder, config, dataset, device, own_phases)
-        _live(life, folder, config, dataset.to(device), cycles, progress, interrupt)
-    return folder.path
+        session = Session.open(config, dataset, Path(out), own_phases)
+        _live(session, progress, interrupt)
+    return session.folder.path
 
 
-def _live(
-    life: Life,
-    folder: RunFolder,
-    config: Config,
-    dataset: Dataset,
-    cycles: int,
-    progress: Silence,
-    interrupt: Interrupt,
-) -> None:
-    """Train from where the life stands to the last epoch."""
-    epochs = config.training.epochs
-    title = "/".join(folder.path.parts[-3:])
-    if life.epochs_done >= epochs:
-        progress.say(f"{title}: finished, {life.epochs_done} epochs")
-        return
-    done = life.epochs_done * cycles + life.cycles_done
-    progress.start(title, epochs, cycles, done)
-    while life.epochs_done < epochs:
-        _epoch(life, config, dataset, cycles, progress, interrupt)
-        if life.cycles_done < cycles:
-            life.save(folder, config)
-            raise Stopped(
-                f"stopped in epoch {life.epochs_done + 1} of {epochs}, after {life.cycles_done} of {cycles} "
-                f"cycles; all is saved in {folder.path}, and the same command goes on from there"
-            )
-        row = _close_epoch(life, cycles)
-        _finite(row, folder)
-        if config.training.keeps(life.epochs_done):
-            _keep(life, folder, config, dataset)
-        losses = [] if life.epochs_done == 1 else [_losses(folder, life.epochs_done - 1)]
-        folder.write_table(folder.losses, pd.concat([*losses, pd.DataFrame([row])], ignore_index=True))
-        life.save(folder, config)
-        terms = {name: value for name, value in row.items() if "." in name}
-        progress.epoch(life.epochs_done, row["seconds"], terms)
+def train_together(
+    configs: Sequence[Config],
+    *,
+    out: str | Path = "runs",
+    data_dir: str | Path | None = None,
+    trust_data: bool = False,
+    own_phases: str | Path | None = None,
+    dataset: Dataset | None = None,
+    progress: Silence | None = None,
+) -> list[Path]:
+    """Train cortices of one make side by side in one program, each in a run folder of its own.
 
+    Parameters
+    ----------
+    configs
+        They differ in nothing but the seed.
+    out, data_dir, trust_data, own_phases, dataset, progress
+        As for `train`.
 
-def _epoch(
-    life: Life, config: Config, dataset: Dataset, cycles: int, progress: Silence, interrupt: Interrupt
-) -> None:
-    """Live through the rest of one epoch, or until somebody wishes to stop."""
-    epoch, images = life.epochs_done + 1, dataset.train.images
-    if life.cycles_done == 0 and not config.training.memories_across_epochs:
-        life.hippocampus = Hippocampus()
-    order = epoch_order(len(images), config.training.batch_size, generator(config.seed, "order", epoch))
-    order = order.to(images.device)
-    with _timed(life, images.device), torch.backends.cudnn.flags(enabled=True, deterministic=True):
-        while life.cycles_done < cycles and not interrupt.requested:
-            seen = to_activity(images[order[life.cycles_done]], config.networks.image_channels)
-            random = Random(config.seed, (epoch, life.cycles_done), images.device)
-            life.hippocampus, terms = sleep_wake_cycle(
-                life.cortex, life.synapses, seen, life.hippocampus, config.phases, random
-            )
-            for name, value in terms.items():
-                life.totals[name] = life.totals.get(name, 0) + value.to(torch.float64)
-            life.cycles_done += 1
-            progress.cycle()
-
-
-@contextmanager
-def _timed(life: Life, device: torch.device) -> Iterator[None]:
-    """Add the seconds the block takes to those of the epoch."""
-    begin = time.perf_counter()
-    yield
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    life.seconds += time.perf_counter() - begin
-
-
-def _close_epoch(life: Life, cycles: int) -> dict[str, Any]:
-    """Return the epoch's row of losses.csv, and begin the next epoch."""
-    life.epochs_done += 1
-    means = {name: (total / cycles).item() for name, total in life.totals.items()}
-    row = {"epoch": life.epochs_done, "cycles": cycles, "seconds": round(life.seconds, 3), **means}
-    life.cycles_done, life.seconds, life.totals = 0, 0.0, {}
-    return row
-
-
-def _finite(row: dict[str, Any], folder: RunFolder) -> None:
-    """Stop where a loss has left the numbers, before anything of that epoch is written."""
-    lost = [name for name, value in row.items() if not math.isfinite(value)]
-    if lost:
-        raise UserError(
-            f"{lost[0]} became {row[lost[0]]} in epoch {row['epoch']}, so training stops; {folder.path} keeps all "
-            "as it was after the epoch before"
-        )
-
-
-def _keep(life: Life, folder: RunFolder, config: Config, dataset: Dataset) -> None:
-    """Keep the weights of this epoch, and a sheet of its dreams."""
-    snapshots.save(folder, config, life.epochs_done, life.cortex)
-    columns = min(SHEET_COLUMNS, len(dataset.train) // 2)
-    seen = to_activity(dataset.train.images[: 2 * columns], config.networks.image_channels)
-    title = f"{config.condition} on {config.dataset.name}, seed {config.seed}, after epoch {life.epochs_done}"
-    picture = sheet(life.cortex, config.phases, seen[:columns], seen[columns:], config.seed, title)
-    write(folder.dreams(life.epochs_done), picture)
-
-
-def _opened(
-    folder: RunFolder,
-    config: Config,
-    dataset: Dataset,
-    device: torch.device,
-    own_phases: str | Path | None,
-) -> Life:
-    """Begin a run folder, or go on with the one that is there, after making sure it is the same run."""
-    life = Life.born(config, device)
-    images = {"name": dataset.name, "fingerprint": dataset.fingerprint, "official": dataset.official}
-    session = {
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        **hardware.record(device),
-        "precision": config.training.precision,
-        "dataset": {**images, "files": dataset.source},
-    }
-    sessions: list[dict[str, Any]] = []
-    if folder.config.exists():
-        _same_run(folder, config, dataset)
-        life.restore(folder, config)
-        _complete(folder, life)
-        if life.epochs_done >= config.training.epochs:
-            return life
-        sessions = folder.read_environment()["sessions"]
-    else:
-        if folder.path.is_dir() and (folder.snapshots()[1:] or folder.losses.exists()):
-            raise UserError(f"{folder.config} is missing, so nobody can say which run this folder holds")
-        if own_phases is not None:
-            write(folder.own_phases(), Path(own_phases).read_bytes())
-        _keep(life, folder, config, dataset.to(device))
-        life.save(folder, config)
-    begun = {"epoch": life.epochs_done + 1, "cycle": life.cycles_done}
-    folder.write_environment({"sessions": [*sessions, {"from": begun, **session}]})
-    folder.write(folder.config, config.to_yaml().encode())
-    return life
-
-
-def _same_run(folder: RunFolder, config: Config, dataset: Dataset) -> None:
-    """Refuse to go on with a run of another config or on other images."""
-    there = Config.of_run(folder)
-    difference = _difference(there.identity(), config.identity())
-    if difference:
-        path, old, new = difference
-        raise UserError(
-            f"{folder.path} holds a run of another config: its {path} is {old} and this command says {new}; "
-            "use another --out or --name"
-        )
-    seen = folder.read_environment()["sessions"][-1].get("dataset", {}).get("fingerprint")
-    if seen != dataset.fingerprint:
-        raise UserError(
-            f"{folder.path} was trained on other images than {dataset.name} has now; use another --out"
-        )
-
-
-def _difference(old: Any, new: Any, path: str = "") -> tuple[str, Any, Any] | None:
-    """Find the first place where two nested values differ."""
-    if isinstance(old, dict) and isinstance(new, dict):
-        if list(old) != list(new):
-            return path or "config", list(old), list(new)
-        found = (_difference(old[key], new[key], f"{path}.{key}".lstrip(".")) for key in old)
-        return next((difference for difference in found if difference), None)
-    return None if old == new else (path, old, new)
-
-
-def _losses(folder: RunFolder, epochs: int) -> pd.DataFrame:
-    """Read the losses of the epochs that are done; rows of an epoch that was not saved are left out.
+    Returns
+    -------
+    list[Path]
+        The run folders, in the order of the configs.
 
     Raises
     ------
     UserError
-        If a row is missing.
+        If the configs differ in more than the seed; or, after the others are trained, if one has diverged.
+    Stopped
+        On Ctrl-C or SIGTERM, after saving each.
+
+    Notes
+    -----
+    Each run is what `train` makes of it up to the order of summation: in float32, losses of the first 20 cycles
+    agree within a relative 1e-3 (`dreaming doctor` measures it). Resume mixes freely with `train`.
     """
-    table = folder.read_losses()
-    table = table[table["epoch"] <= epochs]
-    if table["epoch"].tolist() != list(range(1, epochs + 1)):
+    progress = progress or Silence()
+    hardware.keep_memory()
+    configs = [resolved(config) for config in configs]
+    if any(config.model_copy(update={"seed": configs[0].seed}) != configs[0] for config in configs):
+        raise UserError("cortices train side by side only where their configs differ in nothing but the seed")
+    seen = _seen(configs[0], dataset, data_dir, trust_data)
+    with listening() as interrupt:
+        sessions = [Session.open(config, seen, Path(out), own_phases) for config in configs]
+        failures = _side_by_side([each for each in sessions if not each.finished], progress, interrupt)
+    if failures:
+        raise UserError("; ".join(failures) + "; the runs beside are whole")
+    return [session.folder.path for session in sessions]
+
+
+def _side_by_side(going: list[Session], progress: Silence, interrupt: Interrupt) -> list[str]:
+    """Train all to their last epoch, those behind first; return the sentences of those that could not go on."""
+    failures: list[str] = []
+    group: list[Session] = []
+    while going:
+        behind = min(session.cycles_done for session in going)
+        step = [session for session in going if session.cycles_done == behind]
+        if step != group:
+            group = step
+            configs, first = [session.config for session in group], group[0]
+            program = Program([session.life for session in group], configs, first.dataset.train.images)
+            title = f"{first.title} and {len(group) - 1} more" if len(group) > 1 else first.title
+            progress.start(title, first.config.training.epochs, first.cycles, behind)
+        lives = [session.life for session in group]
+        with exactly(group[0].config), timed(lives, group[0].dataset.train.images.device):
+            program.run(lambda: not interrupt.requested, progress.cycle)
+        if interrupt.requested and lives[0].cycles_done < group[0].cycles:
+            raise Stopped("; ".join(str(session.stopped()) for session in group))
+        for session in group:
+            try:
+                row = session.close_epoch()
+            except UserError as failure:
+                failures.append(str(failure))
+                going.remove(session)
+                continue
+            terms = {name: value for name, value in row.items() if "." in name}
+            progress.epoch(session.life.epochs_done, row["seconds"], terms)
+        going = [session for session in going if not session.finished]
+    return failures
+
+
+def _seen(config: Config, dataset: Dataset | None, data_dir: str | Path | None, trust_data: bool) -> Dataset:
+    """Load what a run sees, unless it is given, and make sure that it fills a mini-batch."""
+    if dataset is None:
+        where = Path(data_dir) if data_dir is not None else None
+        dataset = load(config.dataset.name, where, limit=config.dataset.limit, trust=trust_data)
+    if config.training.epochs and len(dataset.train) < config.training.batch_size:
         raise UserError(
-            f"{folder.losses} is damaged: it should have a row for each of the {epochs} epochs done"
+            f"a batch of {config.training.batch_size} images is larger than the {len(dataset.train)} images "
+            f"{config.dataset.name} has to train on; use --set training.batch_size=N"
         )
-    return table
+    return dataset
 
 
-def _complete(folder: RunFolder, life: Life) -> None:
-    """Make sure that what a run should have written by now is there."""
-    kept = Config.of_run(folder).training
-    missing = [e for e in range(life.epochs_done + 1) if kept.keeps(e) and not folder.snapshot(e).exists()]
-    if missing:
-        raise UserError(f"{folder.snapshot(missing[0])} is missing; restore it, or train into another --out")
-    if life.epochs_done:
-        _losses(folder, life.epochs_done)
+def resolved(config: Config) -> Config:
+    """Put in place of each ``auto`` what it stands for on this machine."""
+    training = config.training
+    device = hardware.device(training.device)
+    precision = advice.precision(training.precision, device, config.networks.base_channels)
+    found = {"device": str(device), "precision": precision}
+    return config.model_copy(update={"training": training.model_copy(update=found)})
+
+
+def _live(session: Session, progress: Silence, interrupt: Interrupt) -> None:
+    """Train from where the life stands to the last epoch."""
+    life, config = session.life, session.config
+    if session.finished:
+        progress.say(f"{session.title}: finished, {life.epochs_done} epochs")
+        return
+    program = Program([life], [config], session.dataset.train.images) if captures(config) else None
+    progress.start(session.title, config.training.epochs, session.cycles, session.cycles_done)
+    while not session.finished:
+        with exactly(config), timed([life], session.dataset.train.images.device):
+            if program is not None:
+                program.run(lambda: not interrupt.requested, progress.cycle)
+            else:
+                _epoch(session, progress, interrupt)
+        if life.cycles_done < session.cycles:
+            raise session.stopped()
+        row = session.close_epoch()
+        terms = {name: value for name, value in row.items() if "." in name}
+        progress.epoch(life.epochs_done, row["seconds"], terms)
+
+
+def captures(config: Config) -> bool:
+    """Tell whether a run's cycles are captured: on a GPU, unless the config asks for the plain path."""
+    asked = config.training.path
+    return asked == "captured" or (asked == "auto" and config.training.device.startswith("cuda"))
+
+
+def _epoch(session: Session, progress: Silence, interrupt: Interrupt) -> None:
+    """Live through the rest of one epoch, or until somebody wishes to stop: the plain path."""
+    life, config, images = session.life, session.config, session.dataset.train.images
+    epoch = life.epochs_done + 1
+    if life.cycles_done == 0 and not config.training.memories_across_epochs:
+        life.hippocampus = Hippocampus()
+    order = epoch_order(len(images), config.training.batch_size, generator(config.seed, "order", epoch))
+    order = order.to(images.device)
+    while life.cycles_done < session.cycles and not interrupt.requested:
+        seen = to_activity(images[order[life.cycles_done]], config.networks.image_channels)
+        random = Random(config.seed, (epoch, life.cycles_done), images.device)
+        life.hippocampus, terms = sleep_wake_cycle(
+            life.cortex, life.synapses, seen, life.hippocampus, config.phases, random
+        )
+        for name, value in terms.items():
+            life.totals[name] = life.totals.get(name, 0) + value.to(torch.float64)
+        life.cycles_done += 1
+        progress.cycle()
+
+
+@contextmanager
+def exactly(config: Config) -> Iterator[None]:
+    """Compute within the block in the precision that the config names, and repeatably."""
+    tf32 = config.training.precision == "tf32"
+    before = torch.backends.cuda.matmul.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = tf32
+    try:
+        with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=tf32):
+            yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32 = before
+
+
+@contextmanager
+def timed(lives: Sequence[Life], device: torch.device) -> Iterator[None]:
+    """Add the seconds the block takes to those of the epoch, shared between lives that are side by side."""
+    begin = time.perf_counter()
+    yield
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    for life in lives:
+        life.seconds += (time.perf_counter() - begin) / len(lives)

@@ -63,6 +63,7 @@ LEFT_ALONE = {
     "dataset.limit": "says how many images are read; on the same images it is a record",
     "phase_source": "a record of the file that the user's own phases came from",
     "training.device": "where, not what: the same numbers up to the device's rounding",
+    "training.path": "how, not what: the same numbers, bit for bit on a CPU",
     "training.snapshots": "what is kept, not what happens",
 }
 
@@ -176,6 +177,11 @@ class TestLeftAlone:
     def test_snapshots_are_what_is_kept(self, trained, base_runs):
         run = trained(settings=["training.snapshots=all"])
         assert (run / "snapshots" / "0001.safetensors").exists()
+        assert same(final_weights(run), base_runs["pad"])
+
+    def test_the_path_is_how_cycles_are_run(self, trained, base_runs):
+        run = trained(settings=["training.path=captured"])
+        assert dreaming.Config.from_yaml(run / "config.yaml").training.path == "captured"
         assert same(final_weights(run), base_runs["pad"])
 
     def test_the_device_by_another_name_is_the_same(self, trained, base_runs):

@@ -71,13 +71,6 @@ def test_without_a_gpu_auto_is_the_cpu_and_cuda_is_refused():
             hardware.device(name)
 
 
-@pytest.mark.parametrize(
-    ("name", "expected"), [("auto", "float32"), ("float32", "float32"), ("bfloat16", "bfloat16")]
-)
-def test_the_reference_precision_is_the_default(name, expected):
-    assert hardware.precision(name, torch.device("cpu")) == expected
-
-
 def test_the_record_of_a_machine_says_versions_processor_and_threads():
     record = hardware.record(torch.device("cpu"))
     assert record["versions"]["torch"] == torch.__version__

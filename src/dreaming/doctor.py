@@ -1,0 +1,225 @@
+"""Whether the fast paths are right on this machine, how fast they are, and what ``auto`` should choose."""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from dreaming import hardware
+from dreaming.advice import Advice, by_rule
+from dreaming.config import Config
+from dreaming.life import Life
+from dreaming.progress import Silence
+from dreaming.runs import RunFolder
+from dreaming.timing import CYCLES, Maker, Timing, at_once, begin, maker, timed
+from dreaming.training import exactly
+
+SCALE = 0.1  # losses below it are compared as if they were of this size
+# A difference in rounding grows from cycle to cycle, at full width to 1 % of a loss after 20 of float32 and 5 % of
+# bfloat16; a mistake in an equation makes more in the first.
+ROUNDING = 0.05
+GAIN = 0.95  # a path is advised if it takes less than this share of the other's time
+Records = list[dict[str, Tensor]]
+
+
+@dataclass(frozen=True)
+class Check:
+    """A fast path against the plain one in float32, over 20 cycles from the same start."""
+
+    path: str
+    deviation: float
+    """The largest difference of any term of any cycle, relative to the term, or to 0.1 where it is smaller."""
+    tolerance: float
+    """How large it may be; 0 means bit for bit, weights and momenta included."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether the path is right; a deviation that is no number is not."""
+        return self.deviation <= self.tolerance
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What the doctor found."""
+
+    checks: tuple[Check, ...]
+    timings: tuple[Timing, ...]
+    advice: Advice
+
+    @property
+    def sound(self) -> bool:
+        """Whether every path is right."""
+        return all(check.passed for check in self.checks)
+
+
+def examine(
+    device: str = "auto",
+    *,
+    base_channels: int = 64,
+    batch_size: int = 64,
+    rounds: int = 15,
+    seeds: int = 3,
+    progress: Silence | None = None,
+) -> Diagnosis:
+    """Check the fast paths against the plain one on this machine, time them in turn, and advise.
+
+    Parameters
+    ----------
+    device
+        ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+    base_channels, batch_size
+        Size of the networks and of the mini-batch; the paper's by default.
+    rounds
+        Cycles timed of each path, taken in turn; at least 2.
+    seeds
+        Cortices in the crowd, and about the number of cortices for which time is to be saved.
+    progress
+        Who is told how it goes.
+
+    Returns
+    -------
+    Diagnosis
+        Its advice is not written down; `Advice.save` does that.
+
+    Examples
+    --------
+    >>> found = examine("cpu", base_channels=8, batch_size=8, rounds=2, seeds=2)
+    >>> [check.path for check in found.checks]
+    ['resumed', 'program', 'crowd of 2', 'bfloat16']
+    >>> found.sound
+    True
+    """
+    progress = progress or Silence()
+    hardware.keep_memory()
+    where = hardware.device(device)
+    make = maker(str(where), base_channels, batch_size)
+    progress.say(f"{CYCLES} cycles on every path, {base_channels} channels, batch {batch_size}, on {where}")
+    checks = _checked(make, seeds, where)
+    progress.say(f"{rounds} cycles on every path, in turn")
+    timings = timed(make, _paths(where, seeds), rounds)
+    right = {check.path: check.passed for check in checks}
+    rule = by_rule(where)
+    least = _bfloat16_from(where, batch_size, rounds) if right["bfloat16"] else None
+    workers = 1
+    if where.type == "cpu" and rule.workers > 1:
+        progress.say(f"{rule.workers} runs at once, each on a thread of its own")
+        together, apart = at_once(make(), rule.workers, rounds)
+        timings = (*timings, together)
+        workers = rule.workers if together.median < GAIN * apart.median else 1
+    advice = rule.model_copy(update={"bfloat16_from": least, "workers": workers, "measured": True})
+    return Diagnosis(checks, timings, advice)
+
+
+def _paths(where: torch.device, seeds: int) -> dict[str, tuple[str, int]]:
+    """Precision and number of cortices of each path."""
+    gpu = {"tf32": ("tf32", 1)} if where.type == "cuda" else {}
+    return {
+        "float32": ("float32", 1),
+        **gpu,
+        "bfloat16": ("bfloat16", 1),
+        f"crowd of {seeds}": ("float32", seeds),
+    }
+
+
+def _lived(configs: Sequence[Config], plain: bool = False) -> tuple[Records, list[Life]]:
+    """Live through some cycles; return the terms of each cycle and the lives."""
+    program, lives = begin(configs)
+    program.captures = program.captures and not plain
+    records: Records = []
+    past: dict[str, Tensor] = {}
+
+    def lived() -> None:
+        now = {name: total.clone() for name, total in program.totals.items()}
+        records.append({name: total - past.get(name, 0) for name, total in now.items()})
+        past.update(now)
+
+    with exactly(configs[0]):
+        program.run(lambda: True, lived)
+    return records, lives
+
+
+def _checked(make: Maker, seeds: int, where: torch.device) -> tuple[Check, ...]:
+    plain, (life,) = _lived([make()], plain=True)
+    checks = [Check("resumed", _difference(_state(_resumed(make())), _state(life)), 0.0)]
+    program, (other,) = _lived([make()])
+    exact = where.type == "cpu"
+    apart = _difference(_state(other), _state(life)) if exact else _deviation(program, plain)
+    checks.append(Check("program", apart, 0.0 if exact else ROUNDING))
+    many, _ = _lived([make(seed=seed) for seed in range(seeds)])
+    first = [{name: value[0] for name, value in record.items()} for record in many]
+    checks.append(Check(f"crowd of {seeds}", _deviation(first, plain), ROUNDING))
+    for precision, tolerance in (("tf32", 2 * ROUNDING), ("bfloat16", 4 * ROUNDING)):
+        if precision == "bfloat16" or where.type == "cuda":
+            checks.append(Check(precision, _deviation(_lived([make(precision)])[0], plain), tolerance))
+    return tuple(checks)
+
+
+def _resumed(config: Config) -> Life:
+    """Live half of the cycles, put the life on disk, and let another take it from there and live the rest."""
+    (half, (life,)), left = begin([config]), [CYCLES // 2]
+
+    def lived() -> None:
+        left[0] -= 1
+
+    with tempfile.TemporaryDirectory() as folder, exactly(config):
+        half.captures = False
+        half.run(lambda: left[0] > 0, lived)
+        life.save(RunFolder(Path(folder)), config)
+        rest, (other,) = begin([config])
+        rest.captures = False
+        other.restore(RunFolder(Path(folder)), config)
+        rest.run(lambda: True, lambda: None)
+    return other
+
+
+def _state(life: Life) -> dict[str, Tensor]:
+    return {**life.cortex.state_dict(), **life.synapses.state(), **life.totals}
+
+
+def _difference(mine: dict[str, Tensor], other: dict[str, Tensor]) -> float:
+    """Return the largest difference of any number, or NaN where there is one."""
+    apart = [(mine[name].double() - other[name].double()).abs().max() for name in other]
+    return float(torch.stack([value.cpu() for value in apart]).max())
+
+
+def _deviation(mine: Records, plain: Records) -> float:
+    """Return the largest relative difference of any term of any cycle, or NaN where there is one."""
+    apart = [
+        (record[name] - reference[name]).abs() / reference[name].abs().clamp(min=SCALE)
+        for record, reference in zip(mine, plain, strict=True)
+        for name in reference
+    ]
+    return float(torch.stack(apart).max())
+
+
+def _bfloat16_from(where: torch.device, batch_size: int, rounds: int) -> int | None:
+    """Find the fewest channels, of a few, from which bfloat16 is faster than float32."""
+    found = None
+    for base_channels in (64, 32, 16):
+        make = maker(str(where), base_channels, batch_size)
+        exact, fast = timed(make, {"float32": ("float32", 1), "bfloat16": ("bfloat16", 1)}, rounds)
+        if fast.median >= GAIN * exact.median:
+            break
+        found = base_channels
+    return found
+
+
+def report(found: Diagnosis) -> str:
+    """Write a diagnosis as text."""
+    lines = ["path             differs from plain float32 by   allowed"]
+    for check in found.checks:
+        verdict = "right" if check.passed else "WRONG"
+        lines.append(f"{check.path:16} {check.deviation:<31.2g} {check.tolerance:<9g} {verdict}")
+    lines += ["", "path             ms a cycle and cortex, median (quartiles)"]
+    for timing in found.timings:
+        low, high = timing.quartiles
+        lines.append(
+            f"{timing.path:16} {timing.median:.1f} ({low:.1f} to {high:.1f}), n = {len(timing.milliseconds)}"
+        )
+    advice = found.advice
+    wide = f"bfloat16 from {advice.bfloat16_from} channels" if advice.bfloat16_from else "float32"
+    lines += ["", f"auto: {wide}; {advice.workers} run{'s' if advice.workers > 1 else ''} at once"]
+    return "\n".join(lines)
