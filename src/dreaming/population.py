@@ -1,6 +1,5 @@
-"""Several runs at once, each in a process of its own: on a CPU they use the cores better than one run on all."""
+"""Several runs at once: on a CPU each in a process of its own, on a GPU side by side in one program."""
 
-import os
 import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,13 +12,14 @@ from typing import Any
 import torch
 
 from dreaming import hardware
+from dreaming.advice import advice
 from dreaming.config import Config
-from dreaming.errors import Stopped, UserError
+from dreaming.errors import RunsFailed, Stopped, UserError
 from dreaming.interrupts import listening
 from dreaming.processes import Ending, ended, started
 from dreaming.progress import Silence
 from dreaming.runs import run_path
-from dreaming.training import train
+from dreaming.training import train, train_together
 
 PAUSE = 0.2  # seconds between two looks at whether somebody wishes to stop
 
@@ -36,9 +36,12 @@ def train_all(
 ) -> list[Path]:
     """Train several runs, some of them at once, each as `train` does it alone.
 
-    A run of float32 on a CPU comes out bit for bit as alone with the same number of threads. Runs in processes
-    share the cores, and have no more threads than torch has here. As with all processes that Python spawns, a
-    script that calls this keeps the call below ``if __name__ == "__main__":``.
+    On a CPU runs are processes, which use the cores better than one run on all of them. A run of float32 comes out
+    bit for bit as alone with the same number of threads; they share the cores, and have no more threads than torch
+    has here. As with all processes that Python spawns, a script that calls this keeps the call below
+    ``if __name__ == "__main__":``.
+
+    On a GPU, runs that differ in nothing but the seed go side by side in one program, `train_together`.
 
     Parameters
     ----------
@@ -47,8 +50,8 @@ def train_all(
     out, data_dir, trust_data, own_phases
         As for `train`, for all runs.
     workers
-        How many are trained at once, at least 1. By default one a core that this process may use, or one if a run
-        is on a GPU. With 1, they are trained in this process, one after another.
+        How many processes, at least 1; with 1, runs are trained in this process, one after another. By default what
+        `dreaming doctor` found best on this machine, or else one a core; and on a GPU one for all.
     progress
         Who is told how it goes; nobody by default.
 
@@ -96,96 +99,111 @@ def train_all(
     }
     if len(configs) < 2:
         return [train(config, **options, progress=progress) for config in configs]
-    if workers is None:
-        on_gpu = any(hardware.device(config.training.device).type == "cuda" for config in configs)
-        workers = 1 if on_gpu else cores()
-    names = ["/".join(path.parts[-3:]) for path in paths]
-    if workers == 1:
-        endings = _one_after_another(configs, names, options, progress)
+    devices = {hardware.device(config.training.device) for config in configs}
+    on_gpu = any(device.type == "cuda" for device in devices)
+    runs = dict(zip(paths, configs, strict=True))
+    if workers is None and on_gpu:
+        endings = _one_after_another(_alike(runs), options, progress)
+    elif (count := workers or advice(devices.pop()).workers) == 1:
+        endings = _one_after_another([{path: config} for path, config in runs.items()], options, progress)
     else:
-        endings = _at_once(configs, names, options, min(workers, len(configs)), progress)
-    _whole(endings, names, Path(out), progress)
+        endings = _at_once(runs, options, min(count, len(configs)), progress)
+    _whole(endings, paths, Path(out), progress)
     return paths
 
 
-def cores() -> int:
-    """Count the cores that this process may use.
-
-    Examples
-    --------
-    >>> cores() > 0
-    True
-    """
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+Runs = Mapping[Path, Config]
 
 
-def _whole(endings: Mapping[str, Ending], names: Sequence[str], out: Path, progress: Silence) -> None:
+def _named(path: Path) -> str:
+    return "/".join(path.parts[-3:])
+
+
+def _alike(runs: Runs) -> list[Runs]:
+    """Sort runs into groups that differ in nothing but the seed."""
+    groups: dict[str, dict[Path, Config]] = {}
+    for path, config in runs.items():
+        groups.setdefault(config.model_copy(update={"seed": 0}).to_yaml(), {})[path] = config
+    return list(groups.values())
+
+
+def _whole(endings: Mapping[Path, Ending], paths: Sequence[Path], out: Path, progress: Silence) -> None:
     """Make sure that all runs are finished, or say in one sentence which are not, and why."""
     kinds = [ending.kind for ending in endings.values()]
     failed = {
-        name: endings[name].said for name in names if name in endings and endings[name].kind == "failed"
+        _named(path): endings[path].said
+        for path in paths
+        if path in endings and endings[path].kind == "failed"
     }
     faults = "\n".join(ending.fault for ending in endings.values() if ending.fault)
     if faults:
         progress.say(faults)
     cause = RuntimeError(faults) if faults else None
-    why = f"{len(failed)} of {len(names)} runs failed, " + "; ".join(f"{n}: {s}" for n, s in failed.items())
-    if "stopped" in kinds or len(endings) < len(names):
+    why = f"{len(failed)} of {len(paths)} runs failed, " + "; ".join(f"{n}: {s}" for n, s in failed.items())
+    if "stopped" in kinds or len(endings) < len(paths):
         raise Stopped(
-            f"stopped with {kinds.count('finished')} of {len(names)} runs finished, {kinds.count('stopped')} "
-            f"stopped on their way and {len(names) - len(endings)} not begun; all is saved in {out}, and the same "
+            f"stopped with {kinds.count('finished')} of {len(paths)} runs finished, {kinds.count('stopped')} "
+            f"stopped on their way and {len(paths) - len(endings)} not begun; all is saved in {out}, and the same "
             "command goes on from there" + (f"; {why}" if failed else "")
         ) from cause
-    if len(failed) == len(names) and len(set(failed.values())) == 1:
-        raise UserError(failed[names[0]]) from cause
+    if len(failed) == len(paths) and len(set(failed.values())) == 1:
+        raise UserError(failed[_named(paths[0])]) from cause
     if failed:
-        others = len(names) - len(failed)
+        others = len(paths) - len(failed)
         raise UserError(
             why + (f"; the other {others} came to {'its' if others == 1 else 'their'} end" if others else "")
         ) from cause
 
 
 def _one_after_another(
-    configs: Sequence[Config], names: Sequence[str], options: Mapping[str, Any], progress: Silence
-) -> dict[str, Ending]:
-    """Train runs in this process."""
-    endings: dict[str, Ending] = {}
-    for name, config in zip(names, configs, strict=True):
-        endings[name] = ended(partial(train, config, **options, progress=progress))
-        if endings[name].kind == "stopped":
+    groups: Sequence[Runs], options: Mapping[str, Any], progress: Silence
+) -> dict[Path, Ending]:
+    """Train runs in this process, those of a group side by side."""
+    endings: dict[Path, Ending] = {}
+    for group in groups:
+        failed: dict[Path, str] = {}
+        ending = ended(partial(_trained, list(group.values()), {**options, "progress": progress}, failed))
+        for path in group:
+            endings[path] = Ending("failed", failed[path]) if path in failed else ending
+        if ending.kind == "stopped":
             break
     return endings
+
+
+def _trained(configs: Sequence[Config], options: Mapping[str, Any], failed: dict[Path, str]) -> None:
+    """Train one run or several side by side; those that fail beside others that do not are noted."""
+    if len(configs) == 1:
+        train(configs[0], **options)
+        return
+    try:
+        train_together(configs, **options)
+    except RunsFailed as failure:
+        failed.update(failure.failed)
 
 
 @dataclass(frozen=True)
 class _Child:
     """A process that trains a run."""
 
-    name: str
+    path: Path
     process: SpawnProcess
     progress: Silence
 
 
-def _at_once(
-    configs: Sequence[Config],
-    names: Sequence[str],
-    options: Mapping[str, Any],
-    workers: int,
-    progress: Silence,
-) -> dict[str, Ending]:
+def _at_once(runs: Runs, options: Mapping[str, Any], workers: int, progress: Silence) -> dict[Path, Ending]:
     """Train runs in processes, so many at once, until all ended or somebody wishes to stop."""
-    threads = max(1, min(torch.get_num_threads(), cores() // workers))
-    waiting = list(zip(names, configs, strict=True))
+    threads = max(1, min(torch.get_num_threads(), hardware.cores() // workers))
+    waiting = list(runs.items())
     alive: dict[Connection, _Child] = {}
-    endings: dict[str, Ending] = {}
+    endings: dict[Path, Ending] = {}
     told = False
     with listening() as interrupt:
         try:
             while alive or (waiting and not interrupt.requested):
                 while waiting and len(alive) < workers and not interrupt.requested:
-                    name, config = waiting.pop(0)
+                    path, config = waiting.pop(0)
                     ear, process = started(config, options, threads)
-                    alive[ear] = _Child(name, process, progress.part(name))
+                    alive[ear] = _Child(path, process, progress.part(_named(path)))
                 if interrupt.requested and not told:
                     told = True
                     for child in alive.values():
@@ -201,7 +219,7 @@ def _at_once(
     return endings
 
 
-def _hear(ear: Connection, child: _Child, endings: dict[str, Ending]) -> bool:
+def _hear(ear: Connection, child: _Child, endings: dict[Path, Ending]) -> bool:
     """Take one message from a child; tell whether there may be more."""
     try:
         what, *about = ear.recv()
@@ -210,11 +228,11 @@ def _hear(ear: Connection, child: _Child, endings: dict[str, Ending]) -> bool:
         child.process.join()
         code = child.process.exitcode or 0
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
-        endings.setdefault(child.name, Ending("failed", f"its process {how} before the run was done"))
+        endings.setdefault(child.path, Ending("failed", f"its process {how} before the run was done"))
         child.process.close()
         return False
     if what == "ending":
-        endings[child.name] = about[0]
+        endings[child.path] = about[0]
     elif what == "cycles":
         for _ in range(about[0]):
             child.progress.cycle()

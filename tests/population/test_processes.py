@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -14,6 +15,7 @@ from tiny_runs import SMALL, results
 import dreaming
 from dreaming import population
 from dreaming.cli import main
+from dreaming.errors import RunsFailed
 from dreaming.progress import Display, Silence
 
 FILE = """
@@ -145,6 +147,39 @@ def test_one_after_another_those_behind_a_stop_are_not_begun(tmp_path):
         population.train_all(configs, out=tmp_path, workers=1, progress=Stops())
     runs = population.train_all(configs, out=tmp_path, workers=1)
     assert runs == [tmp_path / f"digits/pad/seed-{seed}" for seed in (0, 1)]
+
+
+class TestAsOnAGpu:
+    """Runs of one make go side by side; this machine's CPU stands in for the GPU."""
+
+    def test_runs_that_differ_in_more_than_the_seed_are_apart(self):
+        configs = [configured(seed=0), configured(seed=1), configured(name="other", seed=0)]
+        groups = population._alike({Path(str(number)): each for number, each in enumerate(configs)})
+        assert [list(map(str, group)) for group in groups] == [["0", "1"], ["2"]]
+
+    def test_each_group_is_trained_side_by_side(self, tmp_path, monkeypatch):
+        called = []
+        monkeypatch.setattr(population, "train", lambda config, **_: called.append([config]))
+        monkeypatch.setattr(population, "train_together", lambda configs, **_: called.append(list(configs)))
+        gpu = torch.device("cuda")
+        monkeypatch.setattr(population.hardware, "device", lambda name: gpu)
+        configs = [configured(seed=0), configured("phases.rem.weight=2", name="b"), configured(seed=1)]
+        runs = population.train_all(configs, out=tmp_path)
+        assert called == [[configs[0], configs[2]], [configs[1]]]
+        assert runs == [tmp_path / f"digits/{name}" for name in ("pad/seed-0", "b/seed-0", "pad/seed-1")]
+
+    def test_one_that_failed_is_named_and_those_beside_are_whole(self, tmp_path, monkeypatch):
+        paths = [tmp_path / f"digits/pad/seed-{seed}" for seed in (0, 1)]
+
+        def one_fails(configs, **_):
+            raise RunsFailed({paths[1]: "it diverged"})
+
+        monkeypatch.setattr(population, "train_together", one_fails)
+        group = {path: configured(seed=seed) for seed, path in enumerate(paths)}
+        endings = population._one_after_another([group], {"out": tmp_path}, Silence())
+        assert [endings[path].kind for path in paths] == ["finished", "failed"]
+        with pytest.raises(dreaming.UserError, match=r"^1 of 2 runs failed, digits/pad/seed-1: it diverged;"):
+            population._whole(endings, paths, tmp_path, Silence())
 
 
 def test_a_mistake_of_all_runs_is_told_once(tmp_path):
