@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from dreaming.plasticity import Optimizer as Optimizer
     from dreaming.plasticity import Plasticity as Plasticity
     from dreaming.plasticity import Synapses as Synapses
+    from dreaming.population import train_all as train_all
     from dreaming.rng import Random as Random
     from dreaming.snapshots import load as load
     from dreaming.training import train as train
@@ -56,6 +57,7 @@ _HOME = {
     "occlusion": ("Occlusion",),
     "phases": ("NREM", "REM", "Draws", "Outcome", "Phase", "Wake", "sleep_wake_cycle"),
     "plasticity": ("Optimizer", "Plasticity", "Synapses"),
+    "population": ("train_all",),
     "rng": ("Random",),
     "snapshots": ("load",),
     "training": ("train",),

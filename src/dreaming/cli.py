@@ -91,28 +91,37 @@ class Train(_Images, _Run):
 
     seeds: int = 1
     """how many runs, of this seed and those after it"""
+    workers: Number = None
+    """how many of them are trained at once, each in a process; as many as there are cores, or one on a GPU"""
     out: Path = Path("runs")
     """the folder of runs; this one lies in OUT/DATASET/CONDITION/seed-N"""
 
     def __call__(self) -> None:
         """Train."""
+        from dreaming.population import train_all
         from dreaming.progress import Display
-        from dreaming.training import train
 
         if self.seeds < 1:
             raise UserError(f"--seeds is {self.seeds}; at least one run is needed")
+        if self.workers is not None and self.workers < 1:
+            raise UserError(f"--workers is {self.workers}; at least one is needed, or leave the option out")
+        if self.seeds > 1 and any(word.partition("=")[0].strip() == "seed" for word in self.set):
+            raise UserError(
+                f"--set seed gives all {self.seeds} runs of --seeds one seed; use --seed for the first"
+            )
         own = None if self.phases is None else self.phases.rpartition(":")[0]
         configs = [self.config(self.seed + index) for index in range(self.seeds)]
         with Display() as display:
-            for config in configs:
-                run = train(
-                    config,
-                    out=self.out,
-                    data_dir=self.data_dir,
-                    trust_data=self.trust_data,
-                    own_phases=own,
-                    progress=display,
-                )
+            runs = train_all(
+                configs,
+                out=self.out,
+                data_dir=self.data_dir,
+                trust_data=self.trust_data,
+                own_phases=own,
+                workers=self.workers,
+                progress=display,
+            )
+            for run in runs:
                 display.say(
                     f"{run}: its dreams are in {run / 'dreams'}; measure it with: dreaming evaluate {run}"
                 )

@@ -18,6 +18,7 @@ from dreaming.phases import NREM, REM, Phase, Wake
 from dreaming.plasticity import Plasticity
 
 Cycle = tuple[Phase, ...]
+OWN_MODULE = "dreaming_own_phases_"  # and the name of the user's file
 
 
 def pad() -> Cycle:
@@ -223,7 +224,7 @@ def _is_phases(value: object) -> bool:
 
 
 def _executed(path: Path) -> Any:
-    name = f"dreaming_own_phases_{path.stem}"
+    name = OWN_MODULE + path.stem
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise UserError(f"--phases: {path} cannot be read as Python")

@@ -1,7 +1,8 @@
 """The errors a user can cause: each is one sentence that says what is wrong, where, and what to do."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 
 class UserError(Exception):
@@ -14,6 +15,20 @@ class UserError(Exception):
     >>> str(UserError("no data set is called 'cifar'; did you mean 'cifar10'?"))
     "no data set is called 'cifar'; did you mean 'cifar10'?"
     """
+
+
+class RunsFailed(UserError):  # noqa: N818 - it names what happened, as its sentence does
+    """Some of several runs failed; the others are whole.
+
+    Attributes
+    ----------
+    failed
+        The folder of each that failed, and why, in one sentence.
+    """
+
+    def __init__(self, failed: Mapping[Path, str]) -> None:
+        super().__init__("; ".join(failed.values()) + "; the runs beside are whole")
+        self.failed = dict(failed)
 
 
 class Stopped(Exception):  # noqa: N818 - it is no error: the work is saved and can go on

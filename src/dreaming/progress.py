@@ -30,6 +30,10 @@ class Silence:
     def __exit__(self, *exception: object) -> None:
         """End."""
 
+    def part(self, name: str) -> "Silence":
+        """Return who is told of one of several runs that go on at once; one for all, if it is all the same."""
+        return self
+
     def start(self, title: str, epochs: int, cycles: int, done: int) -> None:
         """Begin a run of so many epochs of so many cycles, of which so many cycles are done."""
 
@@ -50,6 +54,7 @@ class Display(Silence):
         self._console = target or Console(file=sys.stdout, highlight=False, soft_wrap=True)
         self._bar: Progress | None = None
         self._task: TaskID | None = None
+        self._name = ""
         self._epochs = self._cycles = self._done = 0
         self._count = self._counted_at_start = 0
         self._began = 0.0
@@ -76,6 +81,12 @@ class Display(Silence):
         if self._bar is not None:
             self._bar.stop()
 
+    def part(self, name: str) -> "Display":
+        """Return who shows one of several runs: with a bar of its own, and its name before each epoch."""
+        part = Display(self._console)
+        part._bar, part._name = self._bar, f"{name}: "
+        return part
+
     def start(self, title: str, epochs: int, cycles: int, done: int) -> None:
         """Begin a run of so many epochs of so many cycles, of which so many cycles are done."""
         self._epochs, self._cycles = epochs, cycles
@@ -99,7 +110,7 @@ class Display(Silence):
         left = self._epochs * self._cycles - self._count
         pace = (time.monotonic() - self._began) / max(1, self._count - self._counted_at_start)
         rest = f", about {duration(left * pace)} left" if left > 0 else ""
-        self.say(f"epoch {epoch}/{self._epochs}  {shown}  {duration(seconds)}{rest}")
+        self.say(f"{self._name}epoch {epoch}/{self._epochs}  {shown}  {duration(seconds)}{rest}")
 
     def say(self, text: str) -> None:
         """Say a line."""

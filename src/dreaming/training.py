@@ -10,7 +10,7 @@ import torch
 from dreaming import advice, hardware
 from dreaming.config import Config
 from dreaming.data import Dataset, epoch_order, load, to_activity
-from dreaming.errors import Stopped, UserError
+from dreaming.errors import RunsFailed, Stopped, UserError
 from dreaming.hippocampus import Hippocampus
 from dreaming.interrupts import Interrupt, listening
 from dreaming.life import Life
@@ -113,7 +113,9 @@ def train_together(
     Raises
     ------
     UserError
-        If the configs differ in more than the seed; or, after the others are trained, if one has diverged.
+        If the configs differ in more than the seed.
+    RunsFailed
+        After the others are trained, if one has diverged.
     Stopped
         On Ctrl-C or SIGTERM, after saving each.
 
@@ -132,13 +134,13 @@ def train_together(
         sessions = [Session.open(config, seen, Path(out), own_phases) for config in configs]
         failures = _side_by_side([each for each in sessions if not each.finished], progress, interrupt)
     if failures:
-        raise UserError("; ".join(failures) + "; the runs beside are whole")
+        raise RunsFailed(failures)
     return [session.folder.path for session in sessions]
 
 
-def _side_by_side(going: list[Session], progress: Silence, interrupt: Interrupt) -> list[str]:
-    """Train all to their last epoch, those behind first; return the sentences of those that could not go on."""
-    failures: list[str] = []
+def _side_by_side(going: list[Session], progress: Silence, interrupt: Interrupt) -> dict[Path, str]:
+    """Train all to their last epoch, those behind first; return why some could not go on."""
+    failures: dict[Path, str] = {}
     group: list[Session] = []
     while going:
         behind = min(session.cycles_done for session in going)
@@ -158,7 +160,7 @@ def _side_by_side(going: list[Session], progress: Silence, interrupt: Interrupt)
             try:
                 row = session.close_epoch()
             except UserError as failure:
-                failures.append(str(failure))
+                failures[session.folder.path] = str(failure)
                 going.remove(session)
                 continue
             terms = {name: value for name, value in row.items() if "." in name}

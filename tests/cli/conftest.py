@@ -68,7 +68,7 @@ def dreaming_refuses(capsys, tmp_path):
 @pytest.fixture(scope="session")
 def _trained(tmp_path_factory):
     out = tmp_path_factory.mktemp("trained")
-    assert main(["train", *TINY, "--seeds", "2", "--epochs", "2", "--out", str(out)]) == 0
+    assert main(["train", *TINY, "--seeds", "2", "--workers", "1", "--epochs", "2", "--out", str(out)]) == 0
     return out
 
 

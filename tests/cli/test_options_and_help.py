@@ -27,7 +27,7 @@ WHICH_DATA = {"--data-dir": None, "--trust-data": False}
 REQUIRED = object()
 
 OPTIONS = {
-    "train": {**WHICH_RUN, "--seeds": 1, **WHICH_DATA, "--out": Path("runs")},
+    "train": {**WHICH_RUN, "--seeds": 1, "--workers": None, **WHICH_DATA, "--out": Path("runs")},
     "evaluate": {"RUN": REQUIRED, "--epochs": "all", **WHICH_DATA, "--device": "auto"},
     "dream": {
         "RUN": REQUIRED,
