@@ -1,5 +1,6 @@
 """The published program in a process of its own, which works when told to and sleeps otherwise."""
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -10,7 +11,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from benchmarks.residence import peak
+from dreaming.errors import UserError
+
 CHILD = Path(__file__).with_name("published.py")
+PROGRAM = ("main_PAD.py", "network.py", "utils.py")
+
+
+def identified(folder: Path) -> str:
+    """Say which copy of the published program a folder holds: the SHA-256 of its three files, one after another."""
+    digest = hashlib.sha256(b"".join((folder / name).read_bytes() for name in PROGRAM)).hexdigest()
+    return f"the published program, {', '.join(PROGRAM)} of SHA-256 {digest[:16]}"
 
 
 class Published:
@@ -37,10 +48,11 @@ class Published:
         latent_dim: int,
         device: torch.device,
     ) -> None:
-        if not (folder / "main_PAD.py").exists():
-            raise SystemExit(
-                f"{folder} holds no main_PAD.py; give a copy of github.com/NicoZenith/PAD to --published"
-            )
+        for name in PROGRAM:
+            if not (folder / name).exists():
+                raise UserError(
+                    f"{folder} holds no {name}; give a copy of github.com/NicoZenith/PAD to --published"
+                )
         self._scratch = tempfile.TemporaryDirectory()
         scratch = Path(self._scratch.name)
         np.save(scratch / "images.npy", images.permute(0, 2, 3, 1).contiguous().numpy())
@@ -67,8 +79,12 @@ class Published:
             answer = ""
         if not answer:
             self._log.seek(0)
-            raise SystemExit(f"the published program stopped:\n{self._log.read()[-3000:]}")
+            raise UserError(f"the published program stopped:\n{self._log.read()[-3000:]}")
         return json.loads(answer)
+
+    def peak(self) -> float:
+        """The most its process ever held, without its loader's workers, in MiB."""
+        return peak(self._process.pid)
 
     def __enter__(self) -> "Published":
         return self

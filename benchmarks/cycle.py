@@ -5,52 +5,45 @@ matrix products, of the shape that is fastest. No way of computing a cycle by co
 faster, so cycle / floor says how much is left to gain.
 """
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import torch
 
-from benchmarks.alternation import Published
-from benchmarks.cycles import Cycles, pad
+from benchmarks.alternation import Published, identified
+from benchmarks.cortices import living, pad
 from benchmarks.measure import (
     PRECISIONS,
-    RECORDS,
     Row,
-    Session,
     Table,
     Times,
     Way,
-    flat,
+    headline,
     in_turn,
+    middle,
     ratio,
     repeated,
     row,
-    shortened,
     some_images,
-    statistics,
 )
+from benchmarks.record import RECORDS, Record
+from dreaming import advice
 from dreaming.description import describe
+from dreaming.training import exactly
 
 SHAPES = ((1024, 1024, 1024), (4096, 1024, 256), (1024, 4096, 512))
 GPU_SHAPES = ((4096, 4096, 4096), (8192, 8192, 8192))
+CAPTURED = " captured"
 
-NOTES = """Times are of whole cycles, from the choice of the images to the sum of the losses, in rounds:
-each way works a block in each round, and the first cycle of a block is left out. *In turn* is the median
-over rounds of the ratio of two blocks' medians, with its quartiles. The *floor* is the time of the cycle's
-multiply-accumulates at the rate of matrix products measured in the same rounds, of the fastest of several
-shapes."""
+NOTES = """Times are of whole cycles, from the choice of the images to the sum of the losses, as `dreaming train`
+lives them, in rounds: each way works a block in each round, and the first cycle of a block is left out. *In turn*
+is the median over rounds of the ratio of two blocks' medians, with its quartiles. The *floor* is the time of the
+cycle's multiply-accumulates at the rate of matrix products measured in the same rounds, of the fastest of several
+shapes. *Captured* cycles live again and again through 20 mini-batches, whose random numbers are drawn ahead."""
 PUBLISHED = """ The *published program* is the authors' own training loop, unchanged, in a process of its
 own with two loader workers; it sleeps while ours works, and ours sleeps while it works. torchvision is
 replaced by a stand-in that does the same work on the same images; pictures are not written. After each
 pause its workers have batches ready, which is in its favour."""
-
-
-def products(precision: str, shape: tuple[int, int, int], device: torch.device) -> Way:
-    """A matrix product, [m, k] times [k, n], into memory that is there."""
-    m, k, n = shape
-    random = torch.Generator().manual_seed(0)
-    a, b = (torch.randn(s, generator=random).to(device, PRECISIONS[precision]) for s in ((m, k), (k, n)))
-    into = a @ b
-    return repeated(lambda: torch.mm(a, b, out=into), device)
 
 
 def main(
@@ -62,7 +55,7 @@ def main(
     base_channels: int = 64,
     latent_dim: int = 256,
     batch: int = 64,
-    precisions: tuple[str, ...] = ("float32", "bfloat16"),
+    precisions: tuple[str, ...] = (),
     device: str = "auto",
     threads: int | None = None,
     out: Path = RECORDS,
@@ -77,69 +70,124 @@ def main(
         Folder with main_PAD.py, network.py and utils.py of github.com/NicoZenith/PAD.
     data_dir, trust_data
         Where CIFAR-10 is; without it, random images of the same form.
-    base_channels, latent_dim, batch, precisions
+    base_channels, latent_dim, batch
         Of the cortices.
+    precisions
+        By default float32 and bfloat16, and on a GPU tf32 between them.
     device, threads, out
         Where, how many threads of torch, and the folder of records.
     """
     settings = dict(locals())
-    session = Session("cycle", out, threads, device)
+    record = Record("cycle", out, threads, device)
+    gpu = record.where.type == "cuda"
+    precisions = precisions or (("float32", "tf32", "bfloat16") if gpu else ("float32", "bfloat16"))
     images = some_images(data_dir, trust_data)
     ways: dict[str, Way] = {}
     for precision in precisions:
-        config = pad(base_channels, latent_dim, batch, precision)
-        ways[precision] = repeated(Cycles(config, images, session.where), session.where)
+        for path in ("plain", "captured") if gpu else ("plain",):
+            config = pad(base_channels, latent_dim, batch, precision, str(record.where), path)
+            ways[precision + CAPTURED * (path == "captured")] = living(config, images)
+    cycles = list(ways)
     work = sum(describe(config).multiply_accumulates.values())
-    shapes = GPU_SHAPES if session.where.type == "cuda" else SHAPES
-    floors = {(p, shape): f"floor {p} {'×'.join(map(str, shape))}" for p in precisions for shape in shapes}
-    ways |= {name: products(*floor, session.where) for floor, name in floors.items()}
-    if published is None:
-        times = in_turn(ways, rounds, block=block, drop=1)
-    else:
-        with Published(published, images, batch, base_channels, latent_dim, session.where) as program:
-            times = in_turn(ways | {"published": program}, rounds, block=block, drop=1)
-    scaled = {name: as_cycles(times[name], work, shape) for (_, shape), name in floors.items()}
-    tables = [*cycle_tables(times, precisions), *floor_tables(times, scaled, precisions, floors)]
-    settings |= {"multiply_accumulates": work}
-    return session.write(tables, times, settings, NOTES + (PUBLISHED if published else ""))
+    floors = {
+        (p, shape): f"{p} {'×'.join(map(str, shape))}"
+        for p in precisions
+        for shape in (GPU_SHAPES if gpu else SHAPES)
+    }
+    ways |= {name: products(*floor, record.where) for floor, name in floors.items()}
+    theirs = (
+        Published(published, images, batch, base_channels, latent_dim, record.where) if published else None
+    )
+    with theirs or nullcontext():
+        times = in_turn(ways | ({"published": theirs} if theirs else {}), rounds, block=block, drop=1)
+    auto = advice.precision("auto", record.where, base_channels)
+    settings |= {"precisions": precisions, "auto": auto, "multiply_accumulates": work}
+    return record.write(
+        tables(times, cycles, floors, work),
+        {"ms": times},
+        settings,
+        f"{NOTES}{PUBLISHED if published else ''} `auto` is {auto} here.",
+        baseline=f"float32, plain; {2e-9 * work:.3g} GFLOP at the rate of matrix products"
+        + (f"; {identified(published)}" if published else ""),
+        headlines=headlines(times, cycles, floors, work),
+    )
 
 
-def as_cycles(rounds: list[list[float]], work: int, shape: tuple[int, int, int]) -> list[list[float]]:
-    """Times of a product, as times of the cycle at its rate."""
+def products(precision: str, shape: tuple[int, int, int], device: torch.device) -> Way:
+    """A matrix product, [m, k] times [k, n], into memory that is there."""
     m, k, n = shape
-    return [[time * work / (m * k * n) for time in block] for block in rounds]
+    random = torch.Generator().manual_seed(0)
+    a, b = (torch.randn(s, generator=random).to(device, PRECISIONS[precision]) for s in ((m, k), (k, n)))
+    into, config = a @ b, pad(precision=precision)
+    timed = repeated(lambda: torch.mm(a, b, out=into), device)
+
+    def way(count: int) -> list[float]:
+        with exactly(config):
+            return timed(count)
+
+    return way
 
 
-def cycle_tables(times: Times, precisions: tuple[str, ...]) -> list[Table]:
-    """The cycles, and the ratio of each to every one before it."""
-    names = [*precisions, *(["published"] if "published" in times else [])]
+Floors = dict[tuple[str, tuple[int, int, int]], str]
+"""The name of each matrix product, by precision and shape."""
+
+
+def as_cycles(times: Times, floors: Floors, work: int) -> Times:
+    """Times of the products, as times of the cycle at their rate."""
+    return {
+        name: [[time * work / (m * k * n) for time in block] for block in times[name]]
+        for (_, (m, k, n)), name in floors.items()
+    }
+
+
+def lowest(scaled: Times, cycle: str, floors: Floors) -> str:
+    """The fastest product in the precision of a way to live a cycle."""
+    names = [name for (precision, _), name in floors.items() if precision == cycle.removesuffix(CAPTURED)]
+    return min(names, key=lambda name: middle(scaled, name))
+
+
+def tables(times: Times, cycles: list[str], floors: Floors, work: int) -> list[Table]:
+    """The cycles, the ratio of each to every one before it, each beside its floor, and what that is made of."""
+    names = [*cycles, *(["published"] if "published" in times else [])]
     pairs = [(way, base) for i, base in enumerate(names) for way in names[i + 1 :]]
-    ratios = [{"": f"{way} / {base}", **shortened(ratio(times, way, base))} for way, base in pairs]
-    cycles = ("Cycles", [row(times, name) for name in names])
-    return [cycles, ("Ratios", ratios)] if ratios else [cycles]
+    scaled = as_cycles(times, floors, work)
+    return [
+        ("Cycles", [row(times, name) for name in names]),
+        *(
+            [("Ratios", [{"": f"{way} / {base}", **ratio(times, way, base)} for way, base in pairs])]
+            * bool(pairs)
+        ),
+        ("Cycle / floor", [floor_row(times, scaled, name, floors) for name in cycles]),
+        ("Matrix products", [product_row(times, *floor) for floor in floors.items()]),
+    ]
 
 
-def floor_tables(times: Times, scaled: Times, precisions: tuple[str, ...], floors: dict) -> list[Table]:
-    """Each precision beside the fastest of its floors, and the products which these are made of."""
-    rows = floor_rows(times | scaled, precisions, floors)
-    return [("Cycle / floor", rows), ("Matrix products", product_rows(times, floors))]
+def floor_row(times: Times, scaled: Times, cycle: str, floors: Floors) -> Row:
+    """A way to live a cycle, beside the fastest of its floors."""
+    best = lowest(scaled, cycle, floors)
+    return {
+        "": cycle,
+        "product": best,
+        "floor ms": middle(scaled, best),
+        **ratio(times | scaled, cycle, best),
+    }
 
 
-def floor_rows(times: Times, precisions: tuple[str, ...], floors: dict) -> list[Row]:
-    """One row for each precision, beside the fastest of its floors."""
-    rows = []
-    for precision in precisions:
-        names = [name for (p, _), name in floors.items() if p == precision]
-        best = min(names, key=lambda name: statistics(flat(times[name]))["median"])
-        found = {"": precision, "floor": best, "floor ms": statistics(flat(times[best]))["median"]}
-        rows.append(found | shortened(ratio(times, precision, best)))
-    return rows
+def product_row(times: Times, floor: tuple[str, tuple[int, int, int]], name: str) -> Row:
+    """One product with its rate."""
+    m, k, n = floor[1]
+    return row(times, name) | {"GFLOP/s": 2e-6 * m * k * n / middle(times, name)}
 
 
-def product_rows(times: Times, floors: dict) -> list[Row]:
-    """One row for each shape and precision."""
-    rows = []
-    for (_, (m, k, n)), name in floors.items():
-        found = row(times, name)
-        rows.append(found | {"GFLOP/s": 2e-6 * m * k * n / found["median ms"]})
-    return rows
+def headlines(times: Times, cycles: list[str], floors: Floors, work: int) -> list[Row]:
+    """Each way beside the plain one in float32 and beside its floor, and the published program beside each."""
+    scaled = as_cycles(times, floors, work)
+    found = []
+    for name in cycles:
+        best = lowest(scaled, name, floors)
+        if name != cycles[0]:
+            found.append(headline(f"cycle, {name}", times, name, cycles[0]))
+        found.append(headline(f"cycle, {name}", times | scaled, name, best, f"floor of {name}"))
+    if "published" in times:
+        found += [headline("cycle, published program", times, "published", name) for name in cycles]
+    return found

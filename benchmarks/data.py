@@ -9,7 +9,8 @@ import tyro
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from benchmarks.measure import RECORDS, Session, Way, in_turn, repeated, row
+from benchmarks.measure import Way, headline, in_turn, repeated, row
+from benchmarks.record import RECORDS, Record
 from benchmarks.standin import Compose, Normalize, ToTensor, pictures
 from dreaming.data import epoch_order, load, to_activity
 
@@ -47,7 +48,7 @@ def main(
         Folder of records.
     """
     settings = dict(locals())
-    session = Session("data", out, threads)
+    record = Record("data", out, threads)
     opening = {"load": repeated(lambda: load(dataset, data_dir, trust=trust_data))}
     loading = in_turn(opening, loads, warm=0)
     images = load(dataset, data_dir, trust=trust_data).train.images
@@ -56,7 +57,18 @@ def main(
         (f"Loading {dataset}, {len(images)} training images", [row(loading, "load")]),
         (f"A mini-batch of {batch}", [row(times, "dreaming"), row(times, "loader", "dreaming")]),
     ]
-    return session.write(tables, {"loading": loading, "batches": times}, settings, NOTES)
+    return record.write(
+        tables,
+        {"ms": loading | times},
+        settings,
+        NOTES,
+        baseline="torch's DataLoader, PIL images and torchvision's transforms",
+        headlines=[
+            headline(f"loading {dataset}", loading, "load"),
+            headline(f"mini-batch of {batch} images", times, "dreaming"),
+            headline(f"mini-batch of {batch} images, by DataLoader", times, "loader", "dreaming"),
+        ],
+    )
 
 
 def batch_ways(images: Tensor, batch: int) -> dict[str, Way]:

@@ -7,28 +7,19 @@ of the other, and both have the same gradient of the weight. So each pair of lay
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from benchmarks.measure import (
-    PRECISIONS,
-    RECORDS,
-    Row,
-    Session,
-    Times,
-    flat,
-    in_turn,
-    ratio,
-    repeated,
-    row,
-    shortened,
-    statistics,
-)
+from benchmarks.cortices import pad
+from benchmarks.measure import PRECISIONS, Row, Times, headline, in_turn, middle, ratio, repeated, row
+from benchmarks.record import RECORDS, Record
 from dreaming import convolution
+from dreaming.training import exactly
 
 Operation = dict[str, Callable[[], Tensor]]
-FIRST = "dreaming"
+FIRST, DEFAULT = "dreaming", " (NCHW)"
 ROLES = {
     "coarsen": "encoder's forward, generator's gradient of the input",
     "refine": "generator's forward, encoder's gradient of the input",
@@ -68,7 +59,7 @@ def own_ways(stem: str, *tensors: Tensor | None) -> Operation:
 
 def of_maps(x: Tensor, y: Tensor, w: Tensor) -> dict[str, Operation]:
     """Every way for a map-to-map layer, x fine, y coarse, all channels-last."""
-    plain = library(*(each.contiguous() for each in (x, y, w)), 2, 1, " (NCHW)")
+    plain = library(*(each.contiguous() for each in (x, y, w)), 2, 1, DEFAULT)
     theirs = library(x, y, w, 2, 1, "")
     ours = {
         "coarsen": {FIRST: lambda: convolution.coarsen(x, w)} | own_ways("_coarsened_", x, w, None),
@@ -80,7 +71,7 @@ def of_maps(x: Tensor, y: Tensor, w: Tensor) -> dict[str, Operation]:
 
 def of_latents(x: Tensor, y: Tensor, w: Tensor) -> dict[str, Operation]:
     """Every way for a layer between the 4 x 4 map and the latents, x [b, c, 4, 4], y [b, n, 1, 1]."""
-    plain = library(*(each.contiguous() for each in (x, y, w)), 1, 0, " (NCHW)")
+    plain = library(*(each.contiguous() for each in (x, y, w)), 1, 0, DEFAULT)
     theirs = library(x, y, w, 1, 0, "")
     maps, latents = x.permute(0, 2, 3, 1).flatten(1), y.flatten(1)
     weight = w.permute(0, 2, 3, 1).flatten(1)
@@ -121,25 +112,33 @@ def main(
         Folder of records.
     """
     settings = dict(locals())
-    session = Session("layers", out, threads, device)
+    record = Record("layers", out, threads, device)
     c, tables, all_times = base_channels, [], {}
     shapes = [(3, c, 32), (c, 2 * c, 16), (2 * c, 4 * c, 8), (4 * c, latent_dim, 4), (4 * c, 1, 4)]
     for i, o, side in shapes:
         coarse = side // 2 if side > 4 else 1
         for precision in precisions:
             x, y, w = (
-                drawn(shape, PRECISIONS[precision], session.where)
+                drawn(shape, PRECISIONS[precision], record.where)
                 for shape in ((batch, i, side, side), (batch, o, coarse, coarse), (o, i, 4, 4))
             )
             operations = (of_maps if side > 4 else of_latents)(x, y, w)
             for name, ways in operations.items():
                 title = f"{i}×{side}×{side} ↔ {o}×{coarse}×{coarse}, {name}, {precision} ({ROLES[name]})"
-                timed = {way: repeated(work, session.where) for way, work in ways.items()}
-                with torch.no_grad():
+                timed = {way: repeated(work, record.where) for way, work in ways.items()}
+                with torch.no_grad(), exactly(pad(precision=precision)):
                     times = in_turn(timed, rounds, block=5, drop=1)
                 tables.append((title, rows(times, batch * coarse * coarse * o * i * 16)))
                 all_times[title] = times
-    return session.write([summary(all_times), *tables], all_times, settings, NOTES)
+    lines = summary(all_times)
+    return record.write(
+        [("What the library takes, beside the fastest way", lines), *tables],
+        {"ms": all_times},
+        settings,
+        NOTES,
+        baseline="torch's own convolutions and their gradients, channels-last and NCHW",
+        headlines=[line for precision in precisions for line in total(all_times, precision)],
+    )
 
 
 def rows(times: Times, work: int) -> list[Row]:
@@ -152,12 +151,33 @@ def rows(times: Times, work: int) -> list[Row]:
     return found
 
 
-def summary(all_times: dict[str, Times]) -> tuple[str, list[Row]]:
+def summary(all_times: dict[str, Times]) -> list[Row]:
     """For each operation, what the library takes beside the fastest of all ways."""
     lines = []
     for title, times in all_times.items():
-        medians = {way: statistics(flat(found))["median"] for way, found in times.items()}
-        best = min(medians, key=medians.__getitem__)
-        line = {"": title.split(" (")[0], "dreaming ms": medians[FIRST], "fastest": best, "ms": medians[best]}
-        lines.append(line | shortened(ratio(times, FIRST, best)))
-    return "What the library takes, beside the fastest way", lines
+        best = min(times, key=lambda way: middle(times, way))
+        line = {"": title.split(" (")[0], "dreaming ms": middle(times, FIRST), "fastest": best}
+        lines.append(line | {"ms": middle(times, best), **ratio(times, FIRST, best)})
+    return lines
+
+
+def total(all_times: dict[str, Times], precision: str) -> list[Row]:
+    """All operations of one precision once: what the library takes, beside torch's default and the fastest ways."""
+    chosen: list[dict[str, str]] = []
+    of_precision = [times for title, times in all_times.items() if f", {precision} (" in title]
+    for times in of_precision:
+        default = next(way for way in times if way.endswith(DEFAULT))
+        best = min(times, key=lambda way: middle(times, way))
+        chosen.append({FIRST: FIRST, "torch, NCHW": default, "fastest": best})
+    sums = {
+        name: [
+            [sum(float(np.median(block)) for block in blocks)]
+            for blocks in zip(*(t[c[name]] for t, c in zip(of_precision, chosen, strict=True)), strict=True)
+        ]
+        for name in chosen[0]
+    }
+    what = f"all layers and gradients once, {precision}"
+    return [
+        headline(what, sums, FIRST, "torch, NCHW", "torch's own, NCHW"),
+        headline(what, sums, FIRST, "fastest", "the fastest way of each"),
+    ]

@@ -1,142 +1,166 @@
-"""Whether many runs finish sooner side by side, each on one thread, than one after another on all threads."""
+"""Many runs: one after another on all threads, in processes of their own, or as a crowd in one program."""
 
-import os
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
+import pandas as pd
 import torch
 
 import dreaming
-from benchmarks.measure import RECORDS, Session, Times, row
+from benchmarks.measure import Row, Times, headline, row
+from benchmarks.record import RECORDS, Record
 from dreaming.config import Config
+from dreaming.errors import UserError
+from dreaming.population import train_all
 from dreaming.runs import RunFolder
+from dreaming.training import resolved, train_together
 
-NOTES = """*Side by side* is `dreaming.population.train_all` with as many workers as runs; *one after
-another* is `dreaming.train` of each run in this process, on all its threads. The cycles of all runs are
-divided by the seconds of training: side by side those of the slowest run, one after another those of all
-runs. The first epoch, in which memory is first taken and kernels first chosen, is left out. *With start*
-divides all cycles by the whole time, with the start of the processes, the loading of the data and the
-writing of the runs; this process had started before."""
+ALONE, PLAIN = "1 run", "1 run, plain"
+NOTES = """*1 run* is `dreaming.train`, on all threads of this process (on a GPU captured, and *plain* not);
+*N processes* is `dreaming.train_all` with N runs and N workers, which share the cores; *crowd of N* is
+`train_together` of N runs, on all threads. Times are of one cycle of one cortex: the seconds of training,
+of all runs of a crowd together and of the slowest process, divided by the cycles of all runs. The first epoch,
+in which memory is first taken and kernels first chosen, is left out. *With start* divides the whole time by all
+cycles, with the start of the processes, the loading of the data and the writing of the runs; this process had
+started before."""
+
+Finished = tuple[float, int]
+"""Seconds of training for each cycle of each cortex after the first epoch, and the cycles of all epochs."""
 
 
 def main(
-    runs: int | None = None,
-    epochs: int = 4,
-    cycles: int = 20,
+    cortices: tuple[int, ...] = (1, 2, 4, 8),
+    epochs: int = 3,
+    cycles: int = 10,
     rounds: int = 5,
+    processes: bool = True,
     dataset: str = "digits",
     data_dir: Path | None = None,
     trust_data: bool = False,
     base_channels: int = 64,
     latent_dim: int = 256,
     batch: int = 64,
-    precision: str = "float32",
+    precision: str = "auto",
+    device: str = "auto",
     threads: int | None = None,
     out: Path = RECORDS,
 ) -> Path:
-    """Compare the throughput of several runs at once with that of the same runs one after another, in turn.
+    """Compare what a cycle of a cortex costs alone, in N processes and in a crowd of N, in turn.
 
     Parameters
     ----------
-    runs
-        How many runs, and processes; by default one for each core allowed.
+    cortices
+        The Ns.
     epochs, cycles, rounds
-        Epochs of each run, cycles of each epoch, and how often all runs are trained each way.
+        Epochs of each run, cycles of each epoch, and how often each way has its turn.
+    processes
+        Whether runs in processes of their own are among the ways.
     dataset, data_dir, trust_data
         As for training.
     base_channels, latent_dim, batch, precision
         Of each run.
-    threads
-        Of torch where runs follow one another; by default as torch has it.
-    out
-        Folder of records.
+    device, threads, out
+        Where, how many threads of torch (by default as torch has it), and the folder of records.
     """
     settings = dict(locals())
-    if epochs < 2:
-        raise SystemExit("the first epoch is left out, so --epochs has to be 2 or more")
-    session = Session("population", out, threads)
-    runs = runs or len(os.sched_getaffinity(0))
-    configs = [configured(seed, settings) for seed in range(runs)]
+    if epochs < 2 or rounds < 1:
+        raise UserError("the first epoch is left out: --epochs has to be 2 or more, and --rounds 1 or more")
+    record = Record("population", out, threads, device)
+    configs = [resolved(configured(seed, settings)) for seed in range(max(cortices))]
     data = {"data_dir": data_dir, "trust_data": trust_data}
-    trained, whole = compare(configs, data, rounds)
-    tables = [
-        ("Training alone, ms for each cycle of all runs", throughput(trained)),
-        ("With start", throughput(whole)),
-    ]
-    times = {"training": trained, "with start": whole}
-    return session.write(tables, times, settings | {"runs": runs}, NOTES)
-
-
-def compare(configs: list[Config], data: dict, rounds: int) -> tuple[Times, Times]:
-    """Train all runs each way, in turn; return milliseconds a cycle, of training alone and of the whole."""
-    ways = {"one after another": one_by_one, "side by side": together}
-    trained: Times = {name: [] for name in ways}
-    whole: Times = {name: [] for name in ways}
-    for turn in range(rounds):
-        for name in list(ways)[:: 1 if turn % 2 else -1]:
-            alone, around = ways[name](configs, data)
-            trained[name].append([1e3 * alone])
-            whole[name].append([1e3 * around])
-    return trained, whole
+    ways = ways_of(configs, cortices, processes, record.where)
+    trained, whole = compare(ways, data, rounds)
+    settings |= {"precision": configs[0].training.precision}
+    return record.write(
+        [("Training alone", table(trained)), ("With start", table(whole))],
+        {"ms": {"training": trained, "with start": whole}},
+        settings,
+        NOTES,
+        baseline="the same run alone, on all threads",
+        headlines=[
+            headline(f"cycle of a cortex, {name}", trained, name, None if name == ALONE else ALONE)
+            for name in trained
+        ],
+    )
 
 
 def configured(seed: int, asked: dict) -> Config:
     """One of the runs."""
+    training = {
+        "epochs": asked["epochs"],
+        "batch_size": asked["batch"],
+        "precision": asked["precision"],
+        "device": asked["device"],
+        "snapshots": "ends",
+    }
     return dreaming.configure(
         "pad",
         dataset={"name": asked["dataset"], "limit": asked["cycles"] * asked["batch"]},
         networks={key: asked[key] for key in ("base_channels", "latent_dim")},
-        training={
-            "epochs": asked["epochs"],
-            "batch_size": asked["batch"],
-            "precision": asked["precision"],
-            "snapshots": "ends",
-        },
+        training=training,
         seed=seed,
     )
 
 
-def throughput(times: Times) -> list[dict]:
-    """One row for each way, with cycles a second."""
-    base, *others = times
-    rows = [row(times, base), *(row(times, name, base) for name in others)]
-    return [found | {"cycles/s": 1e3 / found["median ms"]} for found in rows]
+def ways_of(
+    configs: Sequence[Config], cortices: Sequence[int], processes: bool, where: torch.device
+) -> dict[str, Callable[..., Finished]]:
+    """Each way to train some of the runs: a function of the folder of runs and of where the data is."""
+
+    def alone(path: str) -> Callable[..., Finished]:
+        return lambda **options: finished([dreaming.train(on(configs[0], path), **options)], sum)
+
+    def in_processes(n: int) -> Callable[..., Finished]:
+        return lambda **options: finished(train_all(configs[:n], workers=n, **options), max)
+
+    def as_crowd(n: int) -> Callable[..., Finished]:
+        return lambda **options: finished(train_together(configs[:n], **options), sum)
+
+    ways = {ALONE: alone("auto")} | ({PLAIN: alone("plain")} if where.type == "cuda" else {})
+    ways |= {f"{n} processes": in_processes(n) for n in cortices if n > 1 and processes}
+    return ways | {f"crowd of {n}": as_crowd(n) for n in cortices}
 
 
-def one_by_one(configs: list[Config], data: dict) -> tuple[float, float]:
-    """Train each run in this process; return seconds a cycle, of training alone and with all around it."""
-    with tempfile.TemporaryDirectory() as out:
-        begin = time.perf_counter()
-        folders = [dreaming.train(config, out=out, **data) for config in configs]
-        return seconds_a_cycle(folders, time.perf_counter() - begin, sum)
+def on(config: Config, path: str) -> Config:
+    """The same run on another path."""
+    return config.model_copy(update={"training": config.training.model_copy(update={"path": path})})
 
 
-def together(configs: list[Config], data: dict) -> tuple[float, float]:
-    """Train all runs at once, each in a process with one thread."""
-    try:
-        from dreaming.population import train_all
-    except ImportError:
-        raise SystemExit(
-            "this version of dreaming has no dreaming.population to train runs together"
-        ) from None
-    threads = torch.get_num_threads()
-    with tempfile.TemporaryDirectory() as out:
-        begin = time.perf_counter()
-        train_all(configs, out=out, workers=len(configs), **data)
-        whole = time.perf_counter() - begin
-        torch.set_num_threads(threads)
-        folders = sorted({path.parent for path in Path(out).rglob("losses.csv")})
-        if len(folders) != len(configs):
-            raise SystemExit(f"{len(configs)} runs were asked for and {len(folders)} were trained")
-        return seconds_a_cycle(folders, whole, max)
-
-
-def seconds_a_cycle(folders: list[Path], whole: float, of_all: type[max] | type[sum]) -> tuple[float, float]:
-    """Divide the seconds of training, and the whole, by the cycles of all runs."""
+def finished(folders: Sequence[Path], of_all: Callable[[list[float]], float]) -> Finished:
+    """Count what runs have done, by their losses.csv; of their seconds, take the sum or the longest."""
     tables = [RunFolder.existing(folder).read_losses() for folder in folders]
     counted = [table[table["epoch"] > 1] for table in tables]
-    cycles = int(np.sum([table["cycles"].sum() for table in counted]))
     seconds = of_all([float(table["seconds"].sum()) for table in counted])
-    return seconds / cycles, whole / int(np.sum([table["cycles"].sum() for table in tables]))
+    return seconds / cycles(counted), cycles(tables)
+
+
+def cycles(tables: Sequence[pd.DataFrame]) -> int:
+    """Count the cycles of several runs."""
+    return sum(int(table["cycles"].sum()) for table in tables)
+
+
+def compare(ways: dict[str, Callable[..., Finished]], data: dict, rounds: int) -> tuple[Times, Times]:
+    """Train each way, in turn; return milliseconds a cycle and cortex, of training alone and of the whole."""
+    names = list(ways)
+    trained: Times = {name: [] for name in ways}
+    whole: Times = {name: [] for name in ways}
+    with tempfile.TemporaryDirectory() as out:
+        ways[ALONE](out=out, **data)  # what happens once in a process is not timed
+    for turn in range(rounds):
+        start = turn % len(names)
+        for name in names[start:] + names[:start]:
+            with tempfile.TemporaryDirectory() as out:
+                begin = time.perf_counter()
+                seconds, done = ways[name](out=out, **data)
+                around = (time.perf_counter() - begin) / done
+            trained[name].append([1e3 * seconds])
+            whole[name].append([1e3 * around])
+    return trained, whole
+
+
+def table(times: Times) -> list[Row]:
+    """One row for each way, with cycles a second."""
+    rows = [row(times, name, None if name == ALONE else ALONE) for name in times]
+    return [found | {"cycles/s": 1e3 / found["median ms"]} for found in rows]

@@ -10,21 +10,20 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import dreaming
 from benchmarks.measure import (
-    RECORDS,
     Row,
-    Session,
     Times,
     Way,
     cifar10,
+    headline,
     in_turn,
-    ratio,
     repeated,
     row,
-    shortened,
     some_images,
     statistics,
 )
+from benchmarks.record import RECORDS, Record
 from dreaming.data import to_activity
+from dreaming.errors import UserError
 from dreaming.evaluation.latents import infer
 from dreaming.evaluation.readout import Protocol, accuracy, train_readout
 from dreaming.networks import LEAK, Cortex
@@ -32,6 +31,7 @@ from dreaming.runs import RunFolder
 
 CLASSES, LATENTS = 10, 256
 SEPARATION = 1.3
+SCALED = "plain, scaled"
 
 NOTES = """*together* is `train_readout` on all snapshots; *plain* is torch's Linear, CrossEntropyLoss and
 SGD over a shuffled DataLoader, on one snapshot. Both train by the paper's protocol (learning rate 0.2,
@@ -61,7 +61,7 @@ def clusters(snapshots: int, images: int, seed: int = 0) -> Features:
 def of_run(run: Path, data_dir: Path | None, trust: bool, snapshots: int, images: int) -> Features:
     """Latents of the last snapshots of a run on CIFAR-10; of fewer snapshots, the last again."""
     if data_dir is None:
-        raise SystemExit("the latents of a run are inferred from CIFAR-10; say where it is with --data-dir")
+        raise UserError("the latents of a run are inferred from CIFAR-10; say where it is with --data-dir")
     seen = cifar10(data_dir, trust)
     epochs = sorted(RunFolder.existing(run).snapshots())[-snapshots:]
     cortices = [dreaming.load(run, epoch) for epoch in epochs]
@@ -116,34 +116,48 @@ def main(
         Threads of torch, and the folder of records.
     """
     settings = dict(locals())
-    session = Session("readout", out, threads)
+    record = Record("readout", out, threads)
     fewer = plain_epochs or epochs
     drawn = run is None
     features = clusters(snapshots, images) if drawn else of_run(run, data_dir, trust_data, snapshots, images)
     found: dict[str, list[float]] = {"together": [], "plain": []}
     times = in_turn(readout_ways(features, epochs, fewer, found), rounds, warm=0)
+    scale = snapshots * epochs / fewer
+    times[SCALED] = [[scale * time for time in block] for block in times["plain"]]
     title = f"{snapshots} readouts of {images} features, {epochs} epochs"
     tables = [
         (title, time_rows(times, snapshots, epochs, fewer)),
         (f"Accuracy of the first snapshot after {fewer} epochs, in %", accuracy_rows(found)),
     ]
+    headlines = [
+        headline(title, times, "together"),
+        headline(f"{title}, by a plain loop", times, SCALED, "together"),
+    ]
     if infer_images:
         inference = in_turn(inference_ways(infer_images), rounds)
         tables.append((f"Inference of {infer_images} images", inference_rows(inference)))
         times |= inference
-    return session.write(tables, {**times, "accuracies": found}, settings, NOTES)
+        first, *others = inference
+        what = f"latents of {infer_images} images"
+        headlines.append(headline(f"{what}, {first}", inference, first))
+        headlines += [headline(f"{what}, {name}", inference, name, first) for name in others]
+    return record.write(
+        tables,
+        {"ms": times, "percent": found},
+        settings,
+        NOTES,
+        baseline="a plain loop of torch's Linear, CrossEntropyLoss and SGD over a DataLoader; torch's own layers",
+        headlines=headlines,
+    )
 
 
 def time_rows(times: Times, snapshots: int, epochs: int, fewer: int) -> list[Row]:
     """Together and plain, and plain scaled to the same work."""
-    scale = snapshots * epochs / fewer
-    name = "plain, scaled"
-    times[name] = [[scale * time for time in block] for block in times["plain"]]
     whole, part = {"epochs": epochs, "snapshots": snapshots}, {"epochs": fewer, "snapshots": 1}
     return [
         row(times, "together", **whole),
         row(times, "plain", **part),
-        row(times, name, "together", **whole),
+        row(times, SCALED, "together", **whole),
     ]
 
 
@@ -220,9 +234,7 @@ def inference_ways(images: int) -> dict[str, Way]:
     }
 
 
-def inference_rows(times: dict[str, list[list[float]]]) -> list[Row]:
+def inference_rows(times: Times) -> list[Row]:
     """One row for each way, beside the library's in float32."""
-    base = "infer float32"
-    return [
-        row(times, name) | ({} if name == base else shortened(ratio(times, name, base))) for name in times
-    ]
+    first, *others = times
+    return [row(times, first), *(row(times, name, first) for name in others)]
