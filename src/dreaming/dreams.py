@@ -58,7 +58,7 @@ def remember(
     cortex: Cortex, yesterday: Float[Tensor, "b c 32 32"], today: Float[Tensor, "b c 32 32"]
 ) -> Hippocampus:
     """Store the latents of two days, in [-1, 1], shape [b, c, 32, 32] each, without learning from them."""
-    return Hippocampus().store(cortex.encoder(yesterday)[0]).store(cortex.encoder(today)[0])
+    return Hippocampus().store(cortex.encoder.latents(yesterday)).store(cortex.encoder.latents(today))
 
 
 def sheet(

@@ -38,6 +38,7 @@ def infer(
     torch.Size([5, 8])
     """
     parts = [
-        cortex.encoder(to_activity(part.to(cortex.device), image_channels))[0] for part in images.split(batch)
+        cortex.encoder.latents(to_activity(part.to(cortex.device), image_channels))
+        for part in images.split(batch)
     ]
     return torch.cat(parts)
