@@ -126,10 +126,11 @@ def correlate(x: Float[Tensor, "b i hh ww"], y: Float[Tensor, "b o h w"]) -> Flo
 
 
 def _tiled(maps: Tensor, w: Tensor) -> bool:
-    """Tell whether products by tiles are faster than the library's convolution."""
-    least = TILED_FROM.get(w.dtype, math.inf)
+    """Tell whether products by tiles are faster than the library's convolution: where gradients will follow."""
+    if maps.device.type != "cpu" or not torch.is_grad_enabled():
+        return False
     whole = all(size % 4 == 0 for size in maps.shape[2:])
-    return maps.device.type == "cpu" and w.shape[1] >= least and whole
+    return whole and w.shape[1] >= TILED_FROM.get(w.dtype, math.inf)
 
 
 def _biased(maps: Tensor, bias: Tensor | None) -> Tensor:

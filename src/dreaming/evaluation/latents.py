@@ -14,7 +14,7 @@ BATCH = 500
 def infer(
     cortex: Cortex, images: UInt8[Tensor, "n c 32 32"], image_channels: int = 3, batch: int = BATCH
 ) -> Float[Tensor, "n z"]:
-    """Infer the latents of many images, in float32.
+    """Infer the latents of many images, in the precision of the cortex.
 
     Parameters
     ----------
