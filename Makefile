@@ -30,7 +30,7 @@ demo: $(READY)
 	@echo "How its latents read out: $(DEMO)/comparison/accuracy.png"
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -57,8 +57,8 @@ class _Run:
     """the seed all random numbers grow from"""
     epochs: int = 50
     """passes over the training images; more than a finished run has go on with it"""
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """precision of the arithmetic; auto is float32"""
+    precision: Literal["auto", "float32", "tf32", "bfloat16"] = "auto"
+    """precision of the arithmetic; auto is bfloat16 where that is faster, else float32; tf32 is for GPUs"""
     device: str = "auto"
     """auto, cpu, cuda or cuda:N"""
     snapshots: str = "all"
@@ -298,6 +298,48 @@ class CheckData:
             )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Doctor:
+    """Check the fast ways to train against the plain one on this machine, time them, and choose among them."""
+
+    device: str = "auto"
+    """auto, cpu, cuda or cuda:N"""
+    base_channels: int = 64
+    """width of the networks that are tried; the paper's by default"""
+    batch_size: int = 64
+    """images of a cycle"""
+    rounds: int = 15
+    """cycles of each way that are timed, in turn"""
+    seeds: int = 3
+    """cortices side by side in one program"""
+    dry_run: bool = False
+    """only look: leave what auto stands for on this machine as it is"""
+
+    def __call__(self) -> None:
+        """Examine."""
+        from dreaming.doctor import examine, report
+        from dreaming.progress import Display
+
+        with Display() as display:
+            found = examine(
+                self.device,
+                base_channels=self.base_channels,
+                batch_size=self.batch_size,
+                rounds=self.rounds,
+                seeds=self.seeds,
+                progress=display,
+            )
+        print(report(found))
+        if not self.dry_run:
+            print(f"kept in {found.advice.save()}, which auto follows from now on")
+        if not found.sound:
+            wrong = ", ".join(check.path for check in found.checks if not check.passed)
+            print(
+                f"dreaming: {wrong}: wrong on this machine; please report it, with the table", file=sys.stderr
+            )
+            raise SystemExit(1)
+
+
 VERBS: dict[str, Any] = {
     "train": Train,
     "evaluate": Evaluate,
@@ -305,6 +347,7 @@ VERBS: dict[str, Any] = {
     "compare": Compare,
     "data": {"list": ListData, "fetch": FetchData, "check": CheckData},
     "describe": Describe,
+    "doctor": Doctor,
 }
 
 

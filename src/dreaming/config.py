@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
+import torch
 import yaml
 from annotated_types import Ge, Le
 from pydantic import (
@@ -69,6 +70,11 @@ class Training(Parameters):
     cortex (0) is always kept."""
     memories_across_epochs: bool = False
     """Whether the last day of an epoch is remembered in the first night of the next."""
+
+    @property
+    def number_type(self) -> torch.dtype | None:
+        """The number type of maps and products, or None for that of the weights."""
+        return torch.bfloat16 if self.precision == "bfloat16" else None
 
     def keeps(self, epoch: int) -> bool:
         """Tell whether weights and dreams after this epoch are kept."""

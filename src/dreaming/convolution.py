@@ -11,6 +11,7 @@ the fastest for the shape, the number type and the device is taken (``benchmarks
 Maps are best kept channels-last, and weights too: then no way needs a change of layout.
 """
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -21,9 +22,12 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
+from dreaming import tiling
+
 KERNEL, STRIDE, PADDING = 4, 2, 1
 _side_by_side = ContextVar("side_by_side", default=False)
-FEW_CHANNELS, MANY_CHANNELS = 16, 128
+FEW_CHANNELS = 16  # below, the library's transposed convolution is slow
+TILED_FROM = {torch.bfloat16: 64, torch.float32: 128}  # channels of the fine map from which tiles are faster
 
 
 @contextmanager
@@ -66,6 +70,8 @@ def coarsen(
     """
     if _side_by_side.get():
         return _coarsened_by_product(x, w, bias)
+    if _tiled(x, w):
+        return _biased(tiling.coarsen(x, w), bias)
     return _Coarsen.apply(x, w, bias)  # type: ignore[no-any-return, no-untyped-call]
 
 
@@ -96,6 +102,8 @@ def refine(
     """
     if _side_by_side.get():
         return _refined_by_product(y, w, bias)
+    if _tiled(y, w):
+        return _biased(tiling.refine(y, w), bias)
     return _Refine.apply(y, w, bias)  # type: ignore[no-any-return, no-untyped-call]
 
 
@@ -115,6 +123,18 @@ def correlate(x: Float[Tensor, "b i hh ww"], y: Float[Tensor, "b o h w"]) -> Flo
         Shape [o, i, 4, 4]: at (o, i, k, l) the sum of y[:, o, r, c] * x[:, i, 2r + k - 1, 2c + l - 1].
     """
     return _Correlate.apply(x, y)  # type: ignore[no-any-return, no-untyped-call]
+
+
+def _tiled(maps: Tensor, w: Tensor) -> bool:
+    """Tell whether products by tiles are faster than the library's convolution: where gradients will follow."""
+    if maps.device.type != "cpu" or not torch.is_grad_enabled():
+        return False
+    whole = all(size % 4 == 0 for size in maps.shape[2:])
+    return whole and w.shape[1] >= TILED_FROM.get(w.dtype, math.inf)
+
+
+def _biased(maps: Tensor, bias: Tensor | None) -> Tensor:
+    return maps if bias is None else maps.add_(bias[:, None, None])
 
 
 class _Coarsen(torch.autograd.Function):
@@ -155,9 +175,13 @@ class _Correlate(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, y: Tensor) -> Tensor:
         ctx.save_for_backward(x, y)
-        if y.device.type == "cpu" and y.dtype == torch.bfloat16 and x.shape[1] >= MANY_CHANNELS:
-            return _correlated_by_product(x, y)
-        return _correlated_by_library(x, y)
+        shape = (y.shape[1], x.shape[1], KERNEL, KERNEL)
+        w = torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=torch.channels_last)
+        size, padding, one = [STRIDE] * 2, [PADDING] * 2, [1, 1]
+        gradients = torch.ops.aten.convolution_backward(
+            y, x, w, None, size, padding, one, False, [0, 0], 1, [False, True, False]
+        )
+        return cast(Tensor, gradients[1])
 
     @staticmethod
     def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
@@ -210,21 +234,3 @@ def windows(x: Tensor) -> Tensor:
     padded = functional.pad(x, (0, 0, PADDING, PADDING, PADDING, PADDING))
     seen = padded.unfold(-3, KERNEL, STRIDE).unfold(-3, KERNEL, STRIDE)  # b h w i k l
     return seen.permute(0, 1, 2, 4, 5, 3).flatten(-3)
-
-
-def _correlated_by_product(x: Tensor, y: Tensor) -> Tensor:
-    """Correlate by one matrix product over all windows; in bfloat16, faster than the library's own."""
-    i, o = x.shape[1], y.shape[1]
-    seen = windows(x.permute(0, 2, 3, 1)).flatten(0, 2)
-    product = y.permute(0, 2, 3, 1).flatten(0, 2).t() @ seen
-    return product.view(o, KERNEL, KERNEL, i).permute(0, 3, 1, 2)
-
-
-def _correlated_by_library(x: Tensor, y: Tensor) -> Tensor:
-    shape = (y.shape[1], x.shape[1], KERNEL, KERNEL)
-    w = x.new_empty(shape).to(memory_format=torch.channels_last)
-    size, padding, one = [STRIDE] * 2, [PADDING] * 2, [1, 1]
-    gradients = torch.ops.aten.convolution_backward(
-        y, x, w, None, size, padding, one, False, [0, 0], 1, [False, True, False]
-    )
-    return cast(Tensor, gradients[1])

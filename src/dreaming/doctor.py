@@ -1,8 +1,10 @@
 """Whether the fast paths are right on this machine, how fast they are, and what ``auto`` should choose."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 import torch
@@ -11,6 +13,7 @@ from torch import Tensor
 from dreaming import hardware
 from dreaming.advice import Advice, by_rule
 from dreaming.config import Config
+from dreaming.errors import UserError
 from dreaming.life import Life
 from dreaming.progress import Silence
 from dreaming.runs import RunFolder
@@ -84,20 +87,30 @@ def examine(
     Diagnosis
         Its advice is not written down; `Advice.save` does that.
 
+    Raises
+    ------
+    UserError
+        If there is no such device, or a number is too small.
+
     Examples
     --------
     >>> found = examine("cpu", base_channels=8, batch_size=8, rounds=2, seeds=2)
     >>> [check.path for check in found.checks]
-    ['resumed', 'program', 'crowd of 2', 'bfloat16']
+    ['repeated', 'resumed', 'program', 'process', 'crowd of 2', 'bfloat16']
     >>> found.sound
     True
     """
+    if rounds < 2 or seeds < 1:
+        raise UserError(f"the doctor wants at least 2 rounds and 1 seed, and got {rounds} and {seeds}")
     progress = progress or Silence()
     hardware.keep_memory()
     where = hardware.device(device)
     make = maker(str(where), base_channels, batch_size)
     progress.say(f"{CYCLES} cycles on every path, {base_channels} channels, batch {batch_size}, on {where}")
-    checks = _checked(make, seeds, where)
+    checks = []
+    for check in _checked(make, seeds, where):
+        progress.say(f"{check.path}: {'right' if check.passed else 'WRONG'}")
+        checks.append(check)
     progress.say(f"{rounds} cycles on every path, in turn")
     timings = timed(make, _paths(where, seeds), rounds)
     right = {check.path: check.passed for check in checks}
@@ -110,7 +123,7 @@ def examine(
         timings = (*timings, together)
         workers = rule.workers if together.median < GAIN * apart.median else 1
     advice = rule.model_copy(update={"bfloat16_from": least, "workers": workers, "measured": True})
-    return Diagnosis(checks, timings, advice)
+    return Diagnosis(tuple(checks), timings, advice)
 
 
 def _paths(where: torch.device, seeds: int) -> dict[str, tuple[str, int]]:
@@ -141,20 +154,40 @@ def _lived(configs: Sequence[Config], plain: bool = False) -> tuple[Records, lis
     return records, lives
 
 
-def _checked(make: Maker, seeds: int, where: torch.device) -> tuple[Check, ...]:
+def _checked(make: Maker, seeds: int, where: torch.device) -> Iterator[Check]:
+    """Live some cycles on each path, and compare."""
     plain, (life,) = _lived([make()], plain=True)
-    checks = [Check("resumed", _difference(_state(_resumed(make())), _state(life)), 0.0)]
+    again, (twin,) = _lived([make()], plain=True)
+    yield Check("repeated", max(_difference(_state(twin), _state(life)), _deviation(again, plain)), 0.0)
+    yield Check("resumed", _difference(_state(_resumed(make())), _state(life)), 0.0)
     program, (other,) = _lived([make()])
     exact = where.type == "cpu"
     apart = _difference(_state(other), _state(life)) if exact else _deviation(program, plain)
-    checks.append(Check("program", apart, 0.0 if exact else ROUNDING))
+    yield Check("program", apart, 0.0 if exact else ROUNDING)
+    if exact:
+        yield Check("process", _difference(_in_a_process(make()), _on_one_thread(make())), 0.0)
     many, _ = _lived([make(seed=seed) for seed in range(seeds)])
     first = [{name: value[0] for name, value in record.items()} for record in many]
-    checks.append(Check(f"crowd of {seeds}", _deviation(first, plain), ROUNDING))
+    yield Check(f"crowd of {seeds}", _deviation(first, plain), ROUNDING)
     for precision, tolerance in (("tf32", 2 * ROUNDING), ("bfloat16", 4 * ROUNDING)):
         if precision == "bfloat16" or where.type == "cuda":
-            checks.append(Check(precision, _deviation(_lived([make(precision)])[0], plain), tolerance))
-    return tuple(checks)
+            yield Check(precision, _deviation(_lived([make(precision)])[0], plain), tolerance)
+
+
+def _in_a_process(config: Config) -> dict[str, Tensor]:
+    """Live in a process of one thread, as runs at once do; return all that a life is at the end."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(_on_one_thread, config).result()
+
+
+def _on_one_thread(config: Config) -> dict[str, Tensor]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        _, (life,) = _lived([config], plain=True)
+    finally:
+        torch.set_num_threads(before)
+    return {name: value.detach().clone() for name, value in _state(life).items()}
 
 
 def _resumed(config: Config) -> Life:
@@ -170,6 +203,9 @@ def _resumed(config: Config) -> Life:
         life.save(RunFolder(Path(folder)), config)
         rest, (other,) = begin([config])
         rest.captures = False
+        with torch.no_grad():
+            for weight in other.cortex.parameters():
+                weight.zero_()  # else a life that takes nothing up, and lives all cycles again, would pass
         other.restore(RunFolder(Path(folder)), config)
         rest.run(lambda: True, lambda: None)
     return other

@@ -58,7 +58,7 @@ def remember(
     cortex: Cortex, yesterday: Float[Tensor, "b c 32 32"], today: Float[Tensor, "b c 32 32"]
 ) -> Hippocampus:
     """Store the latents of two days, in [-1, 1], shape [b, c, 32, 32] each, without learning from them."""
-    return Hippocampus().store(cortex.encoder(yesterday)[0]).store(cortex.encoder(today)[0])
+    return Hippocampus().store(cortex.encoder.latents(yesterday)).store(cortex.encoder.latents(today))
 
 
 def sheet(
@@ -90,8 +90,8 @@ def sheet(
         A PNG.
     """
     hippocampus = remember(cortex, yesterday, today)
-    nrem, in_nrem = _phase(phases, NREM())
-    rem, in_rem = _phase(phases, REM())
+    nrem, in_nrem = sleep_of(phases, NREM())
+    rem, in_rem = sleep_of(phases, REM())
     random = Random(seed, ("sheet",), today.device)
     replayed = dream(cortex, nrem, hippocampus, random.at("nrem"))
     mask = nrem.occlusion.model_copy(update={"mask_per_image": True}).draw(random.at("mask"), len(today))
@@ -105,7 +105,14 @@ def sheet(
     return labelled(rows, title)
 
 
-def _phase(phases: Sequence[Phase], default: Sleep) -> tuple[Sleep, str]:
+def sleep_of(phases: Sequence[Phase], default: Sleep) -> tuple[Sleep, str]:
+    r"""Find the NREM or REM of a cycle; where it has none that is on, the default, and a note that says so.
+
+    Examples
+    --------
+    >>> sleep_of([NREM(weight=0.5)], NREM())[0].weight, sleep_of([], REM())[1]
+    (0.5, '\n(not in this cycle)')
+    """
     found = next((phase for phase in phases if isinstance(phase, type(default)) and phase.weight), None)
     return (found, "") if found is not None else (default, "\n(not in this cycle)")
 

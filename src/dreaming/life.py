@@ -33,8 +33,7 @@ class Life:
     def born(cls, config: Config, device: torch.device) -> "Life":
         """Begin a life: initial weights, no memories."""
         cortex = config.networks.build(config.seed).to(device)
-        if config.training.precision == "bfloat16":
-            cortex.precision = torch.bfloat16
+        cortex.precision = config.training.number_type
         return cls(cortex, Synapses(cortex, config.optimizer))
 
     def save(self, folder: RunFolder, config: Config) -> None:

@@ -88,15 +88,27 @@ class Encoder(Pathway):
         d_logit
             The externality before its sigmoid, shape [b].
         """
+        trunk = self._ascend(images)
+        z, d_logit = (self._read(head, trunk, images) for head in (self.latent_head, self.externality_head))
+        return z, d_logit.squeeze(1)
+
+    def latents(self, images: Float[Tensor, "b c 32 32"]) -> Float[Tensor, "b n"]:
+        """Infer latents alone, E_z: the first of what a call returns."""
+        return self._read(self.latent_head, self._ascend(images), images)
+
+    def externality(self, images: Float[Tensor, "b c 32 32"]) -> Float[Tensor, " b"]:
+        """Infer the externality alone, E_d, before its sigmoid: the second of what a call returns."""
+        return self._read(self.externality_head, self._ascend(images), images).squeeze(1)
+
+    def _ascend(self, images: Float[Tensor, "b c 32 32"]) -> Float[Tensor, "b hwc"]:
         activity = images.to(self.precision or images.dtype)
         for layer in self.trunk:
             activity = functional.leaky_relu(coarsen(activity, *self.at_work(layer)), LEAK, inplace=True)
-        activity = _by_pixel(activity)
-        z, d_logit = (
-            functional.linear(activity, _by_pixel(weight), bias)
-            for weight, bias in map(self.at_work, (self.latent_head, self.externality_head))
-        )
-        return z.to(images.dtype), d_logit.to(images.dtype).squeeze(1)
+        return _by_pixel(activity)
+
+    def _read(self, head: nn.Module, trunk: Float[Tensor, "b hwc"], images: Tensor) -> Float[Tensor, "b n"]:
+        weight, bias = self.at_work(head)
+        return functional.linear(trunk, _by_pixel(weight), bias).to(images.dtype)
 
 
 class Generator(Pathway):

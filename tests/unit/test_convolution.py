@@ -5,7 +5,6 @@ import torch
 from torch.autograd import gradcheck, gradgradcheck
 from torch.nn import functional
 
-from dreaming import convolution
 from dreaming.convolution import coarsen, correlate, refine
 
 CHANNELS = [(1, 2), (3, 5), (16, 3), (128, 4)]  # few, some and many channels of the fine map: all ways
@@ -44,8 +43,6 @@ class TestAgainstTheLibrary:
                 seen = padded[:, :, k : k + 8 : 2, m : m + 12 : 2]
                 expected[:, :, k, m] = torch.einsum("borc,birc->oi", y, seen)
         torch.testing.assert_close(correlate(x, y), expected, rtol=1e-11, atol=1e-11)
-        for way in (convolution._correlated_by_product, convolution._correlated_by_library):
-            torch.testing.assert_close(way(x, y), expected, rtol=1e-11, atol=1e-11)
 
     def test_every_way_is_the_one_trilinear_form(self, channels, layout):
         x, y, w = maps(*channels, layout=layout)
@@ -69,7 +66,7 @@ def test_gradients_of_first_and_second_order(operation):
         assert gradgradcheck(operation, leaves)
 
 
-@pytest.mark.parametrize("channels", CHANNELS)
+@pytest.mark.parametrize("channels", CHANNELS[:3])  # wide layers are tiled, and have their own test
 def test_in_bfloat16_each_way_rounds_its_result_and_no_more(channels):
     x, y, w = (value.to(torch.bfloat16) for value in maps(*channels))
     wide = [value.double() for value in (x, y, w)]

@@ -112,6 +112,12 @@ class TestPlainDCGAN:
             torch.testing.assert_close(gradient, plain_gradient, rtol=1e-9, atol=1e-12)
 
 
+def test_each_head_alone_says_what_both_say_together(cortex, images):
+    z, d_logit = cortex.encoder(images)
+    assert torch.equal(cortex.encoder.latents(images), z)
+    assert torch.equal(cortex.encoder.externality(images), d_logit)
+
+
 def test_inputs_are_left_as_they_are(cortex, images):
     x, z = images.clone(), torch.randn(4, 8, generator=seeded())
     z_before = z.clone()

@@ -14,7 +14,7 @@ BATCH = 500
 def infer(
     cortex: Cortex, images: UInt8[Tensor, "n c 32 32"], image_channels: int = 3, batch: int = BATCH
 ) -> Float[Tensor, "n z"]:
-    """Infer the latents of many images, in float32.
+    """Infer the latents of many images, in the precision of the cortex.
 
     Parameters
     ----------
@@ -38,6 +38,7 @@ def infer(
     torch.Size([5, 8])
     """
     parts = [
-        cortex.encoder(to_activity(part.to(cortex.device), image_channels))[0] for part in images.split(batch)
+        cortex.encoder.latents(to_activity(part.to(cortex.device), image_channels))
+        for part in images.split(batch)
     ]
     return torch.cat(parts)

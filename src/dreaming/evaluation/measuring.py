@@ -59,7 +59,8 @@ def evaluate(
     DataFrame
         The whole of ``measures.csv``: ``dataset, condition, seed, epoch, measure, parameter, value``, one value
         a row. ``readout_accuracy`` of ``latent`` at each epoch, and of the controls ``pixels`` and ``pca-256``,
-        which belong to no epoch; a fraction of the test images. What stands there already is not done again.
+        which belong to no epoch; a fraction of the test images. Latents are inferred in the precision in which the
+        run was trained. What stands there already is not done again.
 
     Raises
     ------
@@ -131,6 +132,8 @@ def _latent(
     epochs: Sequence[int], folder: RunFolder, images: Dataset, config: Config, device: torch.device
 ) -> list[Row]:
     cortices = [load_cortex(folder.path, epoch).to(device) for epoch in epochs]
+    for cortex in cortices:
+        cortex.precision = config.training.number_type  # it infers as it lived
     channels = config.networks.image_channels
     seen = [
         torch.stack([infer(c, s.images, channels) for c in cortices]) for s in (images.train, images.test)

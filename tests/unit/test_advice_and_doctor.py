@@ -1,0 +1,166 @@
+"""What auto stands for, by rule or as measured; and a doctor who sees what is wrong."""
+
+import json
+
+import pytest
+import torch
+
+from dreaming import advice, doctor, hardware, timing
+from dreaming.advice import Advice
+from dreaming.cli import main
+from dreaming.errors import UserError
+from dreaming.timing import Timing
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def file(tmp_path, monkeypatch):
+    path = tmp_path / "kept" / "advice.json"
+    monkeypatch.setenv("DREAMING_ADVICE", str(path))
+    return path
+
+
+@pytest.fixture(params=[True, False], ids=["bfloat16 instructions", "none"])
+def instructions(request, monkeypatch):
+    monkeypatch.setattr(hardware, "has_bfloat16", lambda where: request.param)
+    return request.param
+
+
+class TestByRule:
+    def test_bfloat16_is_for_wide_networks_where_there_are_instructions(self, file, instructions):
+        wide, narrow = advice.precision("auto", CPU, 64), advice.precision("auto", CPU, 16)
+        assert (wide, narrow) == ("bfloat16" if instructions else "float32", "float32")
+
+    def test_a_precision_that_is_named_is_taken(self, file, instructions):
+        assert advice.precision("float32", CPU, 64) == "float32"
+        assert advice.precision("bfloat16", CPU, 2) == "bfloat16"
+
+    def test_tf32_on_a_cpu_is_refused(self, file):
+        with pytest.raises(UserError, match="tf32 is a precision of GPUs; on a CPU use float32"):
+            advice.precision("tf32", CPU)
+
+    def test_runs_at_once_are_as_many_as_cores(self, file):
+        found = advice.advice(CPU)
+        assert (found.workers, found.measured) == (hardware.cores(), False)
+
+
+class TestAsMeasured:
+    def test_what_is_kept_is_followed(self, file):
+        kept = advice.by_rule(CPU).model_copy(update={"bfloat16_from": 5, "workers": 7, "measured": True})
+        assert kept.save() == file
+        assert advice.advice(CPU) == kept
+        assert [advice.precision("auto", CPU, width) for width in (4, 5)] == ["float32", "bfloat16"]
+
+    def test_where_it_never_paid_auto_is_float32(self, file):
+        advice.by_rule(CPU).model_copy(update={"bfloat16_from": None}).save()
+        assert advice.precision("auto", CPU, 512) == "float32"
+
+    @pytest.mark.parametrize("of", ["processor", "device", "torch"])
+    def test_advice_for_another_machine_is_left_aside(self, file, of):
+        advice.by_rule(CPU).model_copy(update={of: "another", "workers": 99}).save()
+        assert advice.advice(CPU) == advice.by_rule(CPU)
+
+    @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"processor": 3}', b"\xff"])
+    def test_a_damaged_file_is_named(self, file, content):
+        file.parent.mkdir()
+        file.write_bytes(content)
+        with pytest.raises(UserError, match="is no advice that dreaming can read; run dreaming doctor again"):
+            advice.advice(CPU)
+
+    @pytest.mark.parametrize("value", [0, -1])
+    def test_nonsense_is_no_advice(self, file, value):
+        values = advice.by_rule(CPU).model_dump() | {"workers": value}
+        file.parent.mkdir()
+        file.write_text(json.dumps(values))
+        with pytest.raises(UserError):
+            advice.advice(CPU)
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Fewer cycles, no timing of wide networks and of processes, which take long; what is checked stays."""
+    monkeypatch.setattr(doctor, "CYCLES", 8)
+    monkeypatch.setattr(timing, "CYCLES", 8)
+    slow, fast = Timing("2 runs at once", (9.0, 9.0)), Timing("all threads", (5.0, 5.0))
+    monkeypatch.setattr(doctor, "_bfloat16_from", lambda *_: 32)
+    monkeypatch.setattr(doctor, "at_once", lambda *_: (slow, fast))
+    monkeypatch.setattr(doctor, "_in_a_process", doctor._on_one_thread)
+    return ["doctor", "--base-channels", "8", "--batch-size", "8", "--rounds", "2", "--seeds", "2"]
+
+
+def disturbed(function, by):
+    """The same function, one of whose numbers is a little off."""
+
+    def wrapped(*words, **named):
+        records, lives = function(*words, **named)
+        by(records, lives, *words, **named)
+        return records, lives
+
+    return wrapped
+
+
+def weights_off(records, lives, configs, plain=False):
+    if len(configs) == 1 and not plain:
+        with torch.no_grad():
+            lives[0].cortex.encoder.trunk[0].bias[0] += 1e-7
+
+
+def crowd_off(records, lives, configs, plain=False):
+    if len(configs) > 1:
+        records[7]["rem.externality"][0] *= 1.2
+
+
+def lost(records, lives, configs, plain=False):
+    if configs[0].training.precision == "bfloat16":
+        records[3]["wake.kl"] *= float("nan")
+
+
+class TestDoctor:
+    def test_all_is_right_and_the_advice_is_kept(self, quick, file, capsys):
+        assert main(quick) == 0
+        said = capsys.readouterr().out
+        assert said.count("  right\n") == 6
+        assert "auto: bfloat16 from 32 channels; 1 run at once" in said
+        assert f"kept in {file}" in said
+        kept = Advice.model_validate_json(file.read_bytes())
+        assert (kept.measured, kept.workers, kept.bfloat16_from) == (True, 1, 32)
+        assert kept.processor == hardware.processor()
+
+    @pytest.mark.parametrize(
+        ("by", "path"), [(weights_off, "program"), (crowd_off, "crowd of 2"), (lost, "bfloat16")]
+    )
+    def test_what_is_wrong_is_seen(self, by, path, quick, file, capsys, monkeypatch):
+        monkeypatch.setattr(doctor, "_lived", disturbed(doctor._lived, by))
+        with pytest.raises(SystemExit) as stop:
+            main([*quick, "--dry-run"])
+        assert stop.value.code == 1
+        said = capsys.readouterr()
+        assert said.out.count("  WRONG\n") >= 1
+        assert said.err.startswith(f"dreaming: {path}")
+        assert not file.exists()
+        if path == "bfloat16":
+            assert "auto: float32; 1 run at once" in said.out
+
+    def test_a_life_that_is_not_taken_up_where_it_was_is_seen(self, quick, file, capsys, monkeypatch):
+        monkeypatch.setattr(doctor.Life, "restore", lambda life, folder, config: None)
+        with pytest.raises(SystemExit):
+            main([*quick, "--dry-run"])
+        assert "dreaming: resumed: wrong on this machine" in capsys.readouterr().err
+
+    @pytest.mark.parametrize(
+        ("option", "value", "said"),
+        [
+            ("--rounds", "1", "at least 2 rounds"),
+            ("--seeds", "0", "1 seed"),
+            ("--base-channels", "0", "base_channels"),
+            ("--batch-size", "1", "batch_size"),
+            ("--device", "abacus", "abacus"),
+        ],
+    )
+    def test_what_cannot_be_is_refused(self, option, value, said, file, capsys):
+        assert main(["doctor", option, value]) == 2
+        error = capsys.readouterr().err
+        assert said in error
+        assert error.count("\n") == 1
+        assert not file.exists()

@@ -1,0 +1,143 @@
+"""Convolution by tiles: nine products against the library's convolution; each change of form and its transpose."""
+
+import pytest
+import torch
+from torch.autograd import gradcheck, gradgradcheck
+from torch.nn import functional
+
+from dreaming import convolution, tiling
+
+SIZES = [
+    (1, 2, 4, 4),
+    (3, 5, 8, 4),
+    (16, 8, 16, 16),
+]  # channels of the fine and of the coarse map; the fine map
+
+
+def maps(i, o, height, width, dtype=torch.float64):
+    random = torch.Generator().manual_seed(100 * i + o)
+    shapes = [(3, i, height, width), (3, o, height // 2, width // 2), (o, i, 4, 4)]
+    return [
+        torch.randn(shape, generator=random, dtype=torch.float64)
+        .to(dtype)
+        .contiguous(memory_format=torch.channels_last)
+        for shape in shapes
+    ]
+
+
+def naive(x, w):
+    """The layer, written out sum by sum."""
+    padded = functional.pad(x, (1, 1, 1, 1))
+    y = x.new_zeros(len(x), len(w), x.shape[2] // 2, x.shape[3] // 2)
+    for r in range(y.shape[2]):
+        for c in range(y.shape[3]):
+            y[:, :, r, c] = torch.einsum(
+                "bikl,oikl->bo", padded[:, :, 2 * r : 2 * r + 4, 2 * c : 2 * c + 4], w
+            )
+    return y
+
+
+@pytest.mark.parametrize("sizes", SIZES)
+class TestTheLayers:
+    def test_coarsen_is_the_convolution(self, sizes):
+        x, _, w = maps(*sizes)
+        torch.testing.assert_close(tiling.coarsen(x, w), naive(x, w), rtol=1e-12, atol=1e-12)
+
+    def test_refine_is_its_transpose(self, sizes):
+        x, y, w = maps(*sizes)
+        torch.testing.assert_close((tiling.refine(y, w) * x).sum(), (naive(x, w) * y).sum())
+        expected = functional.conv_transpose2d(y, w, stride=2, padding=1)
+        torch.testing.assert_close(tiling.refine(y, w), expected, rtol=1e-12, atol=1e-12)
+
+    def test_gradients_are_those_of_the_library(self, sizes):
+        x, y, w = (value.requires_grad_() for value in maps(*sizes))
+        for mine, theirs, g, of in (
+            (tiling.coarsen(x, w), functional.conv2d(x, w, stride=2, padding=1), y, (x, w)),
+            (tiling.refine(y, w), functional.conv_transpose2d(y, w, stride=2, padding=1), x, (y, w)),
+        ):
+            found = torch.autograd.grad(mine, of, g.detach())
+            expected = torch.autograd.grad(theirs, of, g.detach())
+            for one, other in zip(found, expected, strict=True):
+                torch.testing.assert_close(one, other, rtol=1e-11, atol=1e-11)
+
+    def test_maps_and_gradients_are_channels_last(self, sizes):
+        x, y, w = (value.requires_grad_() for value in maps(*sizes))
+        for result in (tiling.coarsen(x, w), tiling.refine(y, w)):
+            assert result.is_contiguous(memory_format=torch.channels_last)
+            assert not result._is_view()  # the bias is added and the nonlinearity taken in place
+            (gradient,) = torch.autograd.grad(result.sum(), w)
+            assert gradient.is_contiguous(memory_format=torch.channels_last)
+
+    def test_each_change_of_form_has_its_transpose(self, sizes):
+        x, y, w = maps(*sizes)
+        b, height, width = len(x), y.shape[2], y.shape[3]
+        for form, back in (
+            (tiling.rows_of_fine(x), lambda rows: (tiling.fine_of_rows(rows, b, height, width) * x).sum()),
+            (
+                tiling.rows_of_coarse(y),
+                lambda rows: (tiling.coarse_of_rows(rows, b, height, width) * y).sum(),
+            ),
+            (tiling.rows_of_kernel(w), lambda rows: (tiling._kernel_of_rows(rows) * w).sum()),
+        ):
+            assert form.shape[0] == 9
+            rows = torch.randn(form.shape, generator=torch.Generator().manual_seed(1), dtype=form.dtype)
+            torch.testing.assert_close((form * rows).sum(), back(rows), rtol=1e-10, atol=1e-10)
+
+    def test_nine_products_do_the_work_of_sixteen(self, sizes):
+        x, y, w = maps(*sizes)
+        fine, coarse, kernel = tiling.rows_of_fine(x), tiling.rows_of_coarse(y), tiling.rows_of_kernel(w)
+        products = sum(rows.shape[0] * rows.shape[1] * kernel.shape[1] * kernel.shape[2] for rows in (fine,))
+        assert products * 16 == 9 * y.numel() * 16 * x.shape[1]
+        form = torch.einsum("ntf,nto,nof->", fine, coarse, kernel)
+        torch.testing.assert_close(form, (naive(x, w) * y).sum(), rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("layer", [tiling.coarsen, tiling.refine])
+def test_gradients_of_first_and_second_order(layer):
+    x, y, w = maps(1, 2, 4, 4)
+    leaves = [value[:1].clone().requires_grad_() for value in (x if layer is tiling.coarsen else y,)]
+    leaves.append(w.clone().requires_grad_())
+    with torch.random.fork_rng():
+        assert gradcheck(layer, leaves)
+        assert gradgradcheck(layer, leaves)
+
+
+class TestTheChoice:
+    @pytest.mark.parametrize(("dtype", "channels"), [(torch.bfloat16, 64), (torch.float32, 128)])
+    def test_wide_layers_are_tiled(self, dtype, channels, monkeypatch):
+        called = []
+        for name in ("coarsen", "refine"):
+            tiled = getattr(tiling, name)
+            monkeypatch.setattr(tiling, name, lambda *words, way=tiled: called.append(way) or way(*words))
+        for width, expected in ((channels, 2), (channels - 1, 2), (channels, 4)):
+            x, y, w = maps(width, 4, 8, 8, dtype)
+            convolution.coarsen(x, w)
+            convolution.refine(y, w)
+            assert len(called) == expected
+        with torch.no_grad():  # the transforms pay where gradients share them
+            convolution.coarsen(x, w)
+        assert len(called) == 4
+
+    @pytest.mark.parametrize(
+        ("dtype", "size"), [(torch.float64, (8, 8)), (torch.float32, (8, 6)), (torch.float32, (6, 8))]
+    )
+    def test_exact_ones_and_maps_without_whole_tiles_are_not(self, dtype, size, monkeypatch):
+        monkeypatch.setattr(tiling, "coarsen", None)
+        x, y, w = maps(128, 4, *size, dtype)
+        assert convolution.coarsen(x, w).shape == y.shape
+
+    @pytest.mark.parametrize(
+        ("dtype", "channels", "off"), [(torch.float32, 128, 3e-6), (torch.bfloat16, 64, 0.03)]
+    )
+    def test_what_is_tiled_differs_by_rounding_alone(self, dtype, channels, off):
+        x, y, w = (value.requires_grad_() for value in maps(channels, 32, 16, 16, dtype))
+        bias = torch.randn(32, generator=torch.Generator().manual_seed(0)).to(dtype).requires_grad_()
+        exact = [value.detach().double().requires_grad_() for value in (x, y, w, bias)]
+        mine, theirs = convolution.coarsen(x, w, bias), convolution.coarsen(exact[0], exact[2], exact[3])
+        compared = [(mine, theirs)]
+        found = torch.autograd.grad(mine, (x, w, bias), y)
+        compared += zip(found, torch.autograd.grad(theirs, (exact[0], *exact[2:]), exact[1]), strict=True)
+        compared.append((convolution.refine(y, w), convolution.refine(exact[1], exact[2])))
+        for one, other in compared:
+            assert one.dtype == dtype
+            assert (one.double() - other).abs().max() < off * other.abs().max()
