@@ -1,8 +1,8 @@
 """How long a sleep-wake cycle takes, beside the machine's floor and beside the published program.
 
-The floor of a precision is the time that the cycle's multiply-accumulates would take at the rate of the machine's
-matrix products, of the shape that is fastest. No way of computing a cycle by convolutions of the same count is
-faster, so cycle / floor says how much is left to gain.
+The floor of a precision is the time that the multiply-accumulates of a cycle, as of plain convolutions, would
+take at the rate of the machine's matrix products, of the shape that is fastest. Cycle / floor says how much is lost
+on the way; what makes do with fewer products, as tiles do, can fall below 1.
 """
 
 from contextlib import nullcontext
@@ -38,9 +38,11 @@ CAPTURED = " captured"
 NOTES = """Times are of whole cycles, from the choice of the images to the sum of the losses, as `dreaming train`
 lives them, in rounds: each way works a block in each round, and the first cycle of a block is left out. *In turn*
 is the median over rounds of the ratio of two blocks' medians, with its quartiles. The *floor* is the time of the
-cycle's multiply-accumulates at the rate of matrix products measured in the same rounds, of the fastest of several
-shapes. *Captured* cycles live again and again through 20 mini-batches, whose random numbers are drawn ahead."""
-PUBLISHED = """ The *published program* is the authors' own training loop, unchanged, in a process of its
+cycle's multiply-accumulates, counted as of plain convolutions, at the rate of matrix products measured in the same
+rounds, of the fastest of several shapes; layers computed by tiles need fewer, so a cycle may take less than it.
+*Captured* cycles live again and again through 20 mini-batches, whose random numbers are drawn ahead."""
+PUBLISHED = """
+The *published program* is the authors' own training loop, unchanged, in a process of its
 own with two loader workers; it sleeps while ours works, and ours sleeps while it works. torchvision is
 replaced by a stand-in that does the same work on the same images; pictures are not written. After each
 pause its workers have batches ready, which is in its favour."""

@@ -82,7 +82,7 @@ def batch_ways(images: Tensor, batch: int) -> dict[str, Way]:
 
     def loaded() -> Iterator[list[Tensor]]:
         while True:
-            yield from DataLoader(seen, batch_size=batch, shuffle=True, drop_last=True)
+            yield from DataLoader(seen, batch_size=batch, shuffle=True, drop_last=True, generator=chance)
 
     chance, order, batches = torch.Generator().manual_seed(0), orders(), loaded()
     return {

@@ -1,7 +1,6 @@
-"""Each layer by itself: every way in which its forward pass and its two gradients can be computed.
+"""Each layer by itself: every way in which it can be computed, alone and with the gradients of input and weight.
 
-A layer of the generator mirrors one of the encoder: what is the forward pass of one is the gradient of the input
-of the other, and both have the same gradient of the weight. So each pair of layers has three operations.
+A layer of the generator mirrors one of the encoder, with the same maps and weights, taken the other way round.
 """
 
 from collections.abc import Callable
@@ -13,79 +12,35 @@ from torch import Tensor
 from torch.nn import functional
 
 from benchmarks.cortices import pad
-from benchmarks.measure import PRECISIONS, Row, Times, headline, in_turn, middle, ratio, repeated, row
+from benchmarks.measure import (
+    PRECISIONS,
+    Row,
+    Times,
+    Way,
+    headline,
+    in_turn,
+    middle,
+    ratio,
+    repeated,
+    row,
+)
 from benchmarks.record import RECORDS, Record
-from dreaming import convolution
+from dreaming import convolution, tiling
 from dreaming.training import exactly
 
-Operation = dict[str, Callable[[], Tensor]]
-FIRST, DEFAULT = "dreaming", " (NCHW)"
-ROLES = {
-    "coarsen": "encoder's forward, generator's gradient of the input",
-    "refine": "generator's forward, encoder's gradient of the input",
-    "correlate": "gradient of the weight of both",
-}
+Layer = Callable[[Tensor, Tensor], Tensor]
+"""From a map and a weight to a map."""
+OURS, DEFAULT = "dreaming", " (NCHW)"
+FORWARD, LEARNING = "forward", "forward and gradients"
+BLOCK = 5
 
-NOTES = """*dreaming* is what the library takes; *by_…* are its own ways, some of which it takes for other
-shapes, number types or devices; the others are torch's, with maps and weights channels-last as in the
-library, or (NCHW) as torch has them by default. Ratios are to *dreaming*. For the layers between the 4 × 4
-map and the latents, *dreaming* is the matrix product as which the networks compute them."""
-
-
-def backward(y: Tensor, x: Tensor, w: Tensor, stride: int, padding: int, wanted: int) -> Tensor:
-    """Compute one gradient of torch's convolution: 0 of the input, 1 of the weight."""
-    wants = [index == wanted for index in range(3)]
-    sizes = [stride] * 2, [padding] * 2, [1, 1]
-    return torch.ops.aten.convolution_backward(y, x, w, None, *sizes, False, [0, 0], 1, wants)[wanted]
-
-
-def library(x: Tensor, y: Tensor, w: Tensor, stride: int, padding: int, suffix: str) -> dict[str, Operation]:
-    """The ways of torch for the three operations, x fine, y coarse."""
-    return {
-        "coarsen": {f"conv2d{suffix}": lambda: functional.conv2d(x, w, None, stride, padding)},
-        "refine": {
-            f"conv_transpose2d{suffix}": lambda: functional.conv_transpose2d(y, w, None, stride, padding),
-            f"convolution_backward{suffix}": lambda: backward(y, x, w, stride, padding, 0),
-        },
-        "correlate": {f"convolution_backward{suffix}": lambda: backward(y, x, w, stride, padding, 1)},
-    }
-
-
-def own_ways(stem: str, *tensors: Tensor | None) -> Operation:
-    """Every private way of `dreaming.convolution` for one operation."""
-    found = {name: way for name, way in vars(convolution).items() if name.startswith(stem)}
-    return {name.removeprefix(stem): (lambda way=way: way(*tensors)) for name, way in found.items()}
-
-
-def of_maps(x: Tensor, y: Tensor, w: Tensor) -> dict[str, Operation]:
-    """Every way for a map-to-map layer, x fine, y coarse, all channels-last."""
-    plain = library(*(each.contiguous() for each in (x, y, w)), 2, 1, DEFAULT)
-    theirs = library(x, y, w, 2, 1, "")
-    ours = {
-        "coarsen": {FIRST: lambda: convolution.coarsen(x, w)} | own_ways("_coarsened_", x, w, None),
-        "refine": {FIRST: lambda: convolution.refine(y, w)} | own_ways("_refined_", y, w, None),
-        "correlate": {FIRST: lambda: convolution.correlate(x, y)} | own_ways("_correlated_", x, y),
-    }
-    return {name: ours[name] | theirs[name] | plain[name] for name in ours}
-
-
-def of_latents(x: Tensor, y: Tensor, w: Tensor) -> dict[str, Operation]:
-    """Every way for a layer between the 4 x 4 map and the latents, x [b, c, 4, 4], y [b, n, 1, 1]."""
-    plain = library(*(each.contiguous() for each in (x, y, w)), 1, 0, DEFAULT)
-    theirs = library(x, y, w, 1, 0, "")
-    maps, latents = x.permute(0, 2, 3, 1).flatten(1), y.flatten(1)
-    weight = w.permute(0, 2, 3, 1).flatten(1)
-    ours = {
-        "coarsen": {FIRST: lambda: functional.linear(maps, weight)},
-        "refine": {FIRST: lambda: latents @ weight},
-        "correlate": {FIRST: lambda: latents.t() @ maps},
-    }
-    return {name: ours[name] | theirs[name] | plain[name] for name in ours}
-
-
-def drawn(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Random numbers, channels-last."""
-    return torch.randn(shape).to(device, dtype).to(memory_format=torch.channels_last)
+NOTES = """*dreaming* is what the library takes; *by tiles* and *by product* and *by blocks* are its own ways, some
+of which it takes for other shapes, number types or devices; *untiled* is what it would take without tiles; the
+others are torch's, with maps and weights channels-last as in the library, or (NCHW) as torch has them by default.
+*Forward* is without gradients; *forward and gradients* are the layer and the gradients of its input and its weight.
+Ratios are to *dreaming*. GFLOP count the multiply-accumulates of the plain convolution, twice; tiles need fewer.
+For the layers between the 4 × 4 map and the latents, *dreaming* is the matrix product as which the networks compute
+them."""
 
 
 def main(
@@ -98,7 +53,7 @@ def main(
     threads: int | None = None,
     out: Path = RECORDS,
 ) -> Path:
-    """Time the forward pass and both gradients of each layer, each way, in turn.
+    """Time each layer of encoder and generator, alone and with its gradients, each way, in turn.
 
     Parameters
     ----------
@@ -114,25 +69,29 @@ def main(
     settings = dict(locals())
     record = Record("layers", out, threads, device)
     c, tables, all_times = base_channels, [], {}
-    shapes = [(3, c, 32), (c, 2 * c, 16), (2 * c, 4 * c, 8), (4 * c, latent_dim, 4), (4 * c, 1, 4)]
-    for i, o, side in shapes:
+    for i, o, side in [(3, c, 32), (c, 2 * c, 16), (2 * c, 4 * c, 8), (4 * c, latent_dim, 4), (4 * c, 1, 4)]:
         coarse = side // 2 if side > 4 else 1
+        fine_map, coarse_map = f"{i}×{side}×{side}", f"{o}×{coarse}×{coarse}"
+        work = batch * coarse * coarse * o * i * 16
         for precision in precisions:
             x, y, w = (
                 drawn(shape, PRECISIONS[precision], record.where)
                 for shape in ((batch, i, side, side), (batch, o, coarse, coarse), (o, i, 4, 4))
             )
-            operations = (of_maps if side > 4 else of_latents)(x, y, w)
-            for name, ways in operations.items():
-                title = f"{i}×{side}×{side} ↔ {o}×{coarse}×{coarse}, {name}, {precision} ({ROLES[name]})"
-                timed = {way: repeated(work, record.where) for way, work in ways.items()}
-                with torch.no_grad(), exactly(pad(precision=precision)):
-                    times = in_turn(timed, rounds, block=5, drop=1)
-                tables.append((title, rows(times, batch * coarse * coarse * o * i * 16)))
-                all_times[title] = times
-    lines = summary(all_times)
+            up, down = ascending(side), descending(side)
+            for title, ways, ends in (
+                (f"encoder {fine_map} → {coarse_map}", up, (x, y)),
+                (f"generator {coarse_map} → {fine_map}", down, (y, x)),
+            ):
+                for measure, passes in ((FORWARD, 1), (LEARNING, 3)):
+                    name = f"{title}, {measure}, {precision}"
+                    timed = {way: timing(layer, way, *ends, w, measure) for way, layer in ways.items()}
+                    with exactly(pad(precision=precision)):
+                        times = in_turn(timed, rounds, block=BLOCK, drop=1)
+                    tables.append((name, rows(times, passes * work)))
+                    all_times[name] = times
     return record.write(
-        [("What the library takes, beside the fastest way", lines), *tables],
+        [("What the library takes, beside the fastest way", summary(all_times)), *tables],
         {"ms": all_times},
         settings,
         NOTES,
@@ -141,43 +100,111 @@ def main(
     )
 
 
+def ascending(side: int) -> dict[str, Layer]:
+    """Every way for a layer of the encoder, from a fine map of this side."""
+    if side == 4:
+        ours = {OURS: lambda x, w: functional.linear(by_pixel(x), by_pixel(w))}
+        return ours | dict.fromkeys(("conv2d", f"conv2d{DEFAULT}"), functional.conv2d)
+    ours = {OURS: convolution.coarsen, "untiled": lambda x, w: convolution._Coarsen.apply(x, w, None)}
+    ours |= ({"by tiles": tiling.coarsen} if side % 4 == 0 else {}) | own_ways("_coarsened_")
+    torchs = {
+        name: lambda x, w: functional.conv2d(x, w, None, 2, 1) for name in ("conv2d", f"conv2d{DEFAULT}")
+    }
+    return ours | torchs
+
+
+def descending(side: int) -> dict[str, Layer]:
+    """Every way for a layer of the generator, to a fine map of this side."""
+    names = ("conv_transpose2d", f"conv_transpose2d{DEFAULT}")
+    if side == 4:
+        ours = {OURS: lambda y, w: y.flatten(1) @ by_pixel(w)}
+        return ours | dict.fromkeys(names, functional.conv_transpose2d)
+    ours = {OURS: convolution.refine, "untiled": lambda y, w: convolution._Refine.apply(y, w, None)}
+    ours |= ({"by tiles": tiling.refine} if side % 4 == 0 else {}) | own_ways("_refined_")
+    return ours | {name: lambda y, w: functional.conv_transpose2d(y, w, None, 2, 1) for name in names}
+
+
+def own_ways(stem: str) -> dict[str, Layer]:
+    """Every private way of `dreaming.convolution` for one layer."""
+    found = {name: way for name, way in vars(convolution).items() if name.startswith(stem)}
+    return {
+        name.removeprefix(stem).replace("_", " "): (lambda map_, w, way=way: way(map_, w, None))
+        for name, way in found.items()
+    }
+
+
+def by_pixel(maps: Tensor) -> Tensor:
+    """Flatten maps as channels-last has them in memory."""
+    return maps.permute(0, 2, 3, 1).flatten(1)
+
+
+def timing(layer: Layer, name: str, before: Tensor, after: Tensor, w: Tensor, measure: str) -> Way:
+    """Make a way of a layer, on maps and weights of the layout that its name says."""
+    if name.endswith(DEFAULT):
+        before, after, w = before.contiguous(), after.contiguous(), w.contiguous()
+    if measure == FORWARD:
+
+        def work() -> None:
+            with torch.no_grad():
+                layer(before, w)
+
+        return repeated(work, w.device)
+    seen, weight = (each.detach().clone().requires_grad_() for each in (before, w))
+
+    def learn() -> None:
+        found = layer(seen, weight)
+        torch.autograd.grad(found, (seen, weight), gradient_like(after, found))
+
+    return repeated(learn, w.device)
+
+
+def gradient_like(after: Tensor, found: Tensor) -> Tensor:
+    """The gradient of what a layer made, in the form in which it made it."""
+    return after if found.shape == after.shape else by_pixel(after)
+
+
+def drawn(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Random numbers, channels-last."""
+    random = torch.Generator().manual_seed(0)
+    return torch.randn(shape, generator=random).to(device, dtype).to(memory_format=torch.channels_last)
+
+
 def rows(times: Times, work: int) -> list[Row]:
     """One row for each way, with its rate."""
     found = []
     for way in times:
-        base = None if way == FIRST else FIRST
-        line = row(times, way, base)
+        line = row(times, way, None if way == OURS else OURS)
         found.append(line | {"GFLOP/s": 2e-6 * work / line["median ms"]})
     return found
 
 
 def summary(all_times: dict[str, Times]) -> list[Row]:
-    """For each operation, what the library takes beside the fastest of all ways."""
+    """For each layer, what the library takes beside the fastest of all ways."""
     lines = []
     for title, times in all_times.items():
         best = min(times, key=lambda way: middle(times, way))
-        line = {"": title.split(" (")[0], "dreaming ms": middle(times, FIRST), "fastest": best}
-        lines.append(line | {"ms": middle(times, best), **ratio(times, FIRST, best)})
+        line = {"": title, "dreaming ms": middle(times, OURS), "fastest": best}
+        lines.append(line | {"ms": middle(times, best), **ratio(times, OURS, best)})
     return lines
 
 
 def total(all_times: dict[str, Times], precision: str) -> list[Row]:
-    """All operations of one precision once: what the library takes, beside torch's default and the fastest ways."""
-    chosen: list[dict[str, str]] = []
-    of_precision = [times for title, times in all_times.items() if f", {precision} (" in title]
-    for times in of_precision:
-        default = next(way for way in times if way.endswith(DEFAULT))
-        best = min(times, key=lambda way: middle(times, way))
-        chosen.append({FIRST: FIRST, "torch, NCHW": default, "fastest": best})
+    """All layers once with their gradients: what the library takes, beside torch's default and the fastest ways."""
+    chosen: list[tuple[Times, dict[str, str]]] = []
+    for title, times in all_times.items():
+        if title.endswith(f", {LEARNING}, {precision}"):
+            default = next(way for way in times if way.endswith(DEFAULT))
+            best = min(times, key=lambda way: middle(times, way))
+            chosen.append((times, {OURS: OURS, "torch": default, "fastest": best}))
     sums = {
         name: [
             [sum(float(np.median(block)) for block in blocks)]
-            for blocks in zip(*(t[c[name]] for t, c in zip(of_precision, chosen, strict=True)), strict=True)
+            for blocks in zip(*(times[way[name]] for times, way in chosen), strict=True)
         ]
-        for name in chosen[0]
+        for name in (OURS, "torch", "fastest")
     }
-    what = f"all layers and gradients once, {precision}"
+    what = f"all layers once with gradients, {precision}"
     return [
-        headline(what, sums, FIRST, "torch, NCHW", "torch's own, NCHW"),
-        headline(what, sums, FIRST, "fastest", "the fastest way of each"),
+        headline(what, sums, OURS, "torch", "torch's own, NCHW"),
+        headline(what, sums, OURS, "fastest", "the fastest way of each"),
     ]

@@ -28,7 +28,7 @@ def child(asked: dict) -> dict[str, float]:
     torch.set_num_threads(asked["threads"])
     found = {"imports": peak()}
     data_dir = None if asked["data_dir"] is None else Path(asked["data_dir"])
-    images = some_images(data_dir, asked["trust_data"], IMAGES)
+    images = some_images(data_dir, asked["trust_data"], asked["images"])
     found["data"] = peak()
     shape = {key: asked[key] for key in ("base_channels", "latent_dim", "batch", "precision", "device")}
     living(pad(**shape), images)(asked["cycles"])
@@ -76,6 +76,7 @@ def main(
         "threads": torch.get_num_threads(),
         "data_dir": None if data_dir is None else str(data_dir.resolve()),
         "device": str(record.where),
+        "images": IMAGES,
     }
     images = some_images(data_dir, trust_data, IMAGES) if published else None
     names = [*precisions, *(["published"] if published else [])]

@@ -110,12 +110,12 @@ class Record:
 
 
 def rounded(value: Any) -> Any:
-    """Numbers with four decimals, at any depth."""
+    """Numbers with six digits, at any depth."""
     if isinstance(value, Mapping):
         return {key: rounded(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [rounded(inner) for inner in value]
-    return round(value, 4) if isinstance(value, float) else value
+    return float(f"{value:.6g}") if isinstance(value, float) else value
 
 
 def as_json(record: Mapping[str, Any]) -> str:
