@@ -1,0 +1,27 @@
+"""One command, one subcommand for each question: ``python -m benchmarks cycle --rounds 20``."""
+
+import sys
+
+from tyro.extras import subcommand_cli_from_dict
+
+from benchmarks import cycle, data, every, layers, memory, population, readout, record, scaling
+from dreaming.errors import UserError
+
+SUBCOMMANDS = {
+    "cycle": cycle.main,
+    "layers": layers.main,
+    "data": data.main,
+    "readout": readout.main,
+    "memory": memory.main,
+    "scaling": scaling.main,
+    "population": population.main,
+    "all": every.main,
+    "table": record.main,
+}
+
+if __name__ == "__main__":
+    try:
+        subcommand_cli_from_dict(SUBCOMMANDS, prog="python -m benchmarks", description=__doc__)
+    except UserError as mistake:
+        print(mistake, file=sys.stderr)
+        sys.exit(2)

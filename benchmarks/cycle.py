@@ -1,0 +1,195 @@
+"""How long a sleep-wake cycle takes, beside the machine's floor and beside the published program.
+
+The floor of a precision is the time that the multiply-accumulates of a cycle, as of plain convolutions, would
+take at the rate of the machine's matrix products, of the shape that is fastest. Cycle / floor says how much is lost
+on the way; what makes do with fewer products, as tiles do, can fall below 1.
+"""
+
+from contextlib import nullcontext
+from pathlib import Path
+
+import torch
+
+from benchmarks.alternation import Published, identified
+from benchmarks.cortices import living, pad
+from benchmarks.measure import (
+    PRECISIONS,
+    Row,
+    Table,
+    Times,
+    Way,
+    headline,
+    in_turn,
+    middle,
+    ratio,
+    repeated,
+    row,
+    some_images,
+)
+from benchmarks.record import RECORDS, Record
+from dreaming import advice
+from dreaming.description import describe
+from dreaming.training import exactly
+
+SHAPES = ((1024, 1024, 1024), (4096, 1024, 256), (1024, 4096, 512))
+GPU_SHAPES = ((4096, 4096, 4096), (8192, 8192, 8192))
+CAPTURED = " captured"
+
+NOTES = """Times are of whole cycles, from the choice of the images to the sum of the losses, as `dreaming train`
+lives them, in rounds: each way works a block in each round, and the first cycle of a block is left out. *In turn*
+is the median over rounds of the ratio of two blocks' medians, with its quartiles. The *floor* is the time of the
+cycle's multiply-accumulates, counted as of plain convolutions, at the rate of matrix products measured in the same
+rounds, of the fastest of several shapes; layers computed by tiles need fewer, so a cycle may take less than it.
+*Captured* cycles live again and again through 20 mini-batches, whose random numbers are drawn ahead."""
+PUBLISHED = """
+The *published program* is the authors' own training loop, unchanged, in a process of its
+own with two loader workers; it sleeps while ours works, and ours sleeps while it works. torchvision is
+replaced by a stand-in that does the same work on the same images; pictures are not written. After each
+pause its workers have batches ready, which is in its favour."""
+
+
+def main(
+    rounds: int = 20,
+    block: int = 10,
+    published: Path | None = None,
+    data_dir: Path | None = None,
+    trust_data: bool = False,
+    base_channels: int = 64,
+    latent_dim: int = 256,
+    batch: int = 64,
+    precisions: tuple[str, ...] = (),
+    device: str = "auto",
+    threads: int | None = None,
+    out: Path = RECORDS,
+) -> Path:
+    """Time a PAD cycle in each precision, the machine's floor, and the published program, in turn.
+
+    Parameters
+    ----------
+    rounds, block
+        Each way works so many cycles in each of so many rounds, and one more that is left out.
+    published
+        Folder with main_PAD.py, network.py and utils.py of github.com/NicoZenith/PAD.
+    data_dir, trust_data
+        Where CIFAR-10 is; without it, random images of the same form.
+    base_channels, latent_dim, batch
+        Of the cortices.
+    precisions
+        By default float32 and bfloat16, and on a GPU tf32 between them.
+    device, threads, out
+        Where, how many threads of torch, and the folder of records.
+    """
+    settings = dict(locals())
+    record = Record("cycle", out, threads, device)
+    gpu = record.where.type == "cuda"
+    precisions = precisions or (("float32", "tf32", "bfloat16") if gpu else ("float32", "bfloat16"))
+    images = some_images(data_dir, trust_data)
+    ways: dict[str, Way] = {}
+    for precision in precisions:
+        for path in ("plain", "captured") if gpu else ("plain",):
+            config = pad(base_channels, latent_dim, batch, precision, str(record.where), path)
+            ways[precision + CAPTURED * (path == "captured")] = living(config, images)
+    cycles = list(ways)
+    work = sum(describe(config).multiply_accumulates.values())
+    floors = {
+        (p, shape): f"{p} {'×'.join(map(str, shape))}"
+        for p in precisions
+        for shape in (GPU_SHAPES if gpu else SHAPES)
+    }
+    ways |= {name: products(*floor, record.where) for floor, name in floors.items()}
+    theirs = (
+        Published(published, images, batch, base_channels, latent_dim, record.where) if published else None
+    )
+    with theirs or nullcontext():
+        times = in_turn(ways | ({"published": theirs} if theirs else {}), rounds, block=block, drop=1)
+    auto = advice.precision("auto", record.where, base_channels)
+    settings |= {"precisions": precisions, "auto": auto, "multiply_accumulates": work}
+    return record.write(
+        tables(times, cycles, floors, work),
+        {"ms": times},
+        settings,
+        f"{NOTES}{PUBLISHED if published else ''} `auto` is {auto} here.",
+        baseline=f"float32, plain; {2e-9 * work:.3g} GFLOP at the rate of matrix products"
+        + (f"; {identified(published)}" if published else ""),
+        headlines=headlines(times, cycles, floors, work),
+    )
+
+
+def products(precision: str, shape: tuple[int, int, int], device: torch.device) -> Way:
+    """A matrix product, [m, k] times [k, n], into memory that is there."""
+    m, k, n = shape
+    random = torch.Generator().manual_seed(0)
+    a, b = (torch.randn(s, generator=random).to(device, PRECISIONS[precision]) for s in ((m, k), (k, n)))
+    into, config = a @ b, pad(precision=precision)
+    timed = repeated(lambda: torch.mm(a, b, out=into), device)
+
+    def way(count: int) -> list[float]:
+        with exactly(config):
+            return timed(count)
+
+    return way
+
+
+Floors = dict[tuple[str, tuple[int, int, int]], str]
+"""The name of each matrix product, by precision and shape."""
+
+
+def as_cycles(times: Times, floors: Floors, work: int) -> Times:
+    """Times of the products, as times of the cycle at their rate."""
+    return {
+        name: [[time * work / (m * k * n) for time in block] for block in times[name]]
+        for (_, (m, k, n)), name in floors.items()
+    }
+
+
+def lowest(scaled: Times, cycle: str, floors: Floors) -> str:
+    """The fastest product in the precision of a way to live a cycle."""
+    names = [name for (precision, _), name in floors.items() if precision == cycle.removesuffix(CAPTURED)]
+    return min(names, key=lambda name: middle(scaled, name))
+
+
+def tables(times: Times, cycles: list[str], floors: Floors, work: int) -> list[Table]:
+    """The cycles, the ratio of each to every one before it, each beside its floor, and what that is made of."""
+    names = [*cycles, *(["published"] if "published" in times else [])]
+    pairs = [(way, base) for i, base in enumerate(names) for way in names[i + 1 :]]
+    scaled = as_cycles(times, floors, work)
+    return [
+        ("Cycles", [row(times, name) for name in names]),
+        *(
+            [("Ratios", [{"": f"{way} / {base}", **ratio(times, way, base)} for way, base in pairs])]
+            * bool(pairs)
+        ),
+        ("Cycle / floor", [floor_row(times, scaled, name, floors) for name in cycles]),
+        ("Matrix products", [product_row(times, *floor) for floor in floors.items()]),
+    ]
+
+
+def floor_row(times: Times, scaled: Times, cycle: str, floors: Floors) -> Row:
+    """A way to live a cycle, beside the fastest of its floors."""
+    best = lowest(scaled, cycle, floors)
+    return {
+        "": cycle,
+        "product": best,
+        "floor ms": middle(scaled, best),
+        **ratio(times | scaled, cycle, best),
+    }
+
+
+def product_row(times: Times, floor: tuple[str, tuple[int, int, int]], name: str) -> Row:
+    """One product with its rate."""
+    m, k, n = floor[1]
+    return row(times, name) | {"GFLOP/s": 2e-6 * m * k * n / middle(times, name)}
+
+
+def headlines(times: Times, cycles: list[str], floors: Floors, work: int) -> list[Row]:
+    """Each way beside the plain one in float32 and beside its floor, and the published program beside each."""
+    scaled = as_cycles(times, floors, work)
+    found = []
+    for name in cycles:
+        best = lowest(scaled, name, floors)
+        if name != cycles[0]:
+            found.append(headline(f"cycle, {name}", times, name, cycles[0]))
+        found.append(headline(f"cycle, {name}", times | scaled, name, best, f"floor of {name}"))
+    if "published" in times:
+        found += [headline("cycle, published program", times, "published", name) for name in cycles]
+    return found
