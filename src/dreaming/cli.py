@@ -47,6 +47,8 @@ class _Run:
     rem_before_nrem, nrem_mixed, untrained"""
     phases: Annotated[str | None, arg(metavar="FILE.py:NAME")] = None
     """a cycle of your own, or a phase of your own that follows the condition's; the file is executed"""
+    schedule: Annotated[str | None, arg(metavar="CONDITION:EPOCH,...,CONDITION")] = None
+    """conditions one after another, each until an epoch is done, such as pad:10,without_rem:20,pad"""
     name: Text = None
     """what to call the condition; needed where --set makes it another"""
     dataset: str = "digits"
@@ -72,6 +74,7 @@ class _Run:
         return configure(
             self.condition,
             phases=self.phases,
+            schedule=self.schedule,
             name=self.name,
             settings=self.set,
             dataset={"name": self.dataset, "limit": self.limit},
@@ -91,6 +94,8 @@ class Train(_Images, _Run):
 
     seeds: int = 1
     """how many runs, of this seed and those after it"""
+    sweep: Annotated[str | None, arg(metavar="PATH=VALUE,...")] = None
+    """train once with each value of a field, such as phases.rem.dose=0,0.5,1"""
     workers: Number = None
     """how many of them are trained at once, each in a process; as many as there are cores, or one on a GPU"""
     out: Path = Path("runs")
@@ -98,6 +103,7 @@ class Train(_Images, _Run):
 
     def __call__(self) -> None:
         """Train."""
+        from dreaming.conditions import swept
         from dreaming.population import train_all
         from dreaming.progress import Display
 
@@ -111,6 +117,8 @@ class Train(_Images, _Run):
             )
         own = None if self.phases is None else self.phases.rpartition(":")[0]
         configs = [self.config(self.seed + index) for index in range(self.seeds)]
+        if self.sweep is not None:
+            configs = [each for config in configs for each in swept(config, self.sweep)]
         with Display() as display:
             runs = train_all(
                 configs,

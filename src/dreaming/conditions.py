@@ -3,22 +3,17 @@
 A condition is the tuple of phases that make a cycle (paper, figures 4b and 5b, and appendix 1).
 """
 
-import hashlib
-import importlib.util
 import sys
 import types
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
-from dreaming.config import Config, PhaseSource, validated
+from dreaming.config import Config, validated
 from dreaming.errors import UserError, nearest
 from dreaming.hippocampus import Replay
-from dreaming.phases import NREM, REM, Phase, Wake
-from dreaming.plasticity import Plasticity
-
-Cycle = tuple[Phase, ...]
-OWN_MODULE = "dreaming_own_phases_"  # and the name of the user's file
+from dreaming.own_phases import Cycle, own_phases
+from dreaming.phases import NREM, REM, Wake
+from dreaming.stages import Stage
 
 
 def pad() -> Cycle:
@@ -121,6 +116,7 @@ def configure(
     condition_name: str = "pad",
     *,
     phases: str | None = None,
+    schedule: str | None = None,
     name: str | None = None,
     settings: Sequence[str] = (),
     **sections: Any,
@@ -133,10 +129,13 @@ def configure(
         One of `conditions`, whose phases are taken.
     phases
         ``FILE.py:NAME``, the user's own phases in place of the condition's (see `own_phases`).
+    schedule
+        ``CONDITION:EPOCH,...,CONDITION``: conditions one after another in place of one, each until an epoch is
+        done, such as ``pad:10,without_rem:20,pad``.
     name
         What to call the condition, and its folder; by default what it is called.
     settings
-        ``PATH=VALUE`` pairs, applied last.
+        ``PATH=VALUE`` pairs, applied last; those of a phase in every condition of a schedule that has the phase.
     **sections
         Sections of `Config` as mappings, such as ``training={"epochs": 5}``.
 
@@ -151,88 +150,78 @@ def configure(
     1.0
     """
     cycle, source = condition(condition_name), None
+    stages: tuple[Stage, ...] = ()
     label = condition_name
+    if schedule is not None:
+        if phases is not None or condition_name != "pad":
+            raise UserError("a schedule names its conditions itself; leave --condition and --phases out")
+        cycle, stages, label = _scheduled(schedule)
     if phases is not None:
         cycle, source = own_phases(phases, cycle)
         label = source.name if condition_name == "pad" else f"{condition_name}+{source.name}"
     config = validated(
-        {"condition": label if name is None else name, "phases": cycle, "phase_source": source, **sections},
+        {
+            "condition": label if name is None else name,
+            "phases": cycle,
+            "schedule": stages,
+            "phase_source": source,
+            **sections,
+        },
         "config",
     )
     config = config.but(settings)
-    if not config.phases:
+    if not config.phases and not config.schedule:
         return config.model_copy(update={"training": config.training.model_copy(update={"epochs": 0})})
     return config
 
 
-def own_phases(spec: str, cycle: Cycle) -> tuple[Cycle, PhaseSource]:
-    """Load phases of the user's own from a Python file of the user's, which is executed.
+def _scheduled(text: str) -> tuple[Cycle, tuple[Stage, ...], str]:
+    """Read a schedule: the phases it begins with, the stages that follow, and what to call it."""
+    *parts, last = text.split(",")
+    names, ends = [], []
+    for part in parts:
+        name, _, end = part.partition(":")
+        names.append(name)
+        ends.append(int(end) if end.isascii() and end.isdigit() else 0)
+    if not parts or ":" in last or ends != sorted(set(ends)) or ends[0] < 1:
+        raise UserError(
+            "--schedule wants CONDITION:EPOCH,...,CONDITION with epochs that grow, such as "
+            f"pad:10,without_rem:20,pad, and got '{text}'"
+        )
+    follow = zip(ends, [*names[1:], last], strict=True)
+    stages = tuple(Stage(after=end, condition=name, phases=condition(name)) for end, name in follow)
+    return condition(names[0]), stages, text.replace(":", "-").replace(",", "-")
+
+
+def swept(config: Config, sweep: str) -> list[Config]:
+    """Make a config for each value that a sweep gives to one field.
 
     Parameters
     ----------
-    spec
-        ``FILE.py:NAME``. NAME is a tuple of phases, or a function that returns one: it is the whole cycle. If it
-        is a single phase, or a class of phases, it follows the phases of ``cycle``.
-    cycle
-        The phases that a single phase is added to.
+    config
+        What they have in common.
+    sweep
+        ``PATH=VALUE,VALUE,...``, such as ``phases.rem.dose=0,0.5,1``. Each is called by the condition, the field
+        and the value.
 
     Raises
     ------
     UserError
-        If the file or the name is missing, the file fails, or what it defines is no phase.
+        If the sweep cannot be read, the path names no field, or a value does not fit.
+
+    Examples
+    --------
+    >>> [each.condition for each in swept(configure(), "phases.rem.dose=0,0.5")]
+    ['pad+rem.dose-0', 'pad+rem.dose-0.5']
     """
-    file, colon, name = spec.rpartition(":")
-    path = Path(file)
-    if not colon or path.suffix != ".py" or not name.isidentifier():
-        raise UserError(f"--phases wants FILE.py:NAME, and got '{spec}'")
-    if not path.is_file():
-        raise UserError(f"--phases: there is no file {path}")
-    source = PhaseSource(file=path.name, name=name, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
-    defined = vars(_executed(path))
-    if name not in defined:
-        there = [key for key, value in defined.items() if not key.startswith("_") and _is_phases(value)]
-        raise UserError(f"--phases: {path} defines no '{name}'; {nearest(name, there)}")
-    found = defined[name]
-    if callable(found):  # a class makes a phase, a function returns phases
-        found = _told(path, found)
-    single = isinstance(found, Phase)
-    own: Any = (found,) if single else found
-    if not isinstance(own, Sequence) or not own or not all(isinstance(phase, Phase) for phase in own):
-        raise UserError(f"--phases: {name} in {path} is no phase, no tuple of phases, and returns none")
-    for phase in own:
-        if not isinstance(getattr(phase, "plasticity", None), Plasticity):
-            kind = type(phase).__name__
-            raise UserError(
-                f"--phases: {kind} in {path} lacks `plasticity: ClassVar = Plasticity(encoder=..., ...)`"
-            )
-    return (*cycle, *own) if single else tuple(own), source
-
-
-def _told(path: Path, call: Callable[[], Any]) -> Any:
-    """Call into the user's file; whatever it raises is told in one line."""
-    try:
-        return call()
-    except (Exception, SystemExit) as error:
-        said = " ".join(str(error).split())
-        raise UserError(f"--phases: {path} fails with {type(error).__name__}: {said}") from error
-
-
-def _is_phases(value: object) -> bool:
-    if isinstance(value, type):
-        return issubclass(value, Phase)
-    return isinstance(value, Phase | tuple) or callable(value)
-
-
-def _executed(path: Path) -> Any:
-    name = OWN_MODULE + path.stem
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise UserError(f"--phases: {path} cannot be read as Python")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # classes look their module up while they are made
-    loader = spec.loader
-    _told(path, lambda: loader.exec_module(module))
-    return module
+    path, equals, values = sweep.partition("=")
+    if not equals or not all(value.strip() for value in values.split(",")):
+        raise UserError(f"--sweep wants PATH=VALUE,VALUE,... and got '{sweep}'")
+    found = []
+    for value in map(str.strip, values.split(",")):
+        name = f"{config.condition}+{path.strip().removeprefix('phases.')}-{value}"
+        found.append(config.but([f"{path}={value}", f"condition={name}"]))
+    return found
 
 
 class _CallableModule(types.ModuleType):

@@ -1,30 +1,27 @@
 """Everything a run is: frozen, typed, validated, and written beside its results."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 import yaml
 from annotated_types import Ge, Le
 from pydantic import (
-    ConfigDict,
     Field,
     ValidationError,
-    field_serializer,
     field_validator,
     model_validator,
 )
 
-from dreaming.errors import UserError, nearest
+from dreaming.errors import UserError
 from dreaming.networks import Cortex
-from dreaming.parameters import Parameters, sentence
-from dreaming.phases import NREM, REM, Draws, Outcome, Phase, Wake
-from dreaming.plasticity import Optimizer, Plasticity
+from dreaming.parameters import Parameters, assign, sentence
+from dreaming.phases import NREM, REM, Phase, Wake
+from dreaming.plasticity import Optimizer
 from dreaming.rng import generator
 from dreaming.runs import RunFolder
-
-KINDS: dict[str, type[Phase]] = {"wake": Wake, "nrem": NREM, "rem": REM}
+from dreaming.stages import Phases, Stage, kind_of, made
 
 
 class DatasetConfig(Parameters):
@@ -105,22 +102,6 @@ class PhaseSource(Parameters):
     """Checksum of the file."""
 
 
-class RecordedPhase(Phase):
-    """A phase known from a run's record alone: its class was the user's and is not at hand."""
-
-    plasticity: ClassVar = Plasticity(encoder=0, generator=0)
-    model_config = ConfigDict(extra="allow")
-
-    kind: str
-    """Name of the class."""
-
-    def objective(self, cortex: Any, images: Any, hippocampus: Any, draws: Draws) -> Outcome:
-        """Refuse: what this phase computes is not known."""
-        raise UserError(
-            f"phase '{self.name}' ({self.kind}) is defined in a file of yours; name it with --phases"
-        )
-
-
 class Config(Parameters):
     """Everything a run is.
 
@@ -141,8 +122,10 @@ class Config(Parameters):
     """The size of the cortex."""
     optimizer: Optimizer = Optimizer()
     """Adam's parameters."""
-    phases: tuple[Phase, ...] = (Wake(), NREM(), REM())
+    phases: Phases = (Wake(), NREM(), REM())
     """The phases of a cycle, in order."""
+    schedule: tuple[Stage, ...] = ()
+    """Stages that follow, each with phases of its own."""
     phase_source: PhaseSource | None = None
     """Where phases of the user's own were defined."""
     training: Training = Training()
@@ -150,27 +133,28 @@ class Config(Parameters):
     seed: Annotated[int, Ge(0), Le(2**63 - 1)] = 0
     """The seed all random numbers of the run grow from."""
 
-    @field_validator("phases", mode="before")
+    @field_validator("schedule")
     @classmethod
-    def _phases(cls, value: Any) -> Any:
-        """Read phases from a mapping of names, as the config file has them, or take them as they are."""
-        entries = list(value.items()) if isinstance(value, Mapping) else value
-        phases = tuple(e if isinstance(e, Phase) else _phase(*e) for e in entries)
-        names = [phase.name for phase in phases]
-        if len(set(names)) < len(names):
+    def _in_order(cls, schedule: tuple[Stage, ...]) -> tuple[Stage, ...]:
+        begins = [stage.after for stage in schedule]
+        if begins != sorted(set(begins)):
             raise ValueError(
-                f"two phases have one name ({', '.join(names)}); give one of them another `name`"
+                f"stages begin after epochs {', '.join(map(str, begins))}, which is out of order"
             )
-        return phases
+        return schedule
 
-    @field_serializer("phases")
-    def _write_phases(self, phases: tuple[Phase, ...]) -> dict[str, Any]:
-        written = {}
-        for phase in phases:
-            kind = phase.kind if isinstance(phase, RecordedPhase) else _kind(type(phase))
-            values = phase.model_dump(mode="json", exclude={"name", "kind"})
-            written[phase.name] = values if kind == phase.name else {"kind": kind, **values}
-        return written
+    def phases_in(self, epoch: int) -> tuple[Phase, ...]:
+        """Return the phases of a cycle in an epoch, counted from 1.
+
+        Examples
+        --------
+        >>> later = Stage(after=10, condition="without_nrem", phases=(Wake(), REM()))
+        >>> config = Config(schedule=(later,))
+        >>> [len(config.phases_in(epoch)) for epoch in (1, 10, 11)]
+        [3, 3, 2]
+        """
+        begun = [stage.phases for stage in self.schedule if epoch > stage.after]
+        return begun[-1] if begun else self.phases
 
     def identity(self) -> dict[str, Any]:
         """Return what makes this run this run: all but how long, where, and how much is kept."""
@@ -236,61 +220,31 @@ class Config(Parameters):
             path, equals, text = setting.partition("=")
             if not equals:
                 raise UserError(f"--set wants PATH=VALUE, and got '{setting}'")
-            _assign(content, path.strip().split("."), text)
-        own = {_kind(type(phase)): type(phase) for phase in self.phases}
-        phases = content.pop("phases")
+            _set(content, path.strip().split("."), text)
+        own = {kind_of(type(phase)): type(phase) for each in self._cycles() for phase in each}
         try:
-            made = [_made(name, values, own) for name, values in phases.items()]
+            for part in (content, *content["schedule"]):
+                part["phases"] = [made(name, values, own) for name, values in part["phases"].items()]
         except ValueError as error:
             raise UserError(f"--set: {error}") from None
-        return validated({**content, "phases": made}, "--set")
+        return validated(content, "--set")
+
+    def _cycles(self) -> list[tuple[Phase, ...]]:
+        return [self.phases, *(stage.phases for stage in self.schedule)]
 
 
 def _first_line(error: Exception) -> str:
     return str(error).splitlines()[0]
 
 
-def _kind(phase: type[Phase]) -> str:
-    return next((kind for kind, known in KINDS.items() if known is phase), phase.__name__)
-
-
-def _phase(name: str, values: Any) -> Phase:
-    if not isinstance(values, Mapping):
-        raise ValueError(f"phase '{name}' wants a mapping of its parameters")
-    return _made(name, values, {})
-
-
-def _made(name: str, values: Mapping[str, Any], own: Mapping[str, type[Phase]]) -> Phase:
-    kind = str(values.get("kind", name))
-    phase = {**KINDS, **own}.get(kind)
-    if phase is None and "kind" not in values:
-        raise ValueError(f"there is no phase '{name}'; {nearest(name, KINDS)}")
-    if phase is None or phase is RecordedPhase:
-        return RecordedPhase(name=name, **{**values, "kind": kind})
-    try:
-        return phase(**{**{k: v for k, v in values.items() if k != "kind"}, "name": name})
-    except ValidationError as error:
-        raise ValueError(sentence(error, phase, f"phases.{name}")) from None
-
-
-def _assign(content: dict[str, Any], path: list[str], text: str) -> None:
-    """Change one value of a nested mapping; the path must exist in it."""
-    here: Any = content
-    for depth, key in enumerate(path):
-        if not isinstance(here, dict) or key not in here:
-            known = list(here) if isinstance(here, dict) else []
-            trail = ".".join(path[:depth])
-            where = f"'{trail}'" if trail else "the config"
-            hint = nearest(key, known) if known else "it is a single value"
-            raise UserError(f"--set {'.'.join(path)}: {where} has no '{key}'; {hint}")
-        if depth < len(path) - 1:
-            here = here[key]
-    if isinstance(here[path[-1]], dict):
-        raise UserError(f"--set {'.'.join(path)}: this is a group; name one of {', '.join(here[path[-1]])}")
-    try:
-        here[path[-1]] = text if isinstance(here[path[-1]], str) else yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise UserError(f"--set {'.'.join(path)}: cannot read the value '{text}'") from None
+def _set(content: dict[str, Any], path: list[str], text: str) -> None:
+    """Change one value; one of a phase, in every stage that has the phase."""
+    of_a_phase = path[0] == "phases" and len(path) > 1
+    stages = [stage for stage in content["schedule"] if of_a_phase and path[1] in stage["phases"]]
+    for stage in stages:
+        assign(stage, path, text)
+    if not stages or path[1] in content["phases"]:
+        assign(content, path, text)
 
 
 def validated(content: Any, where: str) -> Config:

@@ -6,9 +6,10 @@ import typing
 from collections.abc import Sequence
 from typing import Any
 
+import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
-from dreaming.errors import nearest
+from dreaming.errors import UserError, nearest
 
 
 class Parameters(BaseModel):
@@ -74,3 +75,36 @@ def _fields(model: type[BaseModel], path: Sequence[str]) -> dict[str, str | None
             return {}
         model = inner
     return {name: field.description for name, field in model.model_fields.items()}
+
+
+def assign(content: dict[str, Any], path: list[str], text: str) -> None:
+    """Change one value of a nested mapping; the path must exist in it.
+
+    Raises
+    ------
+    UserError
+        If it does not (the nearest name is suggested), is a group, or the value is no YAML.
+
+    Examples
+    --------
+    >>> content = {"rate": {"first": 1}}
+    >>> assign(content, ["rate", "first"], "0.5")
+    >>> content
+    {'rate': {'first': 0.5}}
+    """
+    here: Any = content
+    for depth, key in enumerate(path):
+        if not isinstance(here, dict) or key not in here:
+            known = list(here) if isinstance(here, dict) else []
+            trail = ".".join(path[:depth])
+            where = f"'{trail}'" if trail else "the config"
+            hint = nearest(key, known) if known else "it is a single value"
+            raise UserError(f"--set {'.'.join(path)}: {where} has no '{key}'; {hint}")
+        if depth < len(path) - 1:
+            here = here[key]
+    if isinstance(here[path[-1]], dict):
+        raise UserError(f"--set {'.'.join(path)}: this is a group; name one of {', '.join(here[path[-1]])}")
+    try:
+        here[path[-1]] = text if isinstance(here[path[-1]], str) else yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise UserError(f"--set {'.'.join(path)}: cannot read the value '{text}'") from None

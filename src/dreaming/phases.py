@@ -10,12 +10,13 @@ The table of signs is the paper's claim about neuromodulation. It stands in the 
 (``examples/lucid_dreaming.py``). Objectives are pure: they know nothing of devices, optimisers or files.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
-from annotated_types import Ge
+from annotated_types import Ge, Le
 from jaxtyping import Float
 from pydantic import Field, model_validator
 from torch import Tensor
@@ -60,12 +61,27 @@ class Phase(Parameters, ABC):
     """What the phase is called in the config and in losses.csv; by default its class, in lower case."""
     weight: Weight = 1.0
     """Weight of the whole phase's loss; a phase of weight 0 is off and changes nothing."""
+    dose: Annotated[float, Ge(0), Le(1)] = 1.0
+    """Share of an epoch's cycles in which the phase happens, evenly spread; its losses are means over those."""
+    steps: Annotated[int, Ge(1)] = 1
+    """How often the phase happens in such a cycle, each time with chance of its own."""
 
     @model_validator(mode="before")
     @classmethod
     def _named(cls, values: Any) -> Any:
         default = cls.model_fields["name"].default or cls.__name__.lower()
         return {"name": default, **values} if isinstance(values, dict) else values
+
+    def happens(self, cycle: int) -> bool:
+        """Tell whether the phase happens in a cycle of an epoch, counted from 0; if in any, then in the first.
+
+        Examples
+        --------
+        >>> [REM(dose=0.4).happens(cycle) for cycle in range(5)]
+        [True, False, True, False, False]
+        """
+        before, after = (math.ceil(round(count * self.dose, 9)) for count in (cycle, cycle + 1))
+        return bool(self.weight) and after > before
 
     def draw(self, random: Random, batch_size: int, latent_dim: int) -> Draws:
         """Draw the random numbers that the objective will need; a phase without chance draws none."""
@@ -185,12 +201,24 @@ def _spontaneous_activity(replay: Replay, random: Random, batch_size: int, laten
 
 
 def draw(phases: Sequence[Phase], random: Random, batch_size: int, latent_dim: int) -> dict[str, Draws]:
-    """Draw the random numbers of one cycle, by the name of the phase; phases of weight 0 draw none."""
+    """Draw the random numbers of one cycle, for each step of a phase; phases of weight 0 draw none."""
     return {
-        phase.name: phase.draw(random.at(phase.name), batch_size, latent_dim)
+        _called(phase, step): phase.draw(
+            random.at(phase.name, *([step] if step else [])), batch_size, latent_dim
+        )
         for phase in phases
         if phase.weight
+        for step in range(phase.steps)
     }
+
+
+def _called(phase: Phase, step: int) -> str:
+    return f"{phase.name}.{step}" if step else phase.name
+
+
+def happening(phases: Sequence[Phase], cycle: int) -> tuple[Phase, ...]:
+    """Return the phases that happen in a cycle of an epoch, counted from 0 (see `Phase.happens`)."""
+    return tuple(phase for phase in phases if phase.happens(cycle))
 
 
 def compute(phase: Phase, cortex: Cortex, images: Tensor, hippocampus: Hippocampus, draws: Draws) -> Outcome:
@@ -224,10 +252,10 @@ def live(
         As `sleep_wake_cycle` returns them; with a leading axis where many cortices live side by side.
     """
     terms: dict[str, Tensor] = {}
-    active = [phase for phase in phases if phase.weight]
-    perturbs = any(isinstance(phase, NREM) for phase in active)
-    for phase in active:
-        outcome = way(phase, cortex, images, hippocampus, draws[phase.name])
+    active = [(phase, step) for phase in phases if phase.weight for step in range(phase.steps)]
+    perturbs = any(isinstance(phase, NREM) for phase, _ in active)
+    for phase, step in active:
+        outcome = way(phase, cortex, images, hippocampus, draws[_called(phase, step)])
         synapses.change(phase.weight * outcome.loss.sum(), phase.plasticity)
         if outcome.memory is not None:
             hippocampus = hippocampus.store(outcome.memory)
@@ -235,7 +263,9 @@ def live(
                 synapses.coasts and not perturbs
             ):  # the published program stepped the encoder in an NREM left out
                 synapses.coast("encoder")
-        terms |= {f"{phase.name}.{term}": value.detach() for term, value in outcome.terms.items()}
+        for term, value in outcome.terms.items():
+            name, share = f"{phase.name}.{term}", value.detach() / phase.steps
+            terms[name] = terms[name] + share if step else share
     return hippocampus, terms
 
 

@@ -21,9 +21,9 @@ from typing import Any, Literal
 
 import torch
 
-from dreaming.conditions import OWN_MODULE, own_phases
 from dreaming.config import Config
 from dreaming.errors import Stopped, UserError
+from dreaming.own_phases import OWN_MODULE, own_phases
 from dreaming.progress import Silence
 from dreaming.training import train
 

@@ -8,6 +8,7 @@ host waits for nothing. The same program holds one cortex or a crowd of them.
 On a CPU nothing is captured, and a single cortex goes through the very steps of the plain path.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -19,7 +20,7 @@ from dreaming.config import Config
 from dreaming.data import epoch_order, to_activity
 from dreaming.hippocampus import Hippocampus
 from dreaming.life import Life
-from dreaming.phases import Draws, compute, draw, live
+from dreaming.phases import Draws, Phase, compute, draw, happening, live
 from dreaming.plasticity import Synapses
 from dreaming.rng import Random, generator
 
@@ -63,8 +64,10 @@ class Program:
         self.places: dict[str, Tensor] = {}
         self.totals: dict[str, Tensor] = {}
         self.captures = self.device.type == "cuda"
-        self.lived = 0
-        self.graph: torch.cuda.CUDAGraph | None = None
+        self.phases: tuple[Phase, ...] = ()
+        self.done = 0
+        self.lived: Counter[tuple[str, ...]] = Counter()  # cycles of each kind: which phases happen in it
+        self.graphs: dict[tuple[str, ...], torch.cuda.CUDAGraph] = {}
         self.order: Tensor = torch.empty(0)
         self.draws: dict[str, Draws] = {}
         self._ahead: tuple[int, Future[Chance]] | None = None
@@ -81,12 +84,10 @@ class Program:
             Called after each.
         """
         self.open()
-        done = self.lives[0].cycles_done
-        while done < self.cycles and wanted():
+        while self.done < self.cycles and wanted():
             self.cycle()
-            done += 1
             lived()
-        self.close(done)
+        self.close(self.done)
 
     def open(self) -> None:
         """Take over where the lives stand, and put the epoch's order and random numbers in place."""
@@ -99,14 +100,18 @@ class Program:
             self._joined([day for day in values if day is not None]) for values in zip(*days, strict=True)
         )
         self._remember(Hippocampus(today, yesterday))
+        epoch = life.epochs_done + 1
+        if self.phases != (phases := self.config.phases_in(epoch)):
+            self.phases = phases
+            self.graphs.clear()
+            self.totals.clear()
         for total in self.totals.values():
             total.zero_()
         for name in life.totals:
             total = self._total(name)
             total.add_(torch.stack([each.totals[name] for each in self.lives]).view_as(total))
-        epoch = life.epochs_done + 1
         order, draws = self._drawn(epoch)
-        if self.graph is None:
+        if not self.graphs:
             self.order, self.draws = order, draws
         else:  # what was captured reads from where these were
             self.order.copy_(order)
@@ -114,6 +119,7 @@ class Program:
                 for name, values in named.items():
                     self.draws[phase][name].copy_(values)
         self.position.fill_(life.cycles_done)
+        self.done = life.cycles_done
         if self.device.type == "cuda" and epoch < self.config.training.epochs:
             self._ahead = (epoch + 1, self._drawer.submit(self._draw, epoch + 1))
 
@@ -135,19 +141,22 @@ class Program:
 
     def cycle(self) -> None:
         """Live through one cycle: on a GPU the captured one, as soon as all it needs is in place."""
-        complete = self.hippocampus.yesterday is not None and self.lived >= EAGER
+        phases = happening(self.phases, self.done % self.cycles)
+        self.done += 1
+        kind = tuple(phase.name for phase in phases)
+        complete = self.hippocampus.yesterday is not None and self.lived[kind] >= EAGER
         if not self.captures or not complete:
-            self._step()
-            self.lived += 1
+            self._step(phases)
+            self.lived[kind] += 1
             return
-        if self.graph is None:
+        if kind not in self.graphs:
             torch.cuda.synchronize(self.device)
-            self.graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(self.graph):
-                self._step()
-        self.graph.replay()
+            self.graphs[kind] = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(self.graphs[kind]):
+                self._step(phases)
+        self.graphs[kind].replay()
 
-    def _step(self) -> None:
+    def _step(self, phases: Sequence[Phase]) -> None:
         """Do what the plain path does in a cycle, with everything read from its place and put back there."""
         order = self.order.index_select(0, self.position)[0]
         draws = {
@@ -157,9 +166,7 @@ class Program:
         seen = to_activity(self.images[order.flatten()], self.config.networks.image_channels)
         seen = seen.unflatten(0, order.shape)
         way = crowd.compute if self.many else compute
-        hippocampus, terms = live(
-            self.cortex, self.synapses, seen, self.hippocampus, self.config.phases, draws, way
-        )
+        hippocampus, terms = live(self.cortex, self.synapses, seen, self.hippocampus, phases, draws, way)
         self._remember(hippocampus)
         for name, value in terms.items():
             self._total(name).add_(value)
@@ -205,7 +212,7 @@ class Program:
         for config in self.configs:
             orders.append(epoch_order(len(self.images), batch, generator(config.seed, "order", epoch)))
             cycles = [
-                draw(config.phases, Random(config.seed, (epoch, cycle)), batch, latent_dim)
+                draw(config.phases_in(epoch), Random(config.seed, (epoch, cycle)), batch, latent_dim)
                 for cycle in range(self.cycles)
             ]
             epochs.append(_stacked(cycles, torch.stack))

@@ -94,7 +94,7 @@ class Session:
         UserError
             If a loss has left the numbers; all stays as it was after the epoch before.
         """
-        row = _close_epoch(self.life, self.cycles)
+        row = _close_epoch(self.life, self.cycles, self.config)
         _finite(row, self.folder)
         epoch = self.life.epochs_done
         if self.config.training.keeps(epoch):
@@ -106,10 +106,14 @@ class Session:
         return row
 
 
-def _close_epoch(life: Life, cycles: int) -> dict[str, Any]:
+def _close_epoch(life: Life, cycles: int, config: Config) -> dict[str, Any]:
     """Return the epoch's row of losses.csv, and begin the next epoch."""
     life.epochs_done += 1
-    means = {name: (total / cycles).item() for name, total in life.totals.items()}
+    phases = {phase.name: phase for phase in config.phases_in(life.epochs_done)}
+    means = {}
+    for name, total in life.totals.items():
+        phase = phases[name.partition(".")[0]]
+        means[name] = (total / sum(phase.happens(cycle) for cycle in range(cycles))).item()
     row = {"epoch": life.epochs_done, "cycles": cycles, "seconds": round(life.seconds, 3), **means}
     life.cycles_done, life.seconds, life.totals = 0, 0.0, {}
     return row
@@ -131,7 +135,8 @@ def _keep(life: Life, folder: RunFolder, config: Config, dataset: Dataset) -> No
     columns = min(SHEET_COLUMNS, len(dataset.train) // 2)
     seen = to_activity(dataset.train.images[: 2 * columns], config.networks.image_channels)
     title = f"{config.condition} on {config.dataset.name}, seed {config.seed}, after epoch {life.epochs_done}"
-    picture = sheet(life.cortex, config.phases, seen[:columns], seen[columns:], config.seed, title)
+    phases = config.phases_in(life.epochs_done)
+    picture = sheet(life.cortex, phases, seen[:columns], seen[columns:], config.seed, title)
     write(folder.dreams(life.epochs_done), picture)
 
 

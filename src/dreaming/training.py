@@ -14,7 +14,7 @@ from dreaming.errors import RunsFailed, Stopped, UserError
 from dreaming.hippocampus import Hippocampus
 from dreaming.interrupts import Interrupt, listening
 from dreaming.life import Life
-from dreaming.phases import sleep_wake_cycle
+from dreaming.phases import happening, sleep_wake_cycle
 from dreaming.program import Program
 from dreaming.progress import Silence
 from dreaming.rng import Random, generator
@@ -229,8 +229,9 @@ def _epoch(session: Session, progress: Silence, interrupt: Interrupt) -> None:
     while life.cycles_done < session.cycles and not interrupt.requested:
         seen = to_activity(images[order[life.cycles_done]], config.networks.image_channels)
         random = Random(config.seed, (epoch, life.cycles_done), images.device)
+        phases = happening(config.phases_in(epoch), life.cycles_done)
         life.hippocampus, terms = sleep_wake_cycle(
-            life.cortex, life.synapses, seen, life.hippocampus, config.phases, random
+            life.cortex, life.synapses, seen, life.hippocampus, phases, random
         )
         for name, value in terms.items():
             life.totals[name] = life.totals.get(name, 0) + value.to(torch.float64)

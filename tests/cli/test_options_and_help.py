@@ -13,6 +13,7 @@ from dreaming.cli import VERBS, main
 WHICH_RUN = {
     "--condition": "pad",
     "--phases": None,
+    "--schedule": None,
     "--name": None,
     "--dataset": "digits",
     "--limit": None,
@@ -27,7 +28,14 @@ WHICH_DATA = {"--data-dir": None, "--trust-data": False}
 REQUIRED = object()
 
 OPTIONS = {
-    "train": {**WHICH_RUN, "--seeds": 1, "--workers": None, **WHICH_DATA, "--out": Path("runs")},
+    "train": {
+        **WHICH_RUN,
+        "--seeds": 1,
+        "--sweep": None,
+        "--workers": None,
+        **WHICH_DATA,
+        "--out": Path("runs"),
+    },
     "evaluate": {"RUN": REQUIRED, "--epochs": "all", **WHICH_DATA, "--device": "auto"},
     "dream": {
         "RUN": REQUIRED,

@@ -72,7 +72,7 @@ def test_a_value_of_the_wrong_type_is_refused_with_its_option(words, because, dr
         (("--set", "training.epochs.first=1"), "'training.epochs' has no 'first'"),
         (("--set", "=1"), "the config has no ''"),
         (("--set", "phases.rem.weight"), "PATH=VALUE.*'phases.rem.weight'"),
-        (("--set", "phases.rem=1"), "phases.rem: this is a group; name one of weight, replay"),
+        (("--set", "phases.rem=1"), "phases.rem: this is a group; name one of weight, dose, steps, replay"),
         (("--set", "phases=1"), "phases: this is a group; name one of wake, nrem, rem"),
         (("--set", "phases.rem.replay={noise: 1}"), "this is a group"),
         (("--condition", "wake_only", "--set", "phases.rem.weight=1"), "'phases' has no 'rem'"),

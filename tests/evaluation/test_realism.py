@@ -144,7 +144,7 @@ class Mirror(dreaming.Cortex):
         super().__init__(base_channels=2, latent_dim=8, random=torch.Generator())
         self.latent_dim = 3072
         self.encoder = nn.Identity()
-        self.encoder.forward = lambda x: (x.flatten(1), x[:, 0, 0, 0])
+        self.encoder.latents = lambda x: x.flatten(1)
         self.spare = nn.Parameter(torch.zeros(1))
         self.generator = nn.Unflatten(1, (3, 32, 32))
 

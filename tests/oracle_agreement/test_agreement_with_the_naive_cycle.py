@@ -61,7 +61,8 @@ class Chance(Random):
 
 def as_naive(phase):
     """The same parameters in the oracle's words."""
-    values = phase.model_dump(exclude={"name", "occlusion"})
+    assert (phase.dose, phase.steps) == (1, 1)  # how often is not the oracle's matter
+    values = phase.model_dump(exclude={"name", "occlusion", "dose", "steps"})
     values |= values.pop("replay", {})
     if phase.name == "wake":
         values.pop("weight")

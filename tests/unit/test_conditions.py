@@ -10,6 +10,8 @@ from dreaming.phases import NREM, REM, Wake
 PAD = {
     "wake": {
         "weight": 1.0,
+        "dose": 1.0,
+        "steps": 1,
         "image_weight": 1.0,
         "kl_weight": 1.0,
         "externality_weight": 1.0,
@@ -18,6 +20,8 @@ PAD = {
     },
     "nrem": {
         "weight": 1.0,
+        "dose": 1.0,
+        "steps": 1,
         "replay.past": 0.0,
         "replay.noise": 0.0,
         "replay.first_night": "with_noise",
@@ -28,6 +32,8 @@ PAD = {
     },
     "rem": {
         "weight": 1.0,
+        "dose": 1.0,
+        "steps": 1,
         "replay.past": 0.5,
         "replay.noise": 0.5,
         "replay.first_night": "with_noise",
