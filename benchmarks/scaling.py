@@ -37,7 +37,7 @@ one epoch, of several snapshots' latents together."""
 
 
 def main(
-    rounds: int = 10,
+    rounds: int = 6,
     block: int = 3,
     widths: tuple[int, ...] = (16, 32, 64, 128),
     batches: tuple[int, ...] = (16, 32, 64, 128, 256),
