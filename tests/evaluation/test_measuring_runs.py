@@ -14,6 +14,7 @@ from dreaming.errors import Stopped, UserError
 from dreaming.evaluation import readout
 from dreaming.evaluation.measuring import evaluate
 from dreaming.evaluation.readout import Protocol, train_readout
+from dreaming.evaluation.separability import Readout
 from dreaming.progress import Silence
 from dreaming.runs import RunFolder
 
@@ -123,14 +124,14 @@ def test_what_is_measured_already_is_not_touched(run, images):
 
 
 def test_only_what_is_missing_is_added_and_a_portion_equals_the_whole(run, images, monkeypatch):
-    from dreaming.evaluation import measuring
-
     whole = evaluate(run, dataset=images)
     (run / "measures.csv").unlink()
     done = []
-    latent, control = measuring._latent, measuring._control
-    monkeypatch.setattr(measuring, "_latent", lambda e, *a: done.extend(e) or latent(e, *a))
-    monkeypatch.setattr(measuring, "_control", lambda n, *a: done.append(n) or control(n, *a))
+    latent, control = Readout.measure, Readout.measure_control
+    monkeypatch.setattr(Readout, "measure", lambda self, s: done.extend(s.epochs) or latent(self, s))
+    monkeypatch.setattr(
+        Readout, "measure_control", lambda self, n, *a: done.append(n) or control(self, n, *a)
+    )
     for epochs, added in (("1", ["pixels", "pca", 1]), ("1,3", [3]), ("all", [0, 2]), ("all", [])):
         done.clear()
         table = evaluate(run, epochs=epochs, dataset=images)
