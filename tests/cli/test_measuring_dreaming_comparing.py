@@ -59,13 +59,15 @@ def test_evaluate_measures_what_it_is_told_with_the_options_it_is_told(trained, 
     assert "measured already" in dreaming_does("evaluate", trained / RUN, *words, *settings)
 
 
-def test_evaluate_takes_controls_over_from_another_condition(evaluated, dreaming_does):
-    dreaming_does("train", *TINY, "--condition", "wake_only", "--epochs", "0", "--out", evaluated)
-    said = dreaming_does("evaluate", evaluated / "digits/wake_only/seed-0")
-    assert said.count(f"(taken over from {evaluated / RUN})") == 2
+def test_evaluate_takes_the_controls_of_another_condition(trained, dreaming_does):
+    dreaming_does("train", *TINY, "--condition", "wake_only", "--epochs", "0", "--out", trained)
+    runs = [trained / RUN, trained / "digits/wake_only/seed-0"]
+    first, second = (dreaming_does("evaluate", run, "--epochs", "0") for run in runs)
+    assert first.count("as kept in") == 0
+    assert second.count("as kept in") == 2
     controls = [
-        {(row["parameter"], row["value"]) for row in rows_of(path / "measures.csv") if not row["epoch"]}
-        for path in (evaluated / RUN, evaluated / "digits/wake_only/seed-0")
+        {(row["parameter"], row["value"]) for row in rows_of(run / "measures.csv") if not row["epoch"]}
+        for run in runs
     ]
     assert controls[0] == controls[1]
     assert len(controls[0]) == 2

@@ -19,7 +19,6 @@ from dreaming.evaluation.record import in_words
 from dreaming.evaluation.robustness import Robustness
 from dreaming.evaluation.separability import Readout
 from dreaming.progress import Silence
-from dreaming.runs import MEASURES as MEASURES_COLUMNS
 from dreaming.runs import PROJECTION, RunFolder
 
 TENTHS = [f"{tenth / 10:.1f}" for tenth in range(11)]
@@ -278,80 +277,6 @@ def test_another_measure_is_a_class_and_a_line_in_the_registry(run, images, monk
     monkeypatch.setattr(Norm, "local", False)
     assert Norm() not in chosen_measures("all")
     assert chosen_measures("norm") == [Norm()]
-
-
-@pytest.fixture
-def controls_measured(monkeypatch):
-    """The controls that are measured, which come to a half each."""
-    done = []
-
-    def measure(self, control, *run):
-        done.append(control)
-        return tabled([(None, "readout_accuracy", self.name({"pca": "pca-63"}.get(control, control)), 0.5)])
-
-    monkeypatch.setattr(Readout, "measure_control", measure)
-    return done
-
-
-def with_controls(run, suffix=""):
-    """Write controls into a run's measures that come to values of their own."""
-    folder = RunFolder(run)
-    rows = [(None, "readout_accuracy", f"pixels{suffix}", 0.123), (None, "readout_accuracy", "pca-17", 0.124)]
-    table = tabled(rows[: 1 if suffix else 2]).assign(dataset="digits", condition="wake_only", seed=4)
-    folder.write_table(folder.measures, table[list(MEASURES_COLUMNS)])
-    return folder
-
-
-def test_controls_are_taken_over_from_another_condition_of_the_seed(
-    train, images, tmp_path, controls_measured
-):
-    first, second = (train(condition, tmp_path, epochs=0) for condition in ("wake_only", "pad"))
-    with_controls(first)
-    heard = Heard()
-    table = evaluate(second, dataset=images, progress=heard)
-    assert controls_measured == []
-    found = table[table["epoch"].isna()]
-    assert dict(zip(found["parameter"], found["value"], strict=True)) == {"pixels": 0.123, "pca-17": 0.124}
-    assert set(found["condition"]) == {"pad"}
-    assert [line for line in heard.lines if f"(taken over from {first})" in line] == [
-        f"digits/pad/seed-4: readout accuracy of pixels: 12.30 % (taken over from {first})",
-        f"digits/pad/seed-4: readout accuracy of pca-17: 12.40 % (taken over from {first})",
-    ]
-    third = train("without_rem", tmp_path, epochs=0)
-    evaluate(third, settings=["readout.protocol.epochs=1"], dataset=images)
-    assert controls_measured == ["pixels", "pca"]
-
-
-@pytest.mark.parametrize("other", ["seed", "images", "channels", "protocol", "damaged", "no record", "limit"])
-def test_controls_are_not_taken_over_from_what_is_not_the_same(
-    other, train, images, dataset_of, tmp_path, controls_measured
-):
-    dataset = dataset_of(train=64, test=30, seed=1) if other == "images" else images
-    first = train("wake_only", tmp_path, dataset=dataset, channels=3 if other == "channels" else 1, epochs=0)
-    folder = with_controls(first, ";epochs=1" if other == "protocol" else "")
-    if other == "damaged":
-        folder.measures.write_bytes(folder.measures.read_bytes().replace(b"0.123", b"0.125"))
-    if other == "no record":
-        folder.write_environment({"sessions": [{}]})
-    if other == "limit":
-        folder.write(folder.config, folder.config.read_bytes().replace(b"limit: null", b"limit: 64"))
-    second = train("pad", tmp_path, seed=5 if other == "seed" else 4, epochs=0)
-    if other == "seed":
-        first.rename(first.with_name("seed-5"))
-    table = evaluate(second, dataset=images)
-    assert controls_measured == ["pixels", "pca"]
-    assert table.loc[table["epoch"].isna(), "value"].tolist() == [0.5, 0.5]
-
-
-def test_a_record_without_a_checksum_of_the_images_is_like_no_other(
-    train, images, tmp_path, controls_measured
-):
-    first, second = (train(condition, tmp_path, epochs=0) for condition in ("wake_only", "pad"))
-    for folder in (with_controls(first), RunFolder(second)):
-        folder.write_environment({"sessions": [{}]})
-    with pytest.raises(UserError, match="was trained on other images"):
-        evaluate(second, dataset=images)
-    assert not RunFolder(second).measures.exists()
 
 
 def test_many_snapshots_are_measured_in_portions(run, images, measured, monkeypatch):

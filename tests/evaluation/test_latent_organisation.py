@@ -257,3 +257,19 @@ def test_latents_in_one_point_have_no_ratio(lively_subjects):
 def test_options_that_cannot_be_are_refused(options):
     with pytest.raises(ValidationError):
         Organisation(**options)
+
+
+def test_what_there_is_less_of_than_asked_for_is_said(subjects, monkeypatch):
+    said = []
+    monkeypatch.setattr(subjects.progress, "say", said.append)
+    values(subjects)
+    about = "latent organisation of digits: "
+    assert said == [
+        about + "no 10,000 test images, so all 100 with occluded versions",
+        about + "no 1,000 pairs in 10 of 10 classes, so all of theirs",
+        about + "no 10,000 pairs of different classes, so all 4,500",
+    ]
+    said.clear()
+    values(subjects, pairs="all")
+    values(subjects, intra_pairs=45, inter_pairs=4500, occluded_images=100)
+    assert said == []

@@ -10,12 +10,13 @@ from dreaming import hardware
 from dreaming.config import Config
 from dreaming.data import Dataset, load
 from dreaming.errors import UserError, nearest
+from dreaming.evaluation.cache import CONTROLS, Control
 from dreaming.evaluation.measure import Measure
 from dreaming.evaluation.organisation import Organisation
 from dreaming.evaluation.projection import Projection
 from dreaming.evaluation.record import Record, fingerprint
 from dreaming.evaluation.robustness import Robustness
-from dreaming.evaluation.separability import CONTROLS, Control, Readout
+from dreaming.evaluation.separability import Readout
 from dreaming.evaluation.subjects import Subjects
 from dreaming.interrupts import listening
 from dreaming.parameters import assign, path_and_value, sentence
@@ -75,8 +76,8 @@ def evaluate(
         The whole of ``measures.csv``: ``dataset, condition, seed, epoch, measure, parameter, value``, one value
         a row; each measure's class says which rows it gives. A projection goes into ``projection.csv`` instead.
         Latents are inferred in the precision in which the run was trained. What stands in the tables already is
-        not done again, and controls of the readout are taken over from another condition of the same seed beside
-        this run, where one was measured.
+        not done again. Controls of the readout are measured once for all runs of the same images, seed and protocol
+        (`dreaming.evaluation.cache`).
 
     Raises
     ------
@@ -92,7 +93,7 @@ def evaluate(
     wanted = _chosen_epochs(folder, epochs)
     record = Record(folder, config, progress or Silence())
     todo = _todo(record, chosen, wanted)
-    controls = _controls_to_measure(record, chosen, config)
+    controls = _lacking_controls(record, chosen)
     if not todo and not controls:
         record.progress.say(f"{record.title}: measured already")
         return record.measures
@@ -101,10 +102,10 @@ def evaluate(
     with listening() as interrupt:
         for readout, control in controls:
             interrupt.check(MEASURING)
-            record.add("measures", readout.measure_control(control, images, config, where))
+            readout.add_control(control, record, images, where)
         for lacking, portion in todo:
             interrupt.check(MEASURING)
-            subjects = Subjects(folder, config, images, portion, where)
+            subjects = Subjects(folder, config, images, portion, where, record.progress)
             for measure in lacking:
                 interrupt.check(MEASURING)
                 record.add(measure.table, measure.measure(subjects))
@@ -181,22 +182,15 @@ def _todo(
     ]
 
 
-def _controls_to_measure(
-    record: Record, measures: Sequence[Measure], config: Config
-) -> list[tuple[Readout, Control]]:
-    """List the controls that the record lacks, after those were taken over that a neighbour has."""
-    readouts = [measure for measure in measures if isinstance(measure, Readout)]
-    lacking = []
-    for readout in readouts:
-        for control in CONTROLS:
-            if len(readout.rows_of_control(control, record.measures)):
-                continue
-            found = readout.control_of_neighbour(control, record.folder, config)
-            if found is None:
-                lacking.append((readout, control))
-            else:
-                record.add("measures", found[0], f" (taken over from {found[1].path})")
-    return lacking
+def _lacking_controls(record: Record, measures: Sequence[Measure]) -> list[tuple[Readout, Control]]:
+    """List the controls that the record lacks, for each readout that is asked for."""
+    return [
+        (measure, control)
+        for measure in measures
+        if isinstance(measure, Readout)
+        for control in CONTROLS
+        if not len(measure.rows_of_control(control, record.measures))
+    ]
 
 
 def _same_images(

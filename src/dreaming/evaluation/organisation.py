@@ -1,7 +1,11 @@
 """Latent organisation: how near to each other the latents of a class lie, and an image's to its occluded version's.
 
 Distances within classes and between clean and occluded images, each over the distance between classes (paper:
-figure 6 e and f). COST_PLACEHOLDER
+figure 6 e and f).
+
+Cost of a snapshot with m test images, in multiply-accumulates: inference of m clean and at most 10,000 occluded
+images (CIFAR-10 at full width: 0.4 T); the distances themselves, (1,000 c + 20,000) f of c classes and f latents,
+are nothing beside it (8 M). All pairs take m² f (26 G), in memory of order m.
 """
 
 from typing import Annotated, Literal, NamedTuple
@@ -55,7 +59,7 @@ class Organisation(Measure):
     The same pairs, images and masks are taken at every epoch and in every condition of one seed. An image is never
     paired with itself. Of small data sets: where there are no more pairs than asked for, all are taken, each as
     often; a class without two images has no distance within and is left out of the mean; of fewer images than
-    asked for, all are occluded.
+    asked for, all are occluded. What there is less of is said.
 
     Examples
     --------
@@ -111,6 +115,9 @@ class Organisation(Measure):
         labels, n = split.labels.cpu(), len(split)
         sample = None if every else sample_pairs(labels, self.intra_pairs, self.inter_pairs, seed)
         count = n if every else min(n, self.occluded_images)
+        if not every:
+            for line in self.fewer(labels):
+                subjects.progress.say(f"latent organisation of {subjects.images.name}: {line}")
         which = torch.randperm(n, generator=generator(seed, "evaluation", "organisation"))[:count]
         masks = subjects.masks("organisation", count, self.occlusion, self.tile_size)
         occluded = subjects.infer(split.images[which.to(split.images.device)], masks)
@@ -124,6 +131,37 @@ class Organisation(Measure):
             for name, value in ((INTRA_INTER, intra), (CLEAN_OCCLUDED, moved)):
                 rows.append((epoch, name, self.names()[name], value / inter if inter else float("nan")))
         return tabled(rows)
+
+    def fewer(self, labels: Int64[Tensor, " n"]) -> list[str]:
+        """Say of what there is less than is asked for.
+
+        Examples
+        --------
+        >>> for line in Organisation(inter_pairs=3).fewer(torch.tensor([0, 0, 0, 1])):
+        ...     print(line)
+        no 10,000 test images, so all 4 with occluded versions
+        no 1,000 pairs in 1 of 2 classes, so all of theirs
+        no two images in 1 of 2 classes, which are left out
+        """
+        n, sizes = len(labels), torch.bincount(labels)
+        sizes = sizes[sizes > 0]
+        short = int(((sizes >= 2) & (sizes * (sizes - 1) // 2 < self.intra_pairs)).sum())
+        alone = int((sizes == 1).sum())
+        between = (n * n - int(sizes.square().sum())) // 2
+        lines = []
+        if n < self.occluded_images:
+            lines.append(
+                f"no {self.occluded_images:,} {self.split} images, so all {n:,} with occluded versions"
+            )
+        if short:
+            lines.append(
+                f"no {self.intra_pairs:,} pairs in {short} of {len(sizes)} classes, so all of theirs"
+            )
+        if between < self.inter_pairs:
+            lines.append(f"no {self.inter_pairs:,} pairs of different classes, so all {between:,}")
+        if alone:
+            lines.append(f"no two images in {alone} of {len(sizes)} classes, which are left out")
+        return lines
 
 
 def distances(

@@ -1,11 +1,8 @@
-"""The record of a run: what is measured of it so far, and what was measured of the runs beside it."""
-
-from collections.abc import Iterator
+"""The record of a run: what is measured of it so far."""
 
 import pandas as pd
 
 from dreaming.config import Config
-from dreaming.errors import UserError
 from dreaming.evaluation.measure import Measure
 from dreaming.progress import Silence
 from dreaming.runs import MEASURES, PROJECTION, RunFolder
@@ -26,9 +23,8 @@ class Record:
     """
 
     def __init__(self, folder: RunFolder, config: Config, progress: Silence) -> None:
-        self.folder, self.progress = folder, progress
+        self.folder, self.config, self.progress = folder, config, progress
         self.title = "/".join(folder.path.parts[-3:])
-        self._config = config
         self._tables: dict[str, pd.DataFrame] = {"measures": folder.read_measures()}
 
     @property
@@ -59,10 +55,10 @@ class Record:
         found
             Its rows, but for the run's own columns.
         source
-            Where the rows are taken from, if they were not measured.
+            Where the rows are taken from, if they were not measured; said with each.
         """
         table, keys = self._table(name), ["measure", "parameter", "epoch"]
-        config = self._config
+        config = self.config
         new = found.assign(dataset=config.dataset.name, condition=config.condition, seed=config.seed)
         new = new[list(MEASURES if name == "measures" else PROJECTION)]
         if len(table):
@@ -111,23 +107,3 @@ def fingerprint(folder: RunFolder) -> str | None:
     """Return the checksum of the images that a run saw last, or None if its record has none."""
     found = folder.read_environment()["sessions"][-1].get("dataset", {}).get("fingerprint")
     return found if isinstance(found, str) else None
-
-
-def neighbours(folder: RunFolder, config: Config) -> Iterator[RunFolder]:
-    """Go through the runs beside this one, OUT/DATASET/*/seed-N, of its seed, that see the same images as it does.
-
-    That they do is not taken from where they lie, but from their records, which are sealed by checksums. A run
-    that cannot be read is passed over: what is the matter with it is said where it is itself asked for.
-    """
-    own, images = folder.path.resolve(), fingerprint(folder)
-    for path in sorted(own.parent.parent.glob(f"*/{own.name}/config.yaml")):
-        other = RunFolder(path.parent)
-        try:
-            theirs, seen = Config.of_run(other), fingerprint(other)
-            other.read_measures()
-        except UserError:
-            continue
-        alike = (theirs.dataset, theirs.seed) == (config.dataset, config.seed)
-        channels = theirs.networks.image_channels == config.networks.image_channels
-        if other.path != own and images is not None and seen == images and alike and channels:
-            yield other

@@ -12,6 +12,7 @@ from dreaming.data import Dataset
 from dreaming.evaluation.latents import infer
 from dreaming.evaluation.readout import Protocol, Weights, train_readout
 from dreaming.occlusion import Occlusion
+from dreaming.progress import Silence
 from dreaming.rng import Random
 from dreaming.runs import RunFolder
 from dreaming.snapshots import load
@@ -28,6 +29,8 @@ class Subjects:
         After which epochs; their snapshots must be there.
     device
         Where to compute.
+    progress
+        Who is told what should be known of a measure.
 
     Attributes
     ----------
@@ -47,7 +50,9 @@ class Subjects:
         images: Dataset,
         epochs: Sequence[int],
         device: torch.device,
+        progress: Silence | None = None,
     ) -> None:
+        self.progress = progress or Silence()
         self.folder, self.config, self.images = folder, config, images
         self.epochs, self.device = tuple(epochs), device
         self.cortices = [load(folder.path, epoch).to(device) for epoch in epochs]
