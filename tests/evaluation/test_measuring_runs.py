@@ -123,9 +123,10 @@ def test_what_is_measured_already_is_not_touched(run, images):
     pd.testing.assert_frame_equal(first, again, check_dtype=False)
 
 
-def test_only_what_is_missing_is_added_and_a_portion_equals_the_whole(run, images, monkeypatch):
+def test_only_what_is_missing_is_added_and_a_portion_equals_the_whole(run, images, monkeypatch, tmp_path):
     whole = evaluate(run, dataset=images)
     (run / "measures.csv").unlink()
+    monkeypatch.setenv("DREAMING_CACHE", str(tmp_path / "empty"))  # so that controls are measured again too
     done = []
     latent, control = Readout.measure, Readout.measure_control
     monkeypatch.setattr(Readout, "measure", lambda self, s: done.extend(s.epochs) or latent(self, s))
