@@ -1,6 +1,7 @@
 """What the tests share: tiny images, tiny configs, and a watch over torch's and numpy's global state."""
 
 import os
+import uuid
 
 import numpy as np
 import pytest
@@ -21,6 +22,20 @@ def pytest_configure(config):
     )
     os.environ["DREAMING_ADVICE"] = os.devnull + "/none"  # what was measured on this machine is not for tests
     torch.set_num_threads(1)  # tiny tensors: threads cost more than they bring, above all on a busy machine
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cache_of_the_session(tmp_path_factory):
+    """What fixtures of a whole session keep is not kept in the user's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DREAMING_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _cache_of_the_test(tmp_path_factory, monkeypatch):
+    """No test finds what another one kept."""
+    monkeypatch.setenv("DREAMING_CACHE", str(tmp_path_factory.getbasetemp() / f"cache-{uuid.uuid4().hex}"))
 
 
 def global_state():

@@ -16,7 +16,7 @@ from pydantic import (
 
 from dreaming.errors import UserError
 from dreaming.networks import Cortex
-from dreaming.parameters import Parameters, assign, sentence
+from dreaming.parameters import Parameters, assign, path_and_value, sentence
 from dreaming.phases import NREM, REM, Phase, Wake
 from dreaming.plasticity import Optimizer
 from dreaming.rng import generator
@@ -217,10 +217,7 @@ class Config(Parameters):
         # Each phase keeps its class: values are changed in the dump, and the classes looked up again by name.
         content = self.model_dump(mode="json")
         for setting in settings:
-            path, equals, text = setting.partition("=")
-            if not equals:
-                raise UserError(f"--set wants PATH=VALUE, and got '{setting}'")
-            _set(content, path.strip().split("."), text)
+            _set(content, *path_and_value(setting))
         own = {kind_of(type(phase)): type(phase) for each in self._cycles() for phase in each}
         try:
             for part in (content, *content["schedule"]):

@@ -77,8 +77,27 @@ def _fields(model: type[BaseModel], path: Sequence[str]) -> dict[str, str | None
     return {name: field.description for name, field in model.model_fields.items()}
 
 
-def assign(content: dict[str, Any], path: list[str], text: str) -> None:
-    """Change one value of a nested mapping; the path must exist in it.
+def path_and_value(setting: str) -> tuple[list[str], str]:
+    """Take a setting ``PATH=VALUE`` apart.
+
+    Raises
+    ------
+    UserError
+        If it is none.
+
+    Examples
+    --------
+    >>> path_and_value("rate.first=0.5")
+    (['rate', 'first'], '0.5')
+    """
+    path, equals, text = setting.partition("=")
+    if not equals:
+        raise UserError(f"--set wants PATH=VALUE, and got '{setting}'")
+    return path.strip().split("."), text
+
+
+def assign(content: dict[str, Any], path: list[str], text: str, whole: str = "the config") -> None:
+    """Change one value of a nested mapping, which errors call ``whole``; the path must exist in it.
 
     Raises
     ------
@@ -97,7 +116,7 @@ def assign(content: dict[str, Any], path: list[str], text: str) -> None:
         if not isinstance(here, dict) or key not in here:
             known = list(here) if isinstance(here, dict) else []
             trail = ".".join(path[:depth])
-            where = f"'{trail}'" if trail else "the config"
+            where = f"'{trail}'" if trail else whole
             hint = nearest(key, known) if known else "it is a single value"
             raise UserError(f"--set {'.'.join(path)}: {where} has no '{key}'; {hint}")
         if depth < len(path) - 1:

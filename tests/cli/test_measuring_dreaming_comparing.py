@@ -40,6 +40,39 @@ def test_evaluate_takes_several_runs(trained, dreaming_does):
         assert {row["seed"] for row in rows} == {seed}
 
 
+def test_evaluate_measures_what_it_is_told_with_the_options_it_is_told(trained, dreaming_does):
+    words = ("--measures", "organisation,robustness,projection", "--epochs", "last")
+    settings = ("--set", "organisation.distance=squared", "--set", "robustness.probabilities=[0.0, 0.5]")
+    said = dreaming_does("evaluate", trained / RUN, *words, *settings)
+    found = {(row["measure"], row["parameter"]): row for row in rows_of(trained / RUN / "measures.csv")}
+    assert set(found) == {
+        ("intra_inter_ratio", "squared"),
+        ("clean_occluded_ratio", "squared"),
+        ("readout_accuracy_occluded", "0.0"),
+        ("readout_accuracy_occluded", "0.5"),
+    }
+    ratio = float(found["intra_inter_ratio", "squared"]["value"])
+    assert f"digits/pad/seed-0: intra inter ratio of squared, epoch 2: {ratio:.4f}\n" in said
+    coordinates = rows_of(trained / RUN / "projection.csv")
+    assert f"digits/pad/seed-0: projection, epoch 2: {len(coordinates)} values\n" in said
+    assert {row["label"] for row in coordinates} == {"0", "1", "2", "3"}
+    assert "measured already" in dreaming_does("evaluate", trained / RUN, *words, *settings)
+
+
+def test_evaluate_takes_the_controls_of_another_condition(trained, dreaming_does):
+    dreaming_does("train", *TINY, "--condition", "wake_only", "--epochs", "0", "--out", trained)
+    runs = [trained / RUN, trained / "digits/wake_only/seed-0"]
+    first, second = (dreaming_does("evaluate", run, "--epochs", "0") for run in runs)
+    assert first.count("as kept in") == 0
+    assert second.count("as kept in") == 2
+    controls = [
+        {(row["parameter"], row["value"]) for row in rows_of(run / "measures.csv") if not row["epoch"]}
+        for run in runs
+    ]
+    assert controls[0] == controls[1]
+    assert len(controls[0]) == 2
+
+
 @pytest.mark.parametrize("phase", ["rem", "nrem"])
 def test_dream_draws_a_sheet_that_can_be_looked_at(phase, trained, tmp_path, dreaming_does):
     said = dreaming_does("dream", trained / RUN, "--phase", phase, "--count", "10")
@@ -192,6 +225,24 @@ def test_a_condition_may_be_called_anything_that_a_name_may_be(name, evaluated, 
     dreaming_does("compare", evaluated, "--to", tmp_path / "out")
     (row,) = rows_of(tmp_path / "out/table.csv")
     assert (row["condition"], row["seeds"], row["missing"]) == (name, "1", "seed 1: not evaluated")
+
+
+def test_compare_reads_the_accuracies_by_the_protocol_and_no_other_measure(
+    evaluated, dreaming_does, tmp_path
+):
+    dreaming_does("compare", evaluated, "--to", tmp_path / "before")
+    dreaming_does("evaluate", evaluated / RUN, "--measures", "all", "--set", "readout.protocol.epochs=1")
+    assert len(rows_of(evaluated / RUN / "measures.csv")) == 5 + 3 * (1 + 11 + 2) + 2
+    dreaming_does("compare", evaluated, "--to", tmp_path / "after")
+    for name in ("table.csv", "curves.csv"):
+        assert (tmp_path / "after" / name).read_text() == (tmp_path / "before" / name).read_text()
+
+
+def test_a_run_of_which_only_other_measures_are_there_is_not_evaluated_for_a_comparison(
+    trained, dreaming_refuses, dreaming_does
+):
+    dreaming_does("evaluate", trained / RUN, "--measures", "organisation")
+    dreaming_refuses("compare", trained / RUN, because="is not evaluated")
 
 
 def test_nothing_to_compare_is_refused(trained, dreaming_refuses):

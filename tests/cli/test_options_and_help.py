@@ -36,7 +36,14 @@ OPTIONS = {
         **WHICH_DATA,
         "--out": Path("runs"),
     },
-    "evaluate": {"RUN": REQUIRED, "--epochs": "all", **WHICH_DATA, "--device": "auto"},
+    "evaluate": {
+        "RUN": REQUIRED,
+        "--measures": "readout",
+        "--set": (),
+        "--epochs": "all",
+        **WHICH_DATA,
+        "--device": "auto",
+    },
     "dream": {
         "RUN": REQUIRED,
         "--phase": "rem",

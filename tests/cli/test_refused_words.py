@@ -146,6 +146,24 @@ def test_a_device_that_is_not_there_is_refused(absent, dreaming_refuses):
     dreaming_refuses(*TRAIN, *TINY, "--device", f"cuda:{number}", because=f"cuda:{number}")
 
 
+@pytest.mark.parametrize(
+    ("words", "because"),
+    [
+        (("--measures", "robustnes"), "no measure 'robustnes'; did you mean 'robustness'"),
+        (("--measures", "readout,"), "no measure ''"),
+        (("--set", "readout.protocol.epoch=3"), "'readout.protocol' has no 'epoch'; did you mean 'epochs'"),
+        (("--set", "organisation.distance=squared"), "the list of --measures has no 'organisation'"),
+        (("--measures", "all", "--set", "organisation.distance=far"), "organisation.distance is 'far'"),
+        (("--measures", "all", "--set", "organisation.intra_pairs=0"), "organisation.intra_pairs is 0"),
+        (("--measures", "all", "--set", "robustness.tile_size=33"), "robustness.tile_size is 33"),
+        (("--measures", "all", "--set", "robustness.probabilities=[0, 2]"), "robustness.probabilities"),
+        (("--measures", "all", "--set", "projection.classes=[]"), "projection.classes"),
+    ],
+)
+def test_evaluate_refuses_measures_and_options_that_cannot_be(words, because, trained, dreaming_refuses):
+    dreaming_refuses("evaluate", trained / "digits/pad/seed-0", *words, because=because)
+
+
 @pytest.mark.parametrize("device", ["gpu", "cuda:x", f"cuda:{10**20}", "meta", f"cuda:{99}"])
 def test_evaluate_refuses_a_device_that_is_not_there_as_train_does(device, trained, dreaming_refuses):
     dreaming_refuses("evaluate", trained / "digits/pad/seed-0", "--device", device, because=device)

@@ -14,6 +14,7 @@ from dreaming.errors import Stopped, UserError
 from dreaming.evaluation import readout
 from dreaming.evaluation.measuring import evaluate
 from dreaming.evaluation.readout import Protocol, train_readout
+from dreaming.evaluation.separability import Readout
 from dreaming.progress import Silence
 from dreaming.runs import RunFolder
 
@@ -122,15 +123,16 @@ def test_what_is_measured_already_is_not_touched(run, images):
     pd.testing.assert_frame_equal(first, again, check_dtype=False)
 
 
-def test_only_what_is_missing_is_added_and_a_portion_equals_the_whole(run, images, monkeypatch):
-    from dreaming.evaluation import measuring
-
+def test_only_what_is_missing_is_added_and_a_portion_equals_the_whole(run, images, monkeypatch, tmp_path):
     whole = evaluate(run, dataset=images)
     (run / "measures.csv").unlink()
+    monkeypatch.setenv("DREAMING_CACHE", str(tmp_path / "empty"))  # so that controls are measured again too
     done = []
-    latent, control = measuring._latent, measuring._control
-    monkeypatch.setattr(measuring, "_latent", lambda e, *a: done.extend(e) or latent(e, *a))
-    monkeypatch.setattr(measuring, "_control", lambda n, *a: done.append(n) or control(n, *a))
+    latent, control = Readout.measure, Readout.measure_control
+    monkeypatch.setattr(Readout, "measure", lambda self, s: done.extend(s.epochs) or latent(self, s))
+    monkeypatch.setattr(
+        Readout, "measure_control", lambda self, n, *a: done.append(n) or control(self, n, *a)
+    )
     for epochs, added in (("1", ["pixels", "pca", 1]), ("1,3", [3]), ("all", [0, 2]), ("all", [])):
         done.clear()
         table = evaluate(run, epochs=epochs, dataset=images)

@@ -1,0 +1,290 @@
+"""`evaluate` with several measures: which rows are there afterwards, what is done again, and what is taken over."""
+
+import shutil
+import signal
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import dreaming
+from dreaming.errors import Stopped, UserError
+from dreaming.evaluation import measuring
+from dreaming.evaluation.measure import Measure, tabled
+from dreaming.evaluation.measuring import MEASURES, chosen_measures, evaluate
+from dreaming.evaluation.organisation import Organisation
+from dreaming.evaluation.projection import Projection
+from dreaming.evaluation.readout import Protocol
+from dreaming.evaluation.record import in_words
+from dreaming.evaluation.robustness import Robustness
+from dreaming.evaluation.separability import Readout
+from dreaming.progress import Silence
+from dreaming.runs import PROJECTION, RunFolder
+
+TENTHS = [f"{tenth / 10:.1f}" for tenth in range(11)]
+pytestmark = pytest.mark.usefixtures("without_drawing")
+
+
+@pytest.fixture(scope="module")
+def images(dataset_of):
+    return dataset_of(train=64, test=30)
+
+
+@pytest.fixture(scope="module")
+def train(images, tmp_path_factory):
+    """Trains a run of one channel, where principal components are quick to find, for two epochs."""
+
+    def make(condition="pad", out=None, dataset=images, seed=4, channels=1, epochs=2):
+        config = dreaming.configure(
+            condition,
+            networks={"base_channels": 2, "latent_dim": 8, "image_channels": channels},
+            training={"batch_size": 32, "epochs": epochs, "device": "cpu", "precision": "float32"},
+            seed=seed,
+        )
+        return dreaming.train(config, out=out or tmp_path_factory.mktemp("out"), dataset=dataset)
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def trained(train):
+    return train()
+
+
+@pytest.fixture
+def run(trained, tmp_path):
+    return Path(shutil.copytree(trained, tmp_path / "digits/pad/seed-4"))
+
+
+@pytest.fixture
+def measured(monkeypatch):
+    """What is measured, as it happens: the name of each measure and the epochs."""
+    done = []
+    for name, kind in MEASURES.items():
+        whole = kind.measure
+
+        def measure(self, subjects, name=name, whole=whole):
+            done.append((name, list(subjects.epochs)))
+            return whole(self, subjects)
+
+        monkeypatch.setattr(kind, "measure", measure)
+    return done
+
+
+class Heard(Silence):
+    """Keeps what is said."""
+
+    def __init__(self):
+        self.lines = []
+
+    def say(self, text):
+        self.lines.append(text)
+
+
+def of(table, measure):
+    return table[table["measure"] == measure]
+
+
+def test_all_measures_give_all_their_rows_at_every_epoch(run, images):
+    table = evaluate(run, measures="all", dataset=images)
+    for epoch in (0, 1, 2):
+        own = table[table["epoch"] == epoch]
+        assert of(own, "readout_accuracy")["parameter"].tolist() == ["latent"]
+        assert of(own, "readout_accuracy_occluded")["parameter"].tolist() == TENTHS
+        for ratio in ("intra_inter_ratio", "clean_occluded_ratio"):
+            assert of(own, ratio)["parameter"].tolist() == ["euclidean"]
+    assert table["epoch"].isna().sum() == 2
+    assert len(table) == 3 * 14 + 2
+    assert RunFolder(run).read_measures()["value"].tolist() == table["value"].tolist()
+    coordinates = RunFolder(run).read_projection()
+    assert list(coordinates.columns) == list(PROJECTION)
+    assert (
+        coordinates.groupby("epoch").size().tolist() == [12 * 2 * 2] * 3
+    )  # 3 test images of each of 4 classes
+    for column, value in (
+        ("dataset", "digits"),
+        ("condition", "pad"),
+        ("seed", 4),
+        ("measure", "projection"),
+    ):
+        assert (coordinates[column] == value).all()
+
+
+def test_the_readout_is_what_is_measured_by_default(run, images):
+    assert set(evaluate(run, dataset=images)["measure"]) == {"readout_accuracy"}
+    assert not (run / "projection.csv").exists()
+
+
+def test_only_what_an_epoch_lacks_is_measured(run, images, measured):
+    evaluate(run, measures="readout", epochs="1", dataset=images)
+    evaluate(run, measures=["organisation"], epochs="0", dataset=images)
+    measured.clear()
+    evaluate(run, measures="readout,organisation,projection", dataset=images)
+    assert measured == [
+        ("readout", [0]),
+        ("projection", [0]),
+        ("organisation", [1]),
+        ("projection", [1]),
+        ("readout", [2]),
+        ("organisation", [2]),
+        ("projection", [2]),
+    ]
+    measured.clear()
+    before = {path: path.read_bytes() for path in run.iterdir() if path.is_file()}
+    evaluate(run, measures="readout,organisation,projection", dataset=None)  # no images are needed either
+    assert measured == []
+    assert {path: path.read_bytes() for path in run.iterdir() if path.is_file()} == before
+
+
+def test_measures_alone_and_together_give_the_same_numbers(run, images, tmp_path):
+    other = Path(shutil.copytree(run, tmp_path / "elsewhere"))
+    together = evaluate(run, measures="all", dataset=images)
+    for name in reversed(MEASURES):
+        alone = evaluate(other, measures=name, dataset=images)
+    pd.testing.assert_frame_equal(alone, together, check_dtype=False)
+    found = [RunFolder(each).read_projection() for each in (run, other)]
+    pd.testing.assert_frame_equal(*found)
+
+
+def test_rows_of_other_options_stand_side_by_side(run, images, measured):
+    settings = ["organisation.distance=squared", "robustness.tile_size=8", "projection.classes=[5]"]
+    evaluate(run, measures="all", epochs="last", dataset=images)
+    usual = RunFolder(run).read_measures()
+    measured.clear()
+    table = evaluate(run, measures="all", settings=settings, epochs="last", dataset=images)
+    assert [name for name, _ in measured] == ["robustness", "organisation", "projection"]
+    assert set(of(table, "intra_inter_ratio")["parameter"]) == {"euclidean", "squared"}
+    assert "0.3;tile_size=8" in set(of(table, "readout_accuracy_occluded")["parameter"])
+    key = ["epoch", "measure", "parameter"]
+    kept = table.merge(usual[key], on=key)
+    assert sorted(kept["value"]) == sorted(usual["value"])
+    assert set(RunFolder(run).read_projection()["parameter"]) == {"pca", "pca;classes=5"}
+    measured.clear()
+    evaluate(run, measures="all", settings=settings, epochs="last")
+    assert measured == []
+
+
+def test_a_row_that_stands_there_is_not_written_over(run, images):
+    table = evaluate(run, measures="robustness", epochs="last", dataset=images)
+    altered = table[table["parameter"] != "0.5"].copy()
+    altered["value"] = 0.125
+    RunFolder(run).write_table(RunFolder(run).measures, altered)
+    again = evaluate(run, measures="robustness", epochs="last", dataset=images)
+    assert len(again) == 11
+    assert set(again.loc[again["parameter"] != "0.5", "value"]) == {0.125}
+    assert again.loc[again["parameter"] == "0.5", "value"].tolist() == (
+        table.loc[table["parameter"] == "0.5", "value"].tolist()
+    )
+
+
+class StopsAfter(Silence):
+    """Sends a signal when the first line is told that has some words."""
+
+    def __init__(self, words):
+        self.words = words
+
+    def say(self, text):
+        if self.words in text:
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_stopped_between_measures_it_keeps_what_is_measured(run, images):
+    with pytest.raises(Stopped, match="what is measured is kept"):
+        evaluate(run, measures="all", dataset=images, progress=StopsAfter("occluded, epoch 0"))
+    kept = RunFolder(run).read_measures()
+    assert set(kept["measure"]) == {"readout_accuracy", "readout_accuracy_occluded"}
+    whole = evaluate(run, measures="all", dataset=images)
+    assert len(whole) == 3 * 14 + 2
+    assert len(RunFolder(run).read_projection()) == 3 * 48
+
+
+def test_each_value_is_told(run, images):
+    heard = Heard()
+    table = evaluate(run, measures="all", epochs="2", dataset=images, progress=heard)
+    title = "digits/pad/seed-4: "
+    curve = [
+        f"{parameter} {100 * value:.2f} %"
+        for parameter, value in zip(TENTHS, of(table, "readout_accuracy_occluded")["value"], strict=True)
+    ]
+    ratio = of(table, "intra_inter_ratio")["value"].item()
+    assert f"{title}readout accuracy occluded, epoch 2: {', '.join(curve)}" in heard.lines
+    assert f"{title}intra inter ratio of euclidean, epoch 2: {ratio:.4f}" in heard.lines
+    assert f"{title}projection, epoch 2: 48 values" in heard.lines
+
+
+@pytest.mark.parametrize(
+    ("measures", "because"),
+    [
+        ("robustnes", "there is no measure 'robustnes'; did you mean 'robustness'"),
+        ("readout,qqqq", "there is no measure 'qqqq'; there are: readout, robustness"),
+        ("", "there is no measure ''"),
+        (["al"], "there is no measure 'al'; did you mean 'all'"),
+    ],
+)
+def test_an_unknown_measure_is_refused_with_the_nearest(measures, because, run):
+    with pytest.raises(UserError, match=because):
+        evaluate(run, measures=measures)
+
+
+@pytest.mark.parametrize(
+    ("setting", "because"),
+    [
+        ("organisation.distanc=squared", "'organisation' has no 'distanc'; did you mean 'distance'"),
+        ("robustness.tile_size=4", "the list of --measures has no 'robustness'; there are: readout, organis"),
+        ("organisation.distance=cosine", "--set: organisation.distance is 'cosine'"),
+        ("organisation.occlusion=1.5", r"--set: organisation.occlusion is 1\.5"),
+        ("readout.protocol.epochs=many", "--set: readout.protocol.epochs is 'many'"),
+        ("readout.protocol=3", "readout.protocol: this is a group; name one of learning_rate"),
+        ("organisation", "PATH=VALUE"),
+    ],
+)
+def test_an_option_that_cannot_be_is_refused(setting, because):
+    with pytest.raises(UserError, match=because):
+        chosen_measures("readout,organisation", [setting])
+
+
+def test_measures_are_chosen_by_name_with_options_or_as_they_are():
+    assert chosen_measures("all") == [Readout(), Robustness(), Organisation(), Projection()]
+    assert chosen_measures("projection,all,projection")[0] == Projection()
+    assert len(chosen_measures("projection,all,projection")) == 4
+    assert chosen_measures("readout", ["readout.protocol.learning_rate=0.02"]) == [
+        Readout(protocol=Protocol(learning_rate=0.02))
+    ]
+    settings = ["robustness.probabilities=[0.25, 1]", "projection.classes=[1, 2]"]
+    assert chosen_measures(["robustness", Organisation(pairs="all"), "projection"], settings) == [
+        Robustness(probabilities=(0.25, 1.0)),
+        Organisation(pairs="all"),
+        Projection(classes=(1, 2)),
+    ]
+
+
+class Norm(Measure):
+    """The mean norm of latents: what a measure of somebody else's takes."""
+
+    def keys(self):
+        return frozenset({("latent_norm", "mean")})
+
+    def measure(self, subjects):
+        norms = subjects.test.norm(dim=2).mean(dim=1).tolist()
+        return tabled((e, "latent_norm", "mean", n) for e, n in zip(subjects.epochs, norms, strict=True))
+
+
+def test_another_measure_is_a_class_and_a_line_in_the_registry(run, images, monkeypatch):
+    table = evaluate(run, measures=[Norm()], dataset=images)
+    assert of(table, "latent_norm")["epoch"].tolist() == [0, 1, 2]
+    monkeypatch.setitem(MEASURES, "norm", Norm)
+    assert Norm() in chosen_measures("all")
+    monkeypatch.setattr(Norm, "local", False)
+    assert Norm() not in chosen_measures("all")
+    assert chosen_measures("norm") == [Norm()]
+
+
+def test_many_snapshots_are_measured_in_portions(run, images, measured, monkeypatch):
+    monkeypatch.setattr(measuring, "TOGETHER", 2)
+    evaluate(run, measures="organisation", dataset=images)
+    assert measured == [("organisation", [0, 1]), ("organisation", [2])]
+
+
+def test_of_many_values_only_the_number_is_said():
+    rows = [(1, "projection", "pca", 0.5)] * 21
+    assert in_words(tabled(rows)) == ["projection, epoch 1: 21 values"]
