@@ -1,41 +1,32 @@
 """The command line: one verb, one library call."""
 
-import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from tyro.conf import Positional, UseAppendAction, arg
+from tyro.conf import arg
 
 from dreaming import arguments
 from dreaming.errors import Stopped, UserError
+from dreaming.verbs import (
+    CheckData,
+    Compare,
+    Dream,
+    Evaluate,
+    FetchData,
+    Images,
+    ListData,
+    Number,
+    Text,
+    Words,
+)
 
 if TYPE_CHECKING:
     from dreaming.config import Config
 
 # The library is imported where a verb calls it, so that --help and mistakes need not wait for torch.
-
-Words = Annotated[tuple[str, ...], UseAppendAction, arg(metavar="PATH=VALUE")]
-Runs = Annotated[Positional[tuple[str, ...]], arg(metavar="RUN...")]
-Number = Annotated[int | None, arg(metavar="INT")]
-Folder = Annotated[Path | None, arg(metavar="DIR")]
-Text = Annotated[str | None, arg(metavar="STR")]
-
-
-def _data_dir() -> Path:
-    return Path(os.environ.get("DREAMING_DATA", "data"))
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Images:
-    """Where images come from."""
-
-    data_dir: Folder = None
-    """where archives of data sets lie (or set DREAMING_DATA)"""
-    trust_data: bool = False
-    """take files with another checksum than the official one; the run's record says so"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +77,7 @@ class _Run:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Train(_Images, _Run):
+class Train(Images, _Run):
     """Train a cortex through sleep-wake cycles, or go on with a training that was stopped."""
 
     seeds: int = 1
@@ -151,154 +142,6 @@ class Describe(_Run):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evaluate(_Images):
-    """Measure runs: linear readout of latents, pixels and principal components, into measures.csv."""
-
-    runs: Runs
-    """run folders"""
-    epochs: str = "all"
-    """snapshots to measure: all, last, or a list such as 0,1,5 (0: untrained)"""
-    device: str = "auto"
-    """auto, cpu, cuda or cuda:N"""
-
-    def __call__(self) -> None:
-        """Evaluate."""
-        from dreaming.evaluation.measuring import evaluate
-        from dreaming.progress import Display
-
-        with Display() as display:
-            for run in _some(self.runs, "evaluate"):
-                evaluate(
-                    run,
-                    epochs=self.epochs,
-                    data_dir=self.data_dir,
-                    trust_data=self.trust_data,
-                    device=self.device,
-                    progress=display,
-                )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Dream(_Images):
-    """Draw a sheet of dreams of one run as PNG."""
-
-    run: Positional[Path]
-    """run folder"""
-    phase: Literal["nrem", "rem"] = "rem"
-    """which sleep"""
-    epoch: Number = None
-    """after which epoch; the last one kept by default"""
-    count: int = 64
-    """how many dreams"""
-    to: Annotated[Path | None, arg(metavar="FILE.png")] = None
-    """where the sheet is written; RUN/dreams/PHASE-EPOCH.png by default"""
-
-    def __call__(self) -> None:
-        """Dream."""
-        from dreaming.dreams import dream_sheet
-
-        written = dream_sheet(
-            self.run,
-            phase=self.phase,
-            epoch=self.epoch,
-            count=self.count,
-            data_dir=self.data_dir,
-            trust_data=self.trust_data,
-            to=self.to,
-        )
-        print(f"{self.count} {self.phase.upper()} dreams are in {written}")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Compare:
-    """Compare evaluated runs: one table, one plot."""
-
-    runs: Runs
-    """run folders, or folders that contain some"""
-    to: Path = Path("comparison")
-    """folder for the plot and the tables"""
-
-    def __call__(self) -> None:
-        """Compare."""
-        from rich.table import Table
-
-        from dreaming.evaluation.comparison import compare
-        from dreaming.progress import console
-
-        found = compare(_some(self.runs, "compare"), self.to)
-        table = Table(
-            "data set", "condition", "seeds", "epoch", "latent", "untrained", "pixels", "pca", "missing"
-        )
-        for row in found.in_words():
-            table.add_row(*row)
-        table.caption = "linear readout accuracy on test images in %, mean ± SEM over seeds"
-        console().print(table)
-        print("written: " + ", ".join(str(path) for path in found.files))
-
-
-@dataclass(frozen=True, kw_only=True)
-class ListData:
-    """List the data sets that are known."""
-
-    def __call__(self) -> None:
-        """List."""
-        from rich.table import Table
-
-        from dreaming.data import describe, names
-        from dreaming.progress import console
-
-        table = Table("name", "train", "test", "fetched from", "download", "licence")
-        for name in names():
-            found = describe(name)
-            size = f"{found.size / 1e6:.0f} MB" if found.size else "none"
-            table.add_row(name, f"{found.n_train:,}", f"{found.n_test:,}", found.host, size, found.licence)
-        table.add_row("folder:PATH", "", "", "PATH/{train,test}/CLASS/*.{png,jpg,webp}", "none", "yours")
-        console().print(table)
-
-
-@dataclass(frozen=True, kw_only=True)
-class FetchData:
-    """Fetch a data set, from mirrors in order, with checksums; a broken download goes on where it broke."""
-
-    name: Positional[str]
-    """cifar10 or svhn"""
-    data_dir: Path = field(default_factory=_data_dir)
-    """where to (or set DREAMING_DATA)"""
-
-    def __call__(self) -> None:
-        """Fetch."""
-        from dreaming.data import fetch
-        from dreaming.progress import downloading
-
-        with downloading() as progress:
-            files = fetch(self.name, self.data_dir, progress=progress)
-        print("\n".join(f"{file}: complete, checksum as published" for file in files))
-
-
-@dataclass(frozen=True, kw_only=True)
-class CheckData:
-    """Compare the files of a data set with the published checksums."""
-
-    name: Positional[str]
-    """cifar10, svhn or folder:PATH"""
-    data_dir: Path = field(default_factory=_data_dir)
-    """where they lie (or set DREAMING_DATA)"""
-
-    def __call__(self) -> None:
-        """Check."""
-        from dreaming.data import check
-
-        found = check(self.name, self.data_dir)
-        print("\n".join(f"{file.path}: {file.state}" for file in found) or f"{self.name} needs no files")
-        wrong = [file for file in found if file.state != "ok"]
-        if wrong:
-            raise UserError(
-                f"{len(wrong)} of {len(found)} files are not as published; fetch them with: "
-                f"dreaming data fetch {self.name} --data-dir {self.data_dir}"
-            )
-
-
-@dataclass(frozen=True, kw_only=True)
 class Doctor:
     """Check the fast ways to train against the plain one on this machine, time them, and choose among them."""
 
@@ -349,12 +192,6 @@ VERBS: dict[str, Any] = {
     "describe": Describe,
     "doctor": Doctor,
 }
-
-
-def _some(runs: Sequence[str], verb: str) -> Sequence[str]:
-    if not runs:
-        raise UserError(f"{verb} wants at least one run folder, such as runs/digits/pad/seed-0")
-    return runs
 
 
 def main(words: Sequence[str] | None = None) -> int:

@@ -18,7 +18,7 @@ from pydantic import (
 
 from dreaming.errors import UserError, nearest
 from dreaming.networks import Cortex
-from dreaming.parameters import Parameters, sentence
+from dreaming.parameters import Parameters, assign, sentence
 from dreaming.phases import NREM, REM, Draws, Outcome, Phase, Wake
 from dreaming.plasticity import Optimizer, Plasticity
 from dreaming.rng import generator
@@ -233,10 +233,7 @@ class Config(Parameters):
         # Each phase keeps its class: values are changed in the dump, and the classes looked up again by name.
         content = self.model_dump(mode="json")
         for setting in settings:
-            path, equals, text = setting.partition("=")
-            if not equals:
-                raise UserError(f"--set wants PATH=VALUE, and got '{setting}'")
-            _assign(content, path.strip().split("."), text)
+            assign(content, setting)
         own = {_kind(type(phase)): type(phase) for phase in self.phases}
         phases = content.pop("phases")
         try:
@@ -271,26 +268,6 @@ def _made(name: str, values: Mapping[str, Any], own: Mapping[str, type[Phase]]) 
         return phase(**{**{k: v for k, v in values.items() if k != "kind"}, "name": name})
     except ValidationError as error:
         raise ValueError(sentence(error, phase, f"phases.{name}")) from None
-
-
-def _assign(content: dict[str, Any], path: list[str], text: str) -> None:
-    """Change one value of a nested mapping; the path must exist in it."""
-    here: Any = content
-    for depth, key in enumerate(path):
-        if not isinstance(here, dict) or key not in here:
-            known = list(here) if isinstance(here, dict) else []
-            trail = ".".join(path[:depth])
-            where = f"'{trail}'" if trail else "the config"
-            hint = nearest(key, known) if known else "it is a single value"
-            raise UserError(f"--set {'.'.join(path)}: {where} has no '{key}'; {hint}")
-        if depth < len(path) - 1:
-            here = here[key]
-    if isinstance(here[path[-1]], dict):
-        raise UserError(f"--set {'.'.join(path)}: this is a group; name one of {', '.join(here[path[-1]])}")
-    try:
-        here[path[-1]] = text if isinstance(here[path[-1]], str) else yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise UserError(f"--set {'.'.join(path)}: cannot read the value '{text}'") from None
 
 
 def validated(content: Any, where: str) -> Config:

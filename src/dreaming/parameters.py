@@ -6,9 +6,10 @@ import typing
 from collections.abc import Sequence
 from typing import Any
 
+import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
-from dreaming.errors import nearest
+from dreaming.errors import UserError, nearest
 
 
 class Parameters(BaseModel):
@@ -74,3 +75,49 @@ def _fields(model: type[BaseModel], path: Sequence[str]) -> dict[str, str | None
             return {}
         model = inner
     return {name: field.description for name, field in model.model_fields.items()}
+
+
+def assign(content: dict[str, Any], setting: str, whole: str = "the config") -> None:
+    """Change one value of nested parameters as a setting ``PATH=VALUE`` says; the path must lead to one.
+
+    Parameters
+    ----------
+    content
+        Parameters as plain values, such as ``model_dump`` gives; changed in place.
+    setting
+        What the user wrote.
+    whole
+        What to call all of it in an error.
+
+    Raises
+    ------
+    UserError
+        If the path leads to no value (the nearest is suggested), or the value cannot be read.
+
+    Examples
+    --------
+    >>> content = {"phases": {"rem": {"weight": 1.0}}}
+    >>> assign(content, "phases.rem.weight=0.5")
+    >>> content
+    {'phases': {'rem': {'weight': 0.5}}}
+    """
+    left, equals, text = setting.partition("=")
+    if not equals:
+        raise UserError(f"--set wants PATH=VALUE, and got '{setting}'")
+    path = left.strip().split(".")
+    here: Any = content
+    for depth, key in enumerate(path):
+        if not isinstance(here, dict) or key not in here:
+            known = list(here) if isinstance(here, dict) else []
+            trail = ".".join(path[:depth])
+            where = f"'{trail}'" if trail else whole
+            hint = nearest(key, known) if known else "it is a single value"
+            raise UserError(f"--set {'.'.join(path)}: {where} has no '{key}'; {hint}")
+        if depth < len(path) - 1:
+            here = here[key]
+    if isinstance(here[path[-1]], dict):
+        raise UserError(f"--set {'.'.join(path)}: this is a group; name one of {', '.join(here[path[-1]])}")
+    try:
+        here[path[-1]] = text if isinstance(here[path[-1]], str) else yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise UserError(f"--set {'.'.join(path)}: cannot read the value '{text}'") from None

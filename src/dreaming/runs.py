@@ -23,8 +23,9 @@ from torch import Tensor
 from dreaming.errors import UserError
 
 TEXTS = ("dataset", "condition", "measure", "parameter")
-WHOLE = ("epoch", "cycles", "seed")
+WHOLE = ("epoch", "cycles", "seed", "image", "label", "component")
 MEASURES = ("dataset", "condition", "seed", "epoch", "measure", "parameter", "value")
+PROJECTION = (*MEASURES[:-1], "image", "label", "occluded", "component", "value")
 
 
 def write(path: Path, content: bytes) -> None:
@@ -126,6 +127,7 @@ class RunFolder:
         self.environment = self.path / "environment.json"
         self.losses = self.path / "losses.csv"
         self.measures = self.path / "measures.csv"
+        self.projection = self.path / "projection.csv"
         self.state = self.path / "state.safetensors"
         self.checksums = self.path / "checksums.json"
 
@@ -238,13 +240,18 @@ class RunFolder:
         UserError
             If the file is damaged.
         """
-        if not self.measures.exists():
-            return pd.DataFrame(columns=list(MEASURES))
-        return self._table(self.measures, MEASURES)
+        return self._table_so_far(self.measures, MEASURES)
+
+    def read_projection(self) -> pd.DataFrame:
+        """Read what has been projected so far, as `read_measures` does."""
+        return self._table_so_far(self.projection, PROJECTION)
 
     def write_table(self, path: Path, table: pd.DataFrame) -> None:
         """Write one of the folder's tables as CSV, every float to its last bit."""
         self.write(path, csv(table))
+
+    def _table_so_far(self, path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
+        return self._table(path, columns) if path.exists() else pd.DataFrame(columns=list(columns))
 
     def _table(self, path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
         return read_table(path, columns, self.read(path))

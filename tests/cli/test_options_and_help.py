@@ -28,7 +28,14 @@ REQUIRED = object()
 
 OPTIONS = {
     "train": {**WHICH_RUN, "--seeds": 1, "--workers": None, **WHICH_DATA, "--out": Path("runs")},
-    "evaluate": {"RUN": REQUIRED, "--epochs": "all", **WHICH_DATA, "--device": "auto"},
+    "evaluate": {
+        "RUN": REQUIRED,
+        "--measures": "readout",
+        "--set": (),
+        "--epochs": "all",
+        **WHICH_DATA,
+        "--device": "auto",
+    },
     "dream": {
         "RUN": REQUIRED,
         "--phase": "rem",

@@ -78,7 +78,9 @@ def compare(run_folders: Sequence[str | Path], to: str | Path = "comparison") ->
     for folder in folders:
         config = Config.of_run(folder)
         measures = folder.read_measures()
-        measures = measures[measures["measure"] == "readout_accuracy"]
+        # A parameter with a semicolon is of a readout trained otherwise than by the protocol.
+        as_usual = ~measures["parameter"].str.contains(";", regex=False).astype(bool)
+        measures = measures[(measures["measure"] == "readout_accuracy") & as_usual]
         if not (measures["parameter"] == "latent").any():
             unmeasured.append((config.dataset.name, config.condition, config.seed))
         tables.append(measures)

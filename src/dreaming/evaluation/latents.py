@@ -12,7 +12,11 @@ BATCH = 500
 
 @torch.no_grad()
 def infer(
-    cortex: Cortex, images: UInt8[Tensor, "n c 32 32"], image_channels: int = 3, batch: int = BATCH
+    cortex: Cortex,
+    images: UInt8[Tensor, "n c 32 32"],
+    image_channels: int = 3,
+    batch: int = BATCH,
+    masks: Float[Tensor, "n 1 32 32"] | None = None,
 ) -> Float[Tensor, "n z"]:
     """Infer the latents of many images, in the precision of the cortex.
 
@@ -26,6 +30,8 @@ def infer(
         Channels the cortex sees.
     batch
         How many images are inferred at once; it changes memory and speed, not the result.
+    masks
+        0 where neurons of the lowest level are silenced, 1 elsewhere, a mask an image; none are by default.
 
     Returns
     -------
@@ -37,8 +43,10 @@ def infer(
     >>> infer(Cortex(latent_dim=8, base_channels=4), torch.zeros(5, 3, 32, 32, dtype=torch.uint8)).shape
     torch.Size([5, 8])
     """
-    parts = [
-        cortex.encoder.latents(to_activity(part.to(cortex.device), image_channels))
-        for part in images.split(batch)
-    ]
+    parts = []
+    for i, part in enumerate(images.split(batch)):
+        activity = to_activity(part.to(cortex.device), image_channels)
+        if masks is not None:
+            activity *= masks[i * batch : (i + 1) * batch].to(cortex.device)
+        parts.append(cortex.encoder.latents(activity))
     return torch.cat(parts)

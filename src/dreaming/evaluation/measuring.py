@@ -1,35 +1,44 @@
-"""Measuring runs: which measure, of which snapshots, into the run folder."""
+"""Measuring runs: which measures, of which snapshots, into the run folder."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
-import torch
-from torch import Tensor
+from pydantic import ValidationError
 
 from dreaming import hardware
 from dreaming.config import Config
 from dreaming.data import Dataset, load
-from dreaming.errors import UserError
-from dreaming.evaluation.controls import pca, pixels
-from dreaming.evaluation.latents import infer
-from dreaming.evaluation.readout import accuracy, train_readout
+from dreaming.errors import UserError, nearest
+from dreaming.evaluation.measure import Measure
+from dreaming.evaluation.organisation import Organisation
+from dreaming.evaluation.projection import Projection
+from dreaming.evaluation.record import Record, fingerprint
+from dreaming.evaluation.robustness import Robustness
+from dreaming.evaluation.separability import CONTROLS, Control, Readout
+from dreaming.evaluation.subjects import Subjects
 from dreaming.interrupts import listening
+from dreaming.parameters import assign, sentence
 from dreaming.progress import Silence
-from dreaming.runs import MEASURES, RunFolder
-from dreaming.snapshots import load as load_cortex
+from dreaming.runs import RunFolder
 
+MEASURES: dict[str, type[Measure]] = {
+    "readout": Readout,
+    "robustness": Robustness,
+    "organisation": Organisation,
+    "projection": Projection,
+}
+"""Every measure by its name; another one is a class such as these, and a line here."""
 TOGETHER = 8
-"""Snapshots read out side by side: of 60,000 images, 8 sets of 256 latents take half a gigabyte."""
-READOUT = "readout_accuracy"
-
-Row = tuple[int | None, str, float]
-"""Epoch, parameter, value."""
+"""Snapshots measured side by side: of 60,000 images, 8 sets of 256 latents take half a gigabyte."""
+MEASURING = "measuring; what is measured is kept, and the same command goes on from there"
 
 
 def evaluate(
     run_folder: str | Path,
     *,
+    measures: str | Sequence[str | Measure] = "readout",
+    settings: Sequence[str] = (),
     epochs: str = "all",
     data_dir: str | Path | None = None,
     trust_data: bool = False,
@@ -37,12 +46,18 @@ def evaluate(
     dataset: Dataset | None = None,
     progress: Silence | None = None,
 ) -> pd.DataFrame:
-    """Measure how well a linear classifier reads the classes out of a run's latents.
+    """Measure the snapshots of a run.
 
     Parameters
     ----------
     run_folder
         A folder that `dreaming.train` made.
+    measures
+        Names, as a list or with commas between them: ``readout``, ``robustness``, ``organisation``, ``projection``;
+        ``all`` is every one that needs no download. Or measures themselves, such as
+        ``Organisation(distance="squared")``.
+    settings
+        Options of the measures that are named, as ``MEASURE.OPTION=VALUE``.
     epochs
         Snapshots to measure: ``all`` that are kept, ``last``, or a list such as ``0,1,5`` (0: untrained).
     data_dir, trust_data
@@ -58,50 +73,82 @@ def evaluate(
     -------
     DataFrame
         The whole of ``measures.csv``: ``dataset, condition, seed, epoch, measure, parameter, value``, one value
-        a row. ``readout_accuracy`` of ``latent`` at each epoch, and of the controls ``pixels`` and ``pca-256``,
-        which belong to no epoch; a fraction of the test images. Latents are inferred in the precision in which the
-        run was trained. What stands there already is not done again.
+        a row; each measure's class says which rows it gives. A projection goes into ``projection.csv`` instead.
+        Latents are inferred in the precision in which the run was trained. What stands in the tables already is
+        not done again, and controls of the readout are taken over from another condition of the same seed beside
+        this run, where one was measured.
 
     Raises
     ------
     UserError
-        If the folder is no run, a snapshot is missing or damaged, or the images are others.
+        If the folder is no run, a measure or option is unknown, a snapshot is missing or damaged, or the images
+        are others.
     Stopped
         On Ctrl-C or SIGTERM; what is measured is kept, and the same call goes on.
     """
-    progress = progress or Silence()
+    chosen = chosen_measures(measures, settings)
     folder = RunFolder.existing(Path(run_folder))
     config = Config.of_run(folder)
-    wanted = _chosen(folder, epochs)
-    table = folder.read_measures()
-    done = table[table["measure"] == READOUT]
-    wanted = [epoch for epoch in wanted if epoch not in set(done[done["parameter"] == "latent"]["epoch"])]
-    controls = [name for name in ("pixels", "pca") if not done["parameter"].str.startswith(name).any()]
-    title = "/".join(folder.path.parts[-3:])
-    if not wanted and not controls:
-        progress.say(f"{title}: measured already")
-        return table
+    wanted = _chosen_epochs(folder, epochs)
+    record = Record(folder, config, progress or Silence())
+    todo = _todo(record, chosen, wanted)
+    controls = _controls_to_measure(record, chosen, config)
+    if not todo and not controls:
+        record.progress.say(f"{record.title}: measured already")
+        return record.measures
     where = hardware.device(device)
     images = _same_images(folder, config, dataset, data_dir, trust_data)
     with listening() as interrupt:
-        portions: list[str | list[int]] = [*controls]
-        portions += [wanted[i : i + TOGETHER] for i in range(0, len(wanted), TOGETHER)]
-        for portion in portions:
-            interrupt.check("measuring; what is measured is kept, and the same command goes on from there")
-            if isinstance(portion, str):
-                rows = _control(portion, images, config, where)
-            else:
-                rows = _latent(portion, folder, images, config, where)
-            table = pd.concat([table, _tidy(config, rows)]) if len(table) else _tidy(config, rows)
-            table = table.sort_values(["measure", "parameter", "epoch"], ignore_index=True)
-            folder.write_table(folder.measures, table)
-            for epoch, parameter, value in rows:
-                what = parameter if epoch is None else f"{parameter}, epoch {epoch}"
-                progress.say(f"{title}: readout accuracy of {what}: {100 * value:.2f} %")
-    return table
+        for readout, control in controls:
+            interrupt.check(MEASURING)
+            record.add("measures", readout.measure_control(control, images, config, where))
+        for lacking, portion in todo:
+            interrupt.check(MEASURING)
+            subjects = Subjects(folder, config, images, portion, where)
+            for measure in lacking:
+                interrupt.check(MEASURING)
+                record.add(measure.table, measure.measure(subjects))
+    return record.measures
 
 
-def _chosen(folder: RunFolder, epochs: str) -> list[int]:
+def chosen_measures(measures: str | Sequence[str | Measure], settings: Sequence[str] = ()) -> list[Measure]:
+    """Make measures of their names, with the options that settings change.
+
+    Raises
+    ------
+    UserError
+        If a measure, or an option of one that is named, is unknown (the nearest is suggested), or a value does not
+        fit.
+
+    Examples
+    --------
+    >>> chosen_measures("organisation", ["organisation.distance=squared"])[0].names()["intra_inter_ratio"]
+    'squared'
+    >>> chosen_measures("robustnes")
+    Traceback (most recent call last):
+    dreaming.errors.UserError: there is no measure 'robustnes'; did you mean 'robustness'?
+    """
+    listed = measures.split(",") if isinstance(measures, str) else list(measures)
+    local = [name for name, measure in MEASURES.items() if measure.local]
+    listed = [each for item in listed for each in (local if item == "all" else [item])]
+    unknown = [name for name in listed if isinstance(name, str) and name not in MEASURES]
+    if unknown:
+        raise UserError(f"there is no measure '{unknown[0]}'; {nearest(unknown[0], (*MEASURES, 'all'))}")
+    options = {name: MEASURES[name]().model_dump(mode="json") for name in listed if isinstance(name, str)}
+    for setting in settings:
+        assign(options, setting, "the list of --measures")
+    made = [_made(each, options[each]) if isinstance(each, str) else each for each in listed]
+    return list(dict.fromkeys(made))
+
+
+def _made(name: str, options: dict[str, object]) -> Measure:
+    try:
+        return MEASURES[name].model_validate(options)
+    except ValidationError as error:
+        raise UserError(f"--set: {sentence(error, MEASURES[name], name)}") from None
+
+
+def _chosen_epochs(folder: RunFolder, epochs: str) -> list[int]:
     there = folder.snapshots()
     if not there:
         raise UserError(f"{folder.path} holds no snapshots yet; train it first")
@@ -117,49 +164,47 @@ def _chosen(folder: RunFolder, epochs: str) -> list[int]:
     return chosen
 
 
+def _todo(
+    record: Record, measures: Sequence[Measure], epochs: Sequence[int]
+) -> list[tuple[tuple[Measure, ...], list[int]]]:
+    """Group epochs by the measures that they lack, in portions that are measured together."""
+    done = {measure: record.epochs(measure) for measure in measures}
+    groups: dict[tuple[Measure, ...], list[int]] = {}
+    for epoch in epochs:
+        lacking = tuple(measure for measure in measures if epoch not in done[measure])
+        groups.setdefault(lacking, []).append(epoch)
+    groups.pop((), None)
+    return [
+        (lacking, own[i : i + TOGETHER])
+        for lacking, own in groups.items()
+        for i in range(0, len(own), TOGETHER)
+    ]
+
+
+def _controls_to_measure(
+    record: Record, measures: Sequence[Measure], config: Config
+) -> list[tuple[Readout, Control]]:
+    """List the controls that the record lacks, after those were taken over that a neighbour has."""
+    readouts = [measure for measure in measures if isinstance(measure, Readout)]
+    lacking = []
+    for readout in readouts:
+        for control in CONTROLS:
+            if len(readout.rows_of_control(control, record.measures)):
+                continue
+            found = readout.control_of_neighbour(control, record.folder, config)
+            if found is None:
+                lacking.append((readout, control))
+            else:
+                record.add("measures", found[0], f" (taken over from {found[1].path})")
+    return lacking
+
+
 def _same_images(
     folder: RunFolder, config: Config, dataset: Dataset | None, data_dir: str | Path | None, trust: bool
 ) -> Dataset:
     if dataset is None:
         where = None if data_dir is None else Path(data_dir)
         dataset = load(config.dataset.name, where, limit=config.dataset.limit, trust=trust)
-    if folder.read_environment()["sessions"][-1].get("dataset", {}).get("fingerprint") != dataset.fingerprint:
+    if fingerprint(folder) != dataset.fingerprint:
         raise UserError(f"{folder.path} was trained on other images than {dataset.name} has now")
     return dataset
-
-
-def _latent(
-    epochs: Sequence[int], folder: RunFolder, images: Dataset, config: Config, device: torch.device
-) -> list[Row]:
-    cortices = [load_cortex(folder.path, epoch).to(device) for epoch in epochs]
-    for cortex in cortices:
-        cortex.precision = config.training.number_type  # it infers as it lived
-    channels = config.networks.image_channels
-    seen = [
-        torch.stack([infer(c, s.images, channels) for c in cortices]) for s in (images.train, images.test)
-    ]
-    values = _readout(seen[0], seen[1], images, config.seed)
-    return [(epoch, "latent", value) for epoch, value in zip(epochs, values, strict=True)]
-
-
-def _control(name: str, images: Dataset, config: Config, device: torch.device) -> list[Row]:
-    made = {"pixels": pixels, "pca": pca}[name]
-    label, train, test = made(
-        images.train.images, images.test.images, config.networks.image_channels, config.seed
-    )
-    value = _readout(train[None].to(device), test[None].to(device), images, config.seed)[0]
-    return [(None, label, value)]
-
-
-def _readout(train: Tensor, test: Tensor, images: Dataset, seed: int) -> list[float]:
-    weights = train_readout(train, images.train.labels, len(images.classes), seed)
-    return [float(value) for value in accuracy(weights, test, images.test.labels)]
-
-
-def _tidy(config: Config, rows: Sequence[Row]) -> pd.DataFrame:
-    about = (config.dataset.name, config.condition, config.seed)
-    table = pd.DataFrame(
-        [(*about, epoch, READOUT, parameter, value) for epoch, parameter, value in rows],
-        columns=list(MEASURES),
-    )
-    return table.astype({"epoch": "Int64"})

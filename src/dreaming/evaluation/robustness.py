@@ -1,0 +1,59 @@
+"""Robustness: how well classes are read out of the latents of occluded images (paper, figure 5).
+
+The classifier is the one of the linear readout, trained on latents of clean training images; it is tested on test
+images whose tiles of 4 x 4 pixels are silenced with a probability of 0, 0.1, ..., 1, an own mask for each image.
+COST_PLACEHOLDER
+"""
+
+import pandas as pd
+
+from dreaming.evaluation.measure import Measure, parameter, tabled
+from dreaming.evaluation.readout import Protocol, accuracy
+from dreaming.evaluation.subjects import Subjects
+from dreaming.occlusion import Probability, TileSize
+
+ACCURACY = "readout_accuracy_occluded"
+
+
+class Robustness(Measure):
+    """Readout accuracy over the probability of occlusion.
+
+    Rows: ``readout_accuracy_occluded``, by the probability (``0.0`` to ``1.0``); a fraction of the test images.
+    Accuracy at 0 is that of the plain readout, and at 1, where every image is grey, one class's share.
+
+    Notes
+    -----
+    Paper: "Linear separability". Masks are those of eq. 6. With growing probability more tiles of the same images
+    are silenced, so a curve does not jump by the chance of another mask.
+
+    Examples
+    --------
+    >>> sorted(Robustness(probabilities=(0.5,), tile_size=8).keys())
+    [('readout_accuracy_occluded', '0.5;tile_size=8')]
+    """
+
+    probabilities: tuple[Probability, ...] = tuple(tenth / 10 for tenth in range(11))
+    """With which a tile is silenced."""
+    tile_size: TileSize = 4
+    """Side of the square tiles, in pixels."""
+    protocol: Protocol = Protocol()
+    """How the classifier is trained on clean latents."""
+
+    def name(self, probability: float) -> str:
+        """Name the parameter of a probability's rows."""
+        return parameter(str(probability), self, ["tile_size", "protocol"])
+
+    def keys(self) -> frozenset[tuple[str, str]]:
+        """Name the measure and the parameter of every row that one snapshot gets."""
+        return frozenset((ACCURACY, self.name(probability)) for probability in self.probabilities)
+
+    def measure(self, subjects: Subjects) -> pd.DataFrame:
+        """Test each snapshot's classifier on occluded images."""
+        weights, test = subjects.readout(self.protocol), subjects.images.test
+        rows = []
+        for probability in self.probabilities:
+            masks = subjects.masks("robustness", len(test), probability, self.tile_size)
+            shares = accuracy(weights, subjects.infer(test.images, masks), test.labels)
+            for epoch, share in zip(subjects.epochs, shares.tolist(), strict=True):
+                rows.append((epoch, ACCURACY, self.name(probability), share))
+        return tabled(rows)

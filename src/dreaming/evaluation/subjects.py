@@ -1,0 +1,94 @@
+"""Subjects: cortices of one run that are measured together, and what they infer, each thing inferred once."""
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from dreaming.config import Config
+from dreaming.data import Dataset
+from dreaming.evaluation.latents import infer
+from dreaming.evaluation.readout import Protocol, Weights, train_readout
+from dreaming.occlusion import Occlusion
+from dreaming.rng import Random
+from dreaming.runs import RunFolder
+from dreaming.snapshots import load
+
+
+class Subjects:
+    """Cortices of one run, as they were after some epochs.
+
+    Parameters
+    ----------
+    folder, config, images
+        The run, and the images it was trained on.
+    epochs
+        After which epochs; their snapshots must be there.
+    device
+        Where to compute.
+
+    Attributes
+    ----------
+    cortices
+        One for each epoch, in the precision in which the run was trained.
+
+    Raises
+    ------
+    UserError
+        If a snapshot is missing or damaged.
+    """
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        config: Config,
+        images: Dataset,
+        epochs: Sequence[int],
+        device: torch.device,
+    ) -> None:
+        self.folder, self.config, self.images = folder, config, images
+        self.epochs, self.device = tuple(epochs), device
+        self.cortices = [load(folder.path, epoch).to(device) for epoch in epochs]
+        for cortex in self.cortices:
+            cortex.precision = config.training.number_type  # it infers as it lived
+        self._readouts: dict[Protocol, Weights] = {}
+
+    def infer(
+        self, images: UInt8[Tensor, "n c 32 32"], masks: Float[Tensor, "n 1 32 32"] | None = None
+    ) -> Float[Tensor, "k n z"]:
+        """Infer the latents of images, occluded by masks if there are any, in each of the k cortices."""
+        channels = self.config.networks.image_channels
+        return torch.stack([infer(cortex, images, channels, masks=masks) for cortex in self.cortices])
+
+    @cached_property
+    def train(self) -> Float[Tensor, "k n z"]:
+        """The latents of all training images."""
+        return self.infer(self.images.train.images)
+
+    @cached_property
+    def test(self) -> Float[Tensor, "k m z"]:
+        """The latents of all test images."""
+        return self.infer(self.images.test.images)
+
+    def readout(self, protocol: Protocol) -> Weights:
+        """Return the linear classifier of each cortex, trained on the latents of the training images."""
+        if protocol not in self._readouts:
+            self._readouts[protocol] = train_readout(
+                self.train, self.images.train.labels, len(self.images.classes), self.config.seed, protocol
+            )
+        return self._readouts[protocol]
+
+    def masks(
+        self, measure: str, count: int, probability: float, tile_size: int
+    ) -> Float[Tensor, "{count} 1 32 32"]:
+        """Draw occlusions, a mask an image, for a measure of this name.
+
+        They depend on the seed of the run, the name and the count, so that all conditions and epochs of one seed
+        see the same. Tiles that are silenced at one probability are silenced at every higher one too.
+        """
+        occlusion = Occlusion(
+            probability=(probability, probability), tile_size=(tile_size, tile_size), mask_per_image=True
+        )
+        return occlusion.draw(Random(self.config.seed, ("evaluation", measure)), count)
