@@ -26,6 +26,8 @@ COLOURS = {
 }
 """As near to the paper's as people of any colour vision can tell apart; each has a mark of its own too."""
 MARKS = dict(zip(COLOURS, "osDv^PXh*", strict=True))
+LINES = {"rem_noise_only": (0, (5, 2)), "rem_memories_only": (0, (2, 1.5)), "rem_before_nrem": (0, (5, 2))}
+"""Of conditions that lie on PAD's curve, so that it is seen beneath them."""
 LABELS = {
     "pad": "PAD",
     "without_rem": "w/o REM",
@@ -124,16 +126,16 @@ def curves(panel: Axes, table: pd.DataFrame, index: str, scale: float = 1.0) -> 
         about = [over_seeds(row) for row in spread.to_numpy()]
         mean = np.array([found.mean if found else np.nan for found in about])
         sem = np.array([found.sem if found else np.nan for found in about])
-        panel.plot(x, mean, lw=1.8, label=label(name), **marked, **style)
+        panel.plot(x, mean, lw=1.8, ls=LINES.get(name, "-"), label=label(name), **marked, **style)
         panel.fill_between(x, mean - sem, mean + sem, alpha=0.2, lw=0, **style)
 
 
-def mark_published(panel: Axes, table: pd.DataFrame, at: float, scale: float = 100.0) -> None:
-    """Mark published values and their SEM beside the end of the curves."""
+def mark_published(panel: Axes, table: pd.DataFrame, at: Callable[[str], float], scale: float = 100.0) -> None:
+    """Mark published values and their SEM beside the curves, at a place that depends on their parameter."""
     printed = table[table["source"] == "published"]
     for count, row in enumerate(printed.to_dict("records")):
         panel.errorbar(
-            [at],
+            [at(str(row["parameter"]))],
             [scale * row["value"]],
             yerr=[scale * row["sem"]] if row["sem"] == row["sem"] else None,
             fmt="D",
@@ -150,8 +152,8 @@ def mark_published(panel: Axes, table: pd.DataFrame, at: float, scale: float = 1
 def accuracy_over_epochs(panel: Axes, table: pd.DataFrame) -> None:
     """Draw readout accuracy in percent over epochs, as in figure 4."""
     curves(panel, table, "epoch", 100)
-    last = float(table["epoch"].max()) if not len(measured(table)) else float(measured(table)["epoch"].max())
-    mark_published(panel, table, last * 1.04)
+    beside = 1.04 * float(measured(table)["epoch"].max())
+    mark_published(panel, table, lambda parameter: beside)
     panel.set_xlabel("Training epoch (0: untrained)")
     panel.set_ylabel("Linear readout accuracy (%)")
     panel.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -161,8 +163,8 @@ def accuracy_over_epochs(panel: Axes, table: pd.DataFrame) -> None:
 def accuracy_over_occlusion(panel: Axes, table: pd.DataFrame) -> None:
     """Draw readout accuracy in percent over the occlusion in percent, as in figure 5."""
     own = table.assign(occlusion=[100 * occlusion(parameter) for parameter in table["parameter"]])
-    curves(panel, own[own["source"] == "measured"], "occlusion", 100)
-    mark_published(panel, own[own["source"] == "published"], -2)
+    curves(panel, own, "occlusion", 100)
+    mark_published(panel, own, lambda parameter: 104 * occlusion(parameter) - 2)
     panel.set_xlabel("Occlusion intensity (%)")
     panel.set_ylabel("Linear readout accuracy (%)")
     panel.legend(loc="best")
@@ -217,7 +219,7 @@ def bars(
             panel.plot(x + nudge, there, "o", ms=3.5, mfc="white", mec="#333333", mew=0.7, zorder=4)
     panel.set_xticks(range(len(groups)), [name for name, _ in groups])
     if legend and explained:
-        panel.legend(loc="best")
+        panel.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=len(explained), columnspacing=1.2)
 
 
 def saved(figure: Figure, kind: str, dpi: int = 200) -> bytes:

@@ -9,7 +9,7 @@ from dreaming.conditions import condition
 from dreaming.evaluation.statistics import Summary, summary
 from dreaming.paper.panels import FIGURES
 from dreaming.paper.profiles import Profile
-from dreaming.paper.published import published
+from dreaming.paper.published import Number, published
 from dreaming.runs import MEASURES
 
 KEYS = MEASURES[:-1]
@@ -95,19 +95,13 @@ def figure_table(figure: str, tables: Tables) -> pd.DataFrame:
     return whole[list(COLUMNS)]
 
 
-def _printed(figure: str, dataset: str) -> tuple:  # type: ignore[type-arg]
-    """Return the numbers that can be marked in a figure: those of table 1 belong into figures 4 and 5 too."""
-    own = published(figure, dataset)
-    if figure == "table-1":
-        return own
+def _printed(figure: str, dataset: str) -> list[Number]:
+    """List the numbers to be marked in a figure: those of table 1 belong beside the curves of accuracy too."""
     conditions = {name for need in FIGURES[figure].needs for name in need.conditions}
-    measures = {need.measure for need in FIGURES[figure].needs}
-    table = [n for n in published("table-1", dataset) if n.condition in conditions]
-    if "readout" in measures:
-        return tuple(table)
-    if "robustness" not in measures:
-        return ()
-    return ()
+    if not {"readout", "robustness"} & {need.measure for need in FIGURES[figure].needs}:
+        return []
+    own = [number for number in published(figure, dataset) if figure == "figure-5"]
+    return [n for n in published("table-1", dataset) if n.condition in conditions] + own
 
 
 def _wanted(figure: str, tables: Tables) -> pd.DataFrame:
