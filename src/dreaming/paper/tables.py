@@ -16,7 +16,7 @@ KEYS = MEASURES[:-1]
 COLUMNS = (*MEASURES, "sem", "source")
 """Of a figure's table: tidy rows; ``source`` is ``measured``, or ``published`` with ``sem`` and without a seed. A
 value that should have been measured and was not has a row too, with an empty value."""
-LOSS = "loss"
+LOSS, DISCRIMINATOR = "loss", "discriminator"
 WAKE_TERMS = ("wake.image", "wake.kl", "wake.externality")
 SLEEP_TERMS = {"nrem": "nrem.latent", "rem": "rem.externality"}
 Keys = frozenset[tuple[str, str]]
@@ -98,6 +98,8 @@ def figure_table(figure: str, tables: Tables) -> pd.DataFrame:
 def _printed(figure: str, dataset: str) -> list[Number]:
     """List the numbers to be marked in a figure: those of table 1 belong beside the curves of accuracy too."""
     conditions = {name for need in FIGURES[figure].needs for name in need.conditions}
+    if figure == "table-1":
+        return list(published(figure, dataset))
     if not {"readout", "robustness"} & {need.measure for need in FIGURES[figure].needs}:
         return []
     own = [number for number in published(figure, dataset) if figure == "figure-5"]

@@ -7,16 +7,16 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from dreaming.paper.drawing import STYLE, curves, dataset_name, say_gaps
-from dreaming.paper.tables import LOSS, Tables, figure_table, measured
+from dreaming.paper.tables import DISCRIMINATOR, LOSS, Tables, figure_table, measured
 
-NREM, REAL, FAKE, BOTH = "nrem.latent", "wake.externality", "rem.externality", "discriminator"
+NREM, REAL, FAKE = "nrem.latent", "wake.externality", "rem.externality"
 TERMS = {
     "wake.image": r"$L_\mathrm{img}$ (Wake)",
     "wake.kl": r"$L_\mathrm{KL}$ (Wake)",
     NREM: r"$L_\mathrm{NREM}$",
     REAL: r"$L_\mathrm{real}$ (Wake)",
     FAKE: r"$L_\mathrm{REM}$ = $L_\mathrm{fake}$",
-    BOTH: r"discriminator: $L_\mathrm{real} + L_\mathrm{fake}$",
+    DISCRIMINATOR: r"discriminator: $L_\mathrm{real} + L_\mathrm{fake}$",
 }
 
 
@@ -30,7 +30,7 @@ def with_discriminator(table: pd.DataFrame) -> pd.DataFrame:
     keys = ["dataset", "condition", "seed", "epoch", "measure", "sem", "source"]
     real, fake = (table[table["parameter"] == term].drop(columns="parameter") for term in (REAL, FAKE))
     both = real.merge(fake, on=keys, suffixes=("", "_fake"))
-    both = both.assign(value=both["value"] + both["value_fake"], parameter=BOTH)
+    both = both.assign(value=both["value"] + both["value_fake"], parameter=DISCRIMINATOR)
     return pd.concat([table, both[table.columns]], ignore_index=True) if len(both) else table
 
 
