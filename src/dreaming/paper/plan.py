@@ -9,8 +9,7 @@ import pandas as pd
 
 from dreaming.config import Config
 from dreaming.errors import UserError
-from dreaming.evaluation.measure import Measure
-from dreaming.paper.measuring import measures_of
+from dreaming.paper.measuring import Measures, keys_of, measures_of
 from dreaming.paper.panels import FIGURES
 from dreaming.paper.profiles import Profile, chosen
 from dreaming.runs import RunFolder, run_path
@@ -62,7 +61,7 @@ class PlannedRun:
             return "finished"
         return "begun" if self.folder.config.exists() else "to do"
 
-    def unmeasured(self, measures: Mapping[str, Measure]) -> dict[str, tuple[int, ...]]:
+    def unmeasured(self, measures: Measures) -> dict[str, tuple[int, ...]]:
         """List what is not measured yet: for each measure, after which epochs."""
         values = [self.folder.read_measures(), self.folder.read_projection()]
         there = {
@@ -71,10 +70,9 @@ class PlannedRun:
             for row in table[["epoch", "measure", "parameter"]].drop_duplicates().itertuples()
             if not pd.isna(row.epoch)
         }
-        found = {}
+        found, keys = {}, keys_of(measures)
         for name, epochs in self.measures.items():
-            keys = measures[name].keys()
-            missing = tuple(e for e in epochs if any((e, *key) not in there for key in keys))
+            missing = tuple(e for e in epochs if any((e, *key) not in there for key in keys[name]))
             if missing:
                 found[name] = missing
         return found
@@ -102,7 +100,7 @@ class Plan:
     out: Path
 
     @property
-    def measures(self) -> dict[str, Measure]:
+    def measures(self) -> Measures:
         """The measures of the profile, by name."""
         return measures_of(self.profile)
 
