@@ -94,7 +94,9 @@ def pictures(profile, dataset_of):
         images: Dataset = dataset_of(16, 32, name=name)
         parts.append(occluded(images))
         strips = ["a  seen, day before", "a  seen, last day", "b  NREM, epoch 1", "b  REM, epoch 1"]
-        for row, strip in enumerate([*strips, f"c  NREM, epoch {profile.epochs}", f"c  REM, epoch {profile.epochs}"]):
+        for row, strip in enumerate(
+            [*strips, f"c  NREM, epoch {profile.epochs}", f"c  REM, epoch {profile.epochs}"]
+        ):
             for column in range(8):
                 image = images.test.images[column + row].permute(1, 2, 0).contiguous()
                 about = {"figure": "figure-3", "dataset": name, "condition": "pad", "seed": 0, "epoch": 1}

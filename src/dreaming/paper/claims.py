@@ -1,9 +1,9 @@
 """What the paper claims of its figures, as data that a table of measurements can judge.
 
-Each is in the paper's words, and in terms that can turn out false; what margin counts as no difference is not the
-paper's, and stands beside the claim. Left out is what these tables cannot judge: how pictures look; L_NREM of models
-without NREM, which they do not compute; and that the generator's loss increases, of which the paper does not say
-which function it is.
+Each is in the paper's words, and in terms that can turn out false; what margin counts as no difference is not
+the paper's, and stands beside the claim. Left out is what these tables cannot judge: how pictures look; L_NREM of
+models without NREM, which they do not compute; and that the generator's loss increases, of which the paper does not
+say which function it is.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from dreaming.paper.published import ACCURACY, OCCLUDED, TABLE_1_CONDITIONS
 from dreaming.paper.tables import DISCRIMINATOR, LOSS, measured
 
 EQUAL = 0.03
-"""Accuracies that differ by less than three points count as equal; the paper gives no number for "no difference"."""
+"""Accuracies that differ by less than three points count as equal; the paper has no number for that."""
 PARTLY_OCCLUDED = tuple(str(tenth / 10) for tenth in range(1, 10))
 """Above no occlusion, and below the whole image."""
 
@@ -39,10 +39,10 @@ class PaperClaim:
     kind, conditions, measure, parameter, margin
         As `dreaming.evaluation.claims.Claim` has them.
     at
-        ``end`` of training, ``long end`` of appendix figure 3, ``late`` in training as against early, or ``long late``
-        as against the end.
+        ``end`` of training, ``long end`` of appendix figure 3, ``late`` in training as against early, or
+        ``long late`` as against the end.
     datasets
-        Of which data sets of its own the paper makes it; None for all. A claim of all is judged on any other set too.
+        Of which of its own data sets the paper makes it; None for all, and then it is judged on any other too.
     """
 
     figure: str
@@ -71,7 +71,9 @@ class PaperClaim:
 
 
 _ROBUST = "Without NREM, linear separability of partially occluded images is significantly decreased"
-_DISTANCES = "On both datasets, this ratio increases if the REM phase is removed [...] removing NREM [...] also increases"
+_DISTANCES = (
+    "this ratio increases if the REM phase is removed [...] removing NREM [...] also increases this ratio"
+)
 _DECREASE = "without NREM [...], linear separability tends to decrease after many training epochs"
 _MIXING = "These different mixing strategies do not show a big difference in linear separability"
 _LOSSES = "img and KL are optimized for each condition and systematically decrease with learning"
@@ -79,26 +81,41 @@ _GAME = "models with REM, showing a progressive decrease of the discriminator lo
 
 _TABLE = (
     PaperClaim(
-        *("table-1", "53.87 and 60.87 % against 58.25 and 78.92 %", "PAD above w/o memory mix"),
-        *("greater", ("pad", "without_memory_mix")),
+        "table-1",
+        "53.87 and 60.87 % against 58.25 and 78.92 %",
+        "PAD above w/o memory mix",
+        "greater",
+        ("pad", "without_memory_mix"),
     ),
     PaperClaim(
-        *("table-1", "46.00 and 42.30 % against 58.25 and 78.92 %", "PAD above w/o REM"),
-        *("greater", ("pad", "without_rem")),
+        "table-1",
+        "46.00 and 42.30 % against 58.25 and 78.92 %",
+        "PAD above w/o REM",
+        "greater",
+        ("pad", "without_rem"),
     ),
     PaperClaim(
-        *("table-1", "42.25 and 41.93 % against 58.25 and 78.92 %", "PAD above Wake only"),
-        *("greater", ("pad", "wake_only")),
+        "table-1",
+        "42.25 and 41.93 % against 58.25 and 78.92 %",
+        "PAD above Wake only",
+        "greater",
+        ("pad", "wake_only"),
     ),
     PaperClaim(
-        *("table-1", "58.00 against 58.25 %", "PAD as good as w/o NREM, within 3 points"),
-        *("equivalent", ("pad", "without_nrem")),
+        "table-1",
+        "58.00 against 58.25 %",
+        "PAD as good as w/o NREM, within 3 points",
+        "equivalent",
+        ("pad", "without_nrem"),
         margin=EQUAL,
         datasets=("cifar10",),
     ),
     PaperClaim(
-        *("table-1", "73.25 against 78.92 %", "PAD above w/o NREM"),
-        *("greater", ("pad", "without_nrem")),
+        "table-1",
+        "73.25 against 78.92 %",
+        "PAD above w/o NREM",
+        "greater",
+        ("pad", "without_nrem"),
         datasets=("svhn",),
     ),
 )
@@ -106,37 +123,61 @@ _TABLE = (
 _MAIN = (
     *(
         PaperClaim(
-            *("figure-3", "Dreams become more realistic over the course of learning"),
-            *(f"Fréchet distance of {night.upper()} dreams falls from early to late", "falls", ("pad",)),
-            *(f"frechet_{night}", features),
+            "figure-3",
+            "Dreams become more realistic over the course of learning",
+            f"Fréchet distance of {night.upper()} dreams falls from early to late",
+            "falls",
+            ("pad",),
+            f"frechet_{night}",
+            features,
             at="late",
         )
         for features in ("classifier", "inception")
         for night in ("nrem", "rem")
     ),
     PaperClaim(
-        *("figure-4", "Without REM sleep, linear separability [...] remains significantly below the PAD"),
-        *("PAD above w/o REM at the end", "greater", ("pad", "without_rem")),
+        "figure-4",
+        "Without REM sleep, linear separability [...] remains significantly below the PAD",
+        "PAD above w/o REM at the end",
+        "greater",
+        ("pad", "without_rem"),
     ),
     PaperClaim(
-        *("figure-4", "linear separability increases much slower [...], leading to worse performance"),
-        *("PAD above w/o memory mix at the end", "greater", ("pad", "without_memory_mix")),
+        "figure-4",
+        "linear separability increases much slower [...], leading to worse performance",
+        "PAD above w/o memory mix at the end",
+        "greater",
+        ("pad", "without_memory_mix"),
     ),
     PaperClaim(
-        *("figure-5", _ROBUST, "PAD above w/o NREM, mean over 10 to 90 % occlusion", "greater"),
-        *(("pad", "without_nrem"), OCCLUDED, PARTLY_OCCLUDED),
+        "figure-5",
+        _ROBUST,
+        "PAD above w/o NREM, mean over 10 to 90 % occlusion",
+        "greater",
+        ("pad", "without_nrem"),
+        OCCLUDED,
+        PARTLY_OCCLUDED,
     ),
     *(
         PaperClaim(
-            *("figure-6", _DISTANCES, f"e: {names} above PAD in intra- over inter-class distance"),
-            *("greater", (condition, "pad"), INTRA_INTER, "euclidean"),
+            "figure-6",
+            _DISTANCES,
+            f"e: {names} above PAD in intra- over inter-class distance",
+            "greater",
+            (condition, "pad"),
+            INTRA_INTER,
+            "euclidean",
         )
         for condition, names in (("without_rem", "w/o REM"), ("without_nrem", "w/o NREM"))
     ),
     PaperClaim(
-        *("figure-6", "By removing NREM from training, this ratio increases significantly"),
-        *("f: w/o NREM above PAD in clean-occluded over inter-class distance", "greater"),
-        *(("without_nrem", "pad"), CLEAN_OCCLUDED, "euclidean"),
+        "figure-6",
+        "By removing NREM from training, this ratio increases significantly",
+        "f: w/o NREM above PAD in clean-occluded over inter-class distance",
+        "greater",
+        ("without_nrem", "pad"),
+        CLEAN_OCCLUDED,
+        "euclidean",
     ),
 )
 
@@ -144,8 +185,13 @@ _MAIN = (
 def _losses(figure: str) -> tuple[PaperClaim, ...]:
     falls = tuple(
         PaperClaim(
-            *(figure, _LOSSES, f"{name} of {condition} falls from early to late", "falls"),
-            *((condition,), LOSS, term),
+            figure,
+            _LOSSES,
+            f"{name} of {condition} falls from early to late",
+            "falls",
+            (condition,),
+            LOSS,
+            term,
             at="late",
         )
         for condition in TABLE_1_CONDITIONS
@@ -153,8 +199,13 @@ def _losses(figure: str) -> tuple[PaperClaim, ...]:
     )
     game = tuple(
         PaperClaim(
-            *(figure, _GAME, f"discriminator loss of {condition} falls from early to late", "falls"),
-            *((condition,), LOSS, DISCRIMINATOR),
+            figure,
+            _GAME,
+            f"discriminator loss of {condition} falls from early to late",
+            "falls",
+            (condition,),
+            LOSS,
+            DISCRIMINATOR,
             at="late",
         )
         for condition in ("pad", "without_memory_mix", "without_nrem")
@@ -166,28 +217,42 @@ _APPENDIX = (
     *_losses("appendix-figure-1"),
     *_losses("appendix-figure-2"),
     PaperClaim(
-        *("appendix-figure-3", "w/o REM [...] does not reach levels of the full model even after many epochs"),
-        *("PAD above w/o REM at the long end", "greater", ("pad", "without_rem")),
+        *(
+            "appendix-figure-3",
+            "w/o REM [...] does not reach levels of the full model even after many epochs",
+        ),
+        "PAD above w/o REM at the long end",
+        "greater",
+        ("pad", "without_rem"),
         at="long end",
     ),
     PaperClaim(
-        *("appendix-figure-3", "w/o memory mix [...] does not reach levels of the full model (d)"),
-        *("PAD above w/o memory mix at the long end", "greater", ("pad", "without_memory_mix")),
+        "appendix-figure-3",
+        "w/o memory mix [...] does not reach levels of the full model (d)",
+        "PAD above w/o memory mix at the long end",
+        "greater",
+        ("pad", "without_memory_mix"),
         at="long end",
         datasets=("svhn",),
     ),
     *(
         PaperClaim(
-            *("appendix-figure-3", _DECREASE, f"{names} falls from the end to the long end"),
-            *("falls", (condition,)),
+            "appendix-figure-3",
+            _DECREASE,
+            f"{names} falls from the end to the long end",
+            "falls",
+            (condition,),
             at="long late",
         )
         for condition, names in (("without_nrem", "w/o NREM"), ("wake_only", "Wake only"))
     ),
     *(
         PaperClaim(
-            *("appendix-figure-4", _MIXING, f"{names} as good as from the mix, within 3 points"),
-            *("equivalent", ("pad", condition)),
+            "appendix-figure-4",
+            _MIXING,
+            f"{names} as good as from the mix, within 3 points",
+            "equivalent",
+            ("pad", condition),
             margin=EQUAL,
         )
         for condition, names in (
@@ -196,15 +261,21 @@ _APPENDIX = (
         )
     ),
     PaperClaim(
-        *("appendix-figure-5", "The performance of the linear classifier is not influenced by this change"),
-        *("REM before NREM as good as NREM before REM, within 3 points", "equivalent"),
+        "appendix-figure-5",
+        "The performance of the linear classifier is not influenced by this change",
+        "REM before NREM as good as NREM before REM, within 3 points",
+        "equivalent",
         ("pad", "rem_before_nrem"),
         margin=EQUAL,
     ),
     PaperClaim(
-        *("appendix-figure-6", "The better performance of a single replay"),
-        *("single above mixed memories, mean over 10 to 90 % occlusion", "greater"),
-        *(("pad", "nrem_mixed"), OCCLUDED, PARTLY_OCCLUDED),
+        "appendix-figure-6",
+        "The better performance of a single replay",
+        "single above mixed memories, mean over 10 to 90 % occlusion",
+        "greater",
+        ("pad", "nrem_mixed"),
+        OCCLUDED,
+        PARTLY_OCCLUDED,
     ),
 )
 

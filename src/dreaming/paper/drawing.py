@@ -3,6 +3,7 @@
 import io
 import textwrap
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -44,7 +45,7 @@ CLASSES = ("#7B3294", "#00A6CA", "#C8A200", "#D7191C")
 """Purple, cyan, yellow (darkened) and red, as in figure 6."""
 WARNING = "#A00000"
 PANEL = (4.4, 3.6)
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.size": 10,
     "axes.titlesize": 11,
     "axes.spines.top": False,
@@ -73,9 +74,7 @@ def label(condition: str) -> str:
     return LABELS.get(condition, condition)
 
 
-def one_row(
-    table: pd.DataFrame, draw: Callable[[Axes, pd.DataFrame], None], letters: str = "cd"
-) -> Figure:
+def one_row(table: pd.DataFrame, draw: Callable[[Axes, pd.DataFrame], None], letters: str = "cd") -> Figure:
     """Draw a panel for each data set, side by side, lettered as in the paper."""
     datasets = list(dict.fromkeys(table["dataset"]))
     with rc_context(STYLE):
@@ -117,20 +116,22 @@ def curves(panel: Axes, table: pd.DataFrame, index: str, scale: float = 1.0) -> 
     own = measured(table)
     for name in dict.fromkeys(own["condition"]):
         spread = scale * by_seed(own[own["condition"] == name], index)
-        style = {"color": COLOURS.get(name, "#0072B2")}
+        style: dict[str, Any] = {"color": COLOURS.get(name, "#0072B2")}
         x = spread.index.to_numpy(dtype=float)
-        marked = {"marker": MARKS.get(name, "."), "ms": 4} if len(x) <= 12 else {}
+        marked: dict[str, Any] = {"marker": MARKS.get(name, "."), "ms": 4} if len(x) <= 12 else {}
         if spread.shape[1] > 1 or spread.isna().any(axis=None):
             for seed in spread.columns:
                 panel.plot(x, spread[seed], lw=0.8, alpha=0.4, marker=".", ms=2, **style)
-        about = [over_seeds(row) for row in spread.to_numpy()]
+        about = [over_seeds(list(row)) for row in spread.to_numpy()]
         mean = np.array([found.mean if found else np.nan for found in about])
         sem = np.array([found.sem if found else np.nan for found in about])
         panel.plot(x, mean, lw=1.8, ls=LINES.get(name, "-"), label=label(name), **marked, **style)
         panel.fill_between(x, mean - sem, mean + sem, alpha=0.2, lw=0, **style)
 
 
-def mark_published(panel: Axes, table: pd.DataFrame, at: Callable[[str], float], scale: float = 100.0) -> None:
+def mark_published(
+    panel: Axes, table: pd.DataFrame, at: Callable[[str], float], scale: float = 100.0
+) -> None:
     """Mark published values and their SEM beside the curves, at a place that depends on their parameter."""
     printed = table[table["source"] == "published"]
     for count, row in enumerate(printed.to_dict("records")):

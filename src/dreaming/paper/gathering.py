@@ -70,7 +70,11 @@ def gathered(plan: Plan, images: Images, attempts: Attempts) -> Tables:
 
 def _read(run: PlannedRun, values: list[pd.DataFrame], projections: list[pd.DataFrame]) -> None:
     config = run.config
-    about = {"dataset": config.dataset.name, "condition": config.condition, "seed": config.seed}
+    about: dict[str, str | int] = {
+        "dataset": config.dataset.name,
+        "condition": config.condition,
+        "seed": config.seed,
+    }
     values.append(run.folder.read_measures())
     projections.append(run.folder.read_projection())
     if run.folder.losses.exists():
@@ -91,4 +95,8 @@ def _occlude(dataset: str, images: Images, pictures: list[pd.DataFrame]) -> None
 def _joined(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
     whole = [part.dropna(axis=1, how="all") for part in parts if len(part)]
     columns = list(dict.fromkeys(column for part in parts for column in part.columns))
-    return pd.concat(whole, ignore_index=True).reindex(columns=columns) if whole else pd.DataFrame(columns=columns)
+    return (
+        pd.concat(whole, ignore_index=True).reindex(columns=columns)
+        if whole
+        else pd.DataFrame(columns=columns)
+    )

@@ -71,7 +71,9 @@ def measure(
     for epoch in sorted(there & {e for own in lacking.values() for e in own}):
         names = tuple(name for name, epochs in lacking.items() if epoch in epochs)
         together.setdefault(tuple(name for name in names if name != "realism"), []).append(epoch)
-    jobs = [([each for name in names for each in measures[name]], epochs) for names, epochs in together.items()]
+    jobs = [
+        ([each for name in names for each in measures[name]], epochs) for names, epochs in together.items()
+    ]
     realistic = sorted(there.intersection(lacking.get("realism", ())))
     jobs += [([each], realistic) for each in measures["realism"]]
     for wanted, epochs in jobs:

@@ -75,8 +75,8 @@ FIGURES: Mapping[str, Panels] = {
     ),
     "figure-3": Panels(
         "Figure 3",
-        "a: what is seen on two days. b, c: what is dreamt in NREM and REM sleep, early and late in training. d: the "
-        "Fréchet distance between dreams and what was seen; lower is more alike.",
+        "a: what is seen on two days. b, c: what is dreamt in NREM and REM sleep, early and late in training. d: "
+        "the Fréchet distance between dreams and what was seen; lower is more alike.",
         (
             Need(("pad",), "pictures", "early and end", first_seed=True),
             Need(("pad",), "realism", "early and end"),
@@ -111,8 +111,8 @@ FIGURES: Mapping[str, Panels] = {
     ),
     "appendix-figure-1": Panels(
         "Appendix 1, figure 1",
-        "Every loss over epochs of training, the full model and each pathology. A loss is drawn where a phase of the "
-        "condition computes it.",
+        "Every loss over epochs of training, the full model and each pathology. A loss is drawn where a phase of "
+        "the condition computes it.",
         (Need(PATHOLOGIES, "losses", "trained"),),
         but=("svhn",),
     ),

@@ -9,7 +9,7 @@ import io
 import numpy as np
 import pandas as pd
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import UInt8
 from PIL import Image
 from torch import Tensor
 
@@ -25,7 +25,19 @@ from dreaming.snapshots import load
 SHOWN = 8
 PROBABILITIES = tuple(tenth / 10 for tenth in range(0, 11, 2))
 TILE_SIZES = (1, 2, 4, 8)
-COLUMNS = ("figure", "dataset", "condition", "seed", "epoch", "strip", "row", "column", "probability", "tile_size", "png")
+COLUMNS = (
+    "figure",
+    "dataset",
+    "condition",
+    "seed",
+    "epoch",
+    "strip",
+    "row",
+    "column",
+    "probability",
+    "tile_size",
+    "png",
+)
 
 
 def seen_and_dreamt(
@@ -50,11 +62,23 @@ def seen_and_dreamt(
         cortex = load(folder.path, epoch)
         memories = remember(cortex, yesterday, today)
         nrem, rem = sleep_of(config.phases, NREM())[0], sleep_of(config.phases, REM())[0]
-        strips.append((f"{letter}  NREM, epoch {epoch}", epoch, dream(cortex, nrem, memories, random.at("nrem"))))
-        strips.append((f"{letter}  REM, epoch {epoch}", epoch, dream(cortex, rem, memories, random.at("rem"))))
+        strips.append(
+            (f"{letter}  NREM, epoch {epoch}", epoch, dream(cortex, nrem, memories, random.at("nrem")))
+        )
+        strips.append(
+            (f"{letter}  REM, epoch {epoch}", epoch, dream(cortex, rem, memories, random.at("rem")))
+        )
     about = {"dataset": config.dataset.name, "condition": config.condition, "seed": config.seed}
     rows = [
-        {"figure": "figure-3", **about, "epoch": epoch, "strip": strip, "row": row, "column": column, "png": png(image)}
+        {
+            "figure": "figure-3",
+            **about,
+            "epoch": epoch,
+            "strip": strip,
+            "row": row,
+            "column": column,
+            "png": png(image),
+        }
         for row, (strip, epoch, shown) in enumerate(strips)
         for column, image in enumerate(pixels(shown))
     ]
@@ -97,6 +121,6 @@ def png(image: UInt8[Tensor, "h w 3"]) -> str:
     return base64.b64encode(buffer.getvalue()).decode()
 
 
-def image_of(text: str) -> np.ndarray:  # type: ignore[type-arg]
+def image_of(text: str) -> UInt8[np.ndarray, "h w 3"]:
     """Read an image that `png` wrote, shape [h, w, 3], uint8."""
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(text))).convert("RGB"))

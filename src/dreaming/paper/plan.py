@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import pandas as pd
-
 from dreaming.config import Config
 from dreaming.errors import UserError
 from dreaming.paper.measuring import Measures, keys_of, measures_of
@@ -65,10 +63,11 @@ class PlannedRun:
         """List what is not measured yet: for each measure, after which epochs."""
         values = [self.folder.read_measures(), self.folder.read_projection()]
         there = {
-            (row.epoch, row.measure, row.parameter)
+            key
             for table in values
-            for row in table[["epoch", "measure", "parameter"]].drop_duplicates().itertuples()
-            if not pd.isna(row.epoch)
+            for key in table[["epoch", "measure", "parameter"]]
+            .drop_duplicates()
+            .itertuples(index=False, name=None)
         }
         found, keys = {}, keys_of(measures)
         for name, epochs in self.measures.items():

@@ -1,6 +1,7 @@
 """The report: one HTML file of numbers, verdicts, figures and runs, which fetches nothing."""
 
 import base64
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 from jinja2 import Environment, StrictUndefined
+from PIL import Image
 
 from dreaming.config import Config
 from dreaming.errors import UserError
@@ -26,6 +28,7 @@ MARKS = {
     **{"holds": "yes", "agrees": "yes", "does not hold": "no", "higher": "no", "lower": "no"},
     **{"cannot tell": "open", "not comparable": "open", "no number published": "open"},
 }
+OF_LOSSES = ("appendix-figure-1", "appendix-figure-2")
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,9 @@ def report(
     str
         HTML, with everything it shows in it.
     """
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
     template = environment.from_string(
         files("dreaming.paper").joinpath("report.html.j2").read_text(encoding="utf-8")
     )
@@ -85,6 +90,8 @@ def report(
         now=datetime.now(UTC).isoformat(" ", "minutes").removesuffix("+00:00"),
         numbers=[_number(row) for row in numbers.to_dict("records")],
         claims=claims,
+        shown_claims=[claim for claim in claims if claim["figure"] not in OF_LOSSES],
+        counts=_counts(claims),
         by_chance=by_chance(len(claims)) if claims else "",
         controls=_controls(tables),
         figures=[_figure(figure, claims) for figure in drawn],
@@ -114,9 +121,10 @@ def _number(row: Mapping[Any, Any]) -> dict[str, str]:
     what = label(row["condition"])
     if row["measure"] != ACCURACY:
         what += f", occlusion {100 * float(row['parameter']):.0f} %"
-    ours = _percent(row["mean"], row["sem"])
+    ours, reason = _percent(row["mean"], row["sem"]), row["reason"]
     if pd.isna(row["mean"]):
-        ours = f"incomplete ({row['values']})" if row["values"] else "not measured"
+        ours = "incomplete" if row["values"] else "not measured"
+        reason += f" ({row['values']})" if row["values"] else ""
     return {
         "dataset": dataset_name(row["dataset"]),
         "what": what,
@@ -126,7 +134,7 @@ def _number(row: Mapping[Any, Any]) -> dict[str, str]:
         "values": row["values"],
         "epoch": f"{row['epoch']}",
         "verdict": row["verdict"],
-        "reason": row["reason"],
+        "reason": reason,
         "source": row["source"],
     }
 
@@ -149,26 +157,36 @@ def _controls(tables: Tables) -> list[dict[str, str]]:
     if not len(values):
         return []
     own = values[values["measure"] == ACCURACY]
-    untrained = own[(own["parameter"] == "latent") & (own["epoch"] == 0)].assign(parameter="untrained latents")
+    untrained = own[(own["parameter"] == "latent") & (own["epoch"] == 0)].assign(
+        parameter="untrained latents"
+    )
     rows = []
     for part in (own[own["parameter"] != "latent"], untrained):
-        for (dataset, name), group in part.groupby(["dataset", "parameter"], sort=False):
+        for key, group in part.groupby(["dataset", "parameter"], sort=False):
+            dataset, name = map(str, key)
             found = summary(group.drop_duplicates("seed")["value"])
             said = _percent(found.mean, found.sem if found.n > 1 else None)
             rows.append({"dataset": dataset_name(dataset), "what": name, "ours": said, "seeds": str(found.n)})
     return rows
 
 
+def _counts(claims: Sequence[Mapping[str, str]]) -> str:
+    verdicts = [claim["verdict"] for claim in claims]
+    numbered = {v: verdicts.count(v) for v in ("holds", "does not hold", "cannot tell")}
+    words = {"holds": "hold", "does not hold": "do not hold", "cannot tell": "cannot be told"}
+    return ", ".join(f"{count} {words[v]}" for v, count in numbered.items() if count)
+
+
 def _figure(figure: Drawn, claims: Sequence[Mapping[str, str]]) -> dict[str, Any]:
     about, own = FIGURES[figure.name], [claim for claim in claims if claim["figure"] == figure.name]
-    verdicts = [claim["verdict"] for claim in own]
-    counted = ", ".join(f"{verdicts.count(v)} {v}" for v in dict.fromkeys(verdicts))
+    counted = _counts(own)
     gaps = incomplete(figure.table) if "source" in figure.table and len(figure.table) else []
     return {
         "name": figure.name,
         "title": about.title,
         "shows": about.shows,
         "png": base64.b64encode(figure.png).decode() if figure.png else "",
+        "width": Image.open(io.BytesIO(figure.png)).width // 2 if figure.png else 0,
         "alt": f"{about.title}. {about.shows}" + (f" Claims: {counted}." if counted else ""),
         "claims": own,
         "gaps": gaps,
@@ -192,7 +210,9 @@ def _run(run: PlannedRun, failures: Mapping[str, str]) -> dict[str, Any]:
             row["seconds"] = duration(float(run.folder.read_losses()["seconds"].sum()))
         if run.folder.config.exists():
             row["config"] = Config.of_run(run.folder).to_yaml()
-            commits = [each.get("commit") or "installed" for each in run.folder.read_environment()["sessions"]]
+            commits = [
+                each.get("commit") or "installed" for each in run.folder.read_environment()["sessions"]
+            ]
             row["commit"] = ", ".join(dict.fromkeys(commit[:12] for commit in commits))
     except UserError as damage:
         row["failure"] = row["failure"] or str(damage)
@@ -213,7 +233,7 @@ def _machines(plan: Plan) -> list[dict[str, str]]:
                 f"{machine.get('processor')}, {machine.get('cores')} cores, {machine.get('threads')} threads; "
                 f"device {machine.get('device')}; {machine.get('system')}",
                 ", ".join(f"{name} {version}" for name, version in session.get("versions", {}).items()),
-                f"{images.get('name')}: {'as published' if images.get('official') else 'another checksum than published'}"
+                f"{images.get('name')}: {'' if images.get('official') else 'not '}as published"
                 f", fingerprint {str(images.get('fingerprint'))[:12]}",
                 str(session.get("precision")),
             )

@@ -11,7 +11,19 @@ from dreaming.paper.verdicts import compare
 
 COLUMNS = (
     *("dataset", "condition", "measure", "parameter", "epoch", "source"),
-    *("published", "published_sem", "mean", "sem", "seeds", "wanted", "low", "high", "verdict", "reason", "values"),
+    *(
+        "published",
+        "published_sem",
+        "mean",
+        "sem",
+        "seeds",
+        "wanted",
+        "low",
+        "high",
+        "verdict",
+        "reason",
+        "values",
+    ),
 )
 
 
@@ -33,8 +45,8 @@ def numbers(prepared: Mapping[str, pd.DataFrame], tables: Tables) -> pd.DataFram
     Returns
     -------
     DataFrame
-        A row a number, with the columns `COLUMNS`; fractions. ``mean`` and ``sem`` are empty where a seed is missing;
-        ``values`` are those that are there, by seed.
+        A row a number, with the columns `COLUMNS`; fractions. ``mean`` and ``sem`` are empty where a seed is
+        missing; ``values`` are those that are there, by seed.
     """
     rows = []
     for figure, table in prepared.items():

@@ -1,5 +1,6 @@
 """Tables that figures are drawn from: what was measured, beside what is missing and what is published."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -60,7 +61,7 @@ def loss_keys(name: str) -> Keys:
     return frozenset((LOSS, term) for term in {*WAKE_TERMS, *terms})
 
 
-def losses_as_measures(table: pd.DataFrame, run: Mapping[str, object]) -> pd.DataFrame:
+def losses_as_measures(table: pd.DataFrame, run: Mapping[str, str | int]) -> pd.DataFrame:
     """Turn a run's losses.csv into tidy rows of the measure ``loss``, by term."""
     terms = [column for column in table.columns if "." in column]
     long = table.melt("epoch", terms, "parameter", "value")
@@ -113,7 +114,9 @@ def _wanted(figure: str, tables: Tables) -> pd.DataFrame:
         for need in FIGURES[figure].needs
         if need.measure not in ("pictures", "projection")
         for name in need.conditions
-        for measure, parameter in sorted(loss_keys(name) if need.measure == "losses" else tables.keys[need.measure])
+        for measure, parameter in sorted(
+            loss_keys(name) if need.measure == "losses" else tables.keys[need.measure]
+        )
         for epoch in tables.profile.epochs_of(need.when)
         for seed in range(tables.profile.seeds)
     ]
@@ -131,14 +134,14 @@ def measured(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def by_seed(table: pd.DataFrame, index: str) -> pd.DataFrame:
-    """Spread the values over seeds: a row for each value of ``index``, a column a seed; not a number where missing."""
+    """Spread values over seeds: a row for each value of ``index``, a column a seed; not a number where missing."""
     return table.pivot(index=index, columns="seed", values="value").astype(float).sort_index()
 
 
 def over_seeds(values: Sequence[float] | pd.Series) -> Summary | None:
     """Reduce values over seeds, or return None if any is missing: nothing is averaged silently."""
     listed = [float(value) for value in values]
-    return summary(listed) if listed and not any(value != value for value in listed) else None
+    return summary(listed) if listed and not any(map(math.isnan, listed)) else None
 
 
 def incomplete(table: pd.DataFrame) -> list[str]:
@@ -159,10 +162,8 @@ def incomplete(table: pd.DataFrame) -> list[str]:
         gaps = sorted(set(rows["epoch"][rows["value"].isna()]))
         if not gaps:
             continue
-        if rows["value"].isna().all():
-            epochs = ""
-        else:
-            epochs = f" of epoch{'s' if len(gaps) > 1 else ''} {_ranges(gaps)}"
+        all_of_it = rows["value"].isna().all()
+        epochs = "" if all_of_it else f" of epoch{'s' if len(gaps) > 1 else ''} {_ranges(gaps)}"
         said.append(f"{dataset}/{name}/seed-{seed} lacks {measure}{epochs}")
     return said
 

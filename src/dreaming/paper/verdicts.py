@@ -41,7 +41,7 @@ class Comparison:
 
 
 def compare(number: Number | None, ours: Summary | None, deviations: Sequence[str] = ()) -> Comparison:
-    """Compare a published number with ours.
+    r"""Compare a published number with ours.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def compare(number: Number | None, ours: Summary | None, deviations: Sequence[st
     >>> compare(pad, Summary(4, 0.5, 0.004)).verdict
     'lower'
     >>> compare(pad, Summary(4, 0.5, 0.004), ["5 epochs in place of 50"]).reason
-    'other runs than the paper\\'s: 5 epochs in place of 50'
+    'other runs than the paper\'s: 5 epochs in place of 50'
     """
     nan = float("nan")
     if number is None:
@@ -69,9 +69,7 @@ def compare(number: Number | None, ours: Summary | None, deviations: Sequence[st
     if ours is None:
         return Comparison(nan, nan, "cannot tell", "not every seed is measured")
     if deviations:
-        return Comparison(
-            nan, nan, "not comparable", "other runs than the paper's: " + "; ".join(deviations)
-        )
+        return Comparison(nan, nan, "not comparable", "other runs than the paper's: " + "; ".join(deviations))
     if ours.n < 2:
         return Comparison(nan, nan, "cannot tell", "one seed alone shows no spread")
     difference = ours.mean - number.value

@@ -41,7 +41,7 @@ def plot(table: pd.DataFrame) -> Figure:
     points = table[table["source"] == "projected"]
     with rc_context(STYLE):
         figure = Figure(figsize=(10.5, 7.2), layout="constrained")
-        above, below = figure.subfigures(2, 1, height_ratios=(1, 1))
+        above, below = figure.subfigures(2, 1, squeeze=False)[:, 0]
         panels = above.subplots(1, 3)
         for panel, name, letter in zip(panels, CONDITIONS, "bcd", strict=True):
             _projection(panel, points[points["condition"] == name])
@@ -76,9 +76,7 @@ def _projection(panel: Axes, points: pd.DataFrame) -> None:
         panel.legend(loc="best", fontsize=7, handletextpad=0.1, borderpad=0.1)
 
 
-def _ratios(
-    panel: Axes, table: pd.DataFrame, measure: str, which: Sequence[tuple[str, int | None]]
-) -> None:
+def _ratios(panel: Axes, table: pd.DataFrame, measure: str, which: Sequence[tuple[str, int | None]]) -> None:
     own = measured(table)
     own = own[own["measure"] == measure]
     last = max(own["epoch"], default=0)
