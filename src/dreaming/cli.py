@@ -19,6 +19,7 @@ from dreaming.verbs import (
     Images,
     ListData,
     Number,
+    Reproduce,
     Text,
     Words,
 )
@@ -198,6 +199,7 @@ VERBS: dict[str, Any] = {
     "compare": Compare,
     "data": {"list": ListData, "fetch": FetchData, "check": CheckData},
     "describe": Describe,
+    "reproduce": Reproduce,
     "doctor": Doctor,
 }
 

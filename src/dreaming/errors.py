@@ -26,8 +26,8 @@ class RunsFailed(UserError):  # noqa: N818 - it names what happened, as its sent
         The folder of each that failed, and why, in one sentence.
     """
 
-    def __init__(self, failed: Mapping[Path, str]) -> None:
-        super().__init__("; ".join(failed.values()) + "; the runs beside are whole")
+    def __init__(self, failed: Mapping[Path, str], said: str | None = None) -> None:
+        super().__init__(said or "; ".join(failed.values()) + "; the runs beside are whole")
         self.failed = dict(failed)
 
 

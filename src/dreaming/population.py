@@ -131,15 +131,14 @@ def _whole(endings: Mapping[Path, Ending], paths: Sequence[Path], out: Path, pro
     """Make sure that all runs are finished, or say in one sentence which are not, and why."""
     kinds = [ending.kind for ending in endings.values()]
     failed = {
-        _named(path): endings[path].said
-        for path in paths
-        if path in endings and endings[path].kind == "failed"
+        path: endings[path].said for path in paths if path in endings and endings[path].kind == "failed"
     }
     faults = "\n".join(ending.fault for ending in endings.values() if ending.fault)
     if faults:
         progress.say(faults)
     cause = RuntimeError(faults) if faults else None
-    why = f"{len(failed)} of {len(paths)} runs failed, " + "; ".join(f"{n}: {s}" for n, s in failed.items())
+    each = "; ".join(f"{_named(path)}: {said}" for path, said in failed.items())
+    why = f"{len(failed)} of {len(paths)} runs failed, {each}"
     if "stopped" in kinds or len(endings) < len(paths):
         raise Stopped(
             f"stopped with {kinds.count('finished')} of {len(paths)} runs finished, {kinds.count('stopped')} "
@@ -147,12 +146,11 @@ def _whole(endings: Mapping[Path, Ending], paths: Sequence[Path], out: Path, pro
             "command goes on from there" + (f"; {why}" if failed else "")
         ) from cause
     if len(failed) == len(paths) and len(set(failed.values())) == 1:
-        raise UserError(failed[_named(paths[0])]) from cause
+        raise RunsFailed(failed, failed[paths[0]]) from cause
     if failed:
         others = len(paths) - len(failed)
-        raise UserError(
-            why + (f"; the other {others} came to {'its' if others == 1 else 'their'} end" if others else "")
-        ) from cause
+        came = f"; the other {others} came to {'its' if others == 1 else 'their'} end" if others else ""
+        raise RunsFailed(failed, why + came) from cause
 
 
 def _one_after_another(

@@ -180,9 +180,9 @@ def _opened(
 def _same_run(folder: RunFolder, config: Config, dataset: Dataset) -> None:
     """Refuse to go on with a run of another config or on other images."""
     there = Config.of_run(folder)
-    difference = _difference(there.identity(), config.identity())
-    if difference:
-        path, old, new = difference
+    found = difference(there.identity(), config.identity())
+    if found:
+        path, old, new = found
         raise UserError(
             f"{folder.path} holds a run of another config: its {path} is {old} and this command says {new}; "
             "use another --out or --name"
@@ -194,13 +194,13 @@ def _same_run(folder: RunFolder, config: Config, dataset: Dataset) -> None:
         )
 
 
-def _difference(old: Any, new: Any, path: str = "") -> tuple[str, Any, Any] | None:
-    """Find the first place where two nested values differ."""
+def difference(old: Any, new: Any, path: str = "") -> tuple[str, Any, Any] | None:
+    """Find the first place where two nested values differ: its path, the old value and the new."""
     if isinstance(old, dict) and isinstance(new, dict):
         if list(old) != list(new):
             return path or "config", list(old), list(new)
-        found = (_difference(old[key], new[key], f"{path}.{key}".lstrip(".")) for key in old)
-        return next((difference for difference in found if difference), None)
+        found = (difference(old[key], new[key], f"{path}.{key}".lstrip(".")) for key in old)
+        return next((first for first in found if first), None)
     return None if old == new else (path, old, new)
 
 

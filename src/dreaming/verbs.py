@@ -1,4 +1,4 @@
-"""Verbs of the command line about data sets and finished runs; those that train are in `dreaming.cli`."""
+"""Verbs of the command line about data sets, finished runs and the paper; the others are in `dreaming.cli`."""
 
 import os
 from collections.abc import Sequence
@@ -124,6 +124,55 @@ class Compare:
         table.caption = "linear readout accuracy on test images in %, mean ± SEM over seeds"
         console().print(table)
         print("written: " + ", ".join(str(path) for path in found.files))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reproduce(Images):
+    """Make figures and tables of the paper: train and measure what is missing, draw, and write a report."""
+
+    profile: str = "demo"
+    """demo (minutes, no download), quick (CIFAR-10, hours), paper (as published), or FILE.yaml of your own"""
+    only: Annotated[tuple[str, ...], UseAppendAction, arg(metavar="FIGURE")] = ()
+    """figure-3, figure-4, figure-5, figure-6, figure-9, table-1, appendix-figure-1 to -6; can be repeated"""
+    dry_run: bool = False
+    """list the runs, what is there already, and the hours they will take here; run nothing"""
+    workers: Number = None
+    """how many runs are trained at once, each in a process; as many as there are cores, or one on a GPU"""
+    device: str = "auto"
+    """auto, cpu, cuda or cuda:N"""
+    out: Folder = None
+    """the folder of all of it; reproduction/PROFILE by default"""
+    set: Words = ()
+    """change the profile (seeds=2, epochs=20, datasets=svhn) or the config of every run; can be repeated"""
+
+    def __call__(self) -> None:
+        """Reproduce."""
+        from dreaming.paper.profiles import profile
+        from dreaming.progress import Display
+
+        if self.workers is not None and self.workers < 1:
+            raise UserError(f"--workers is {self.workers}; at least one is needed, or leave the option out")
+        chosen = profile(self.profile, self.set)
+        if self.dry_run:
+            from dreaming.paper.foresight import foresee
+
+            foresee(chosen, self.only, self.out, self.device)
+            return
+        from dreaming.paper.reproduction import insist, reproduce
+
+        with Display() as display:
+            found = reproduce(
+                chosen,
+                only=self.only,
+                out=self.out,
+                data_dir=self.data_dir,
+                trust_data=self.trust_data,
+                device=self.device,
+                workers=self.workers,
+                progress=display,
+            )
+        insist(found)
+        print(f"The report: {found.report}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,7 @@ from dreaming.evaluation.cache import CONTROLS, Control
 from dreaming.evaluation.measure import Measure
 from dreaming.evaluation.organisation import Organisation
 from dreaming.evaluation.projection import Projection
+from dreaming.evaluation.realism import Realism
 from dreaming.evaluation.record import Record, fingerprint
 from dreaming.evaluation.robustness import Robustness
 from dreaming.evaluation.separability import Readout
@@ -28,6 +29,7 @@ MEASURES: dict[str, type[Measure]] = {
     "robustness": Robustness,
     "organisation": Organisation,
     "projection": Projection,
+    "realism": Realism,
 }
 """Every measure by its name; another one is a class such as these, and a line here."""
 TOGETHER = 8
@@ -54,8 +56,8 @@ def evaluate(
     run_folder
         A folder that `dreaming.train` made.
     measures
-        Names, as a list or with commas between them: ``readout``, ``robustness``, ``organisation``, ``projection``;
-        ``all`` is every one that needs no download. Or measures themselves, such as
+        Names, as a list or with commas between them: ``readout``, ``robustness``, ``organisation``, ``projection``,
+        ``realism``; ``all`` is every one that needs no download. Or measures themselves, such as
         ``Organisation(distance="squared")``.
     settings
         Options of the measures that are named, as ``MEASURE.OPTION=VALUE``.

@@ -2,8 +2,11 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated, Literal
 
+import pandas as pd
 import torch
+from annotated_types import Ge, MinLen
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
@@ -15,6 +18,8 @@ from dreaming.evaluation.classifier import Protocol
 from dreaming.evaluation.features import extractor
 from dreaming.evaluation.frechet import frechet_distance
 from dreaming.evaluation.latents import infer
+from dreaming.evaluation.measure import Measure, parameter, tabled
+from dreaming.evaluation.subjects import Subjects
 from dreaming.hippocampus import Hippocampus
 from dreaming.networks import Cortex
 from dreaming.phases import NREM, REM
@@ -30,6 +35,41 @@ PORTION = 500
 
 Row = tuple[int | None, str, str, float]
 """Epoch, measure, parameter, value."""
+
+
+class Realism(Measure):
+    """Fréchet distances of NREM and REM dreams from training images.
+
+    Rows: ``frechet_nrem`` and ``frechet_rem``, by the features; squared distances, not negative.
+
+    Examples
+    --------
+    >>> sorted(Realism(samples=500).keys())
+    [('frechet_nrem', 'classifier;samples=500'), ('frechet_rem', 'classifier;samples=500')]
+    """
+
+    features: Annotated[tuple[Literal["classifier", "inception"], ...], MinLen(1)] = ("classifier",)
+    """In which features; those of Inception are fetched where they are not there."""
+    samples: Annotated[int, Ge(2)] = SAMPLES
+    """How many images, and dreams of each phase; all training images, if there are fewer."""
+
+    def keys(self) -> frozenset[tuple[str, str]]:
+        """Name the measure and the parameter of every row that one snapshot gets."""
+        nights = ("frechet_nrem", "frechet_rem")
+        return frozenset((night, self.name(feature)) for night in nights for feature in self.features)
+
+    def name(self, feature: str) -> str:
+        """Name the parameter of the rows of some features."""
+        return parameter(feature, self, ["samples"])
+
+    def measure(self, subjects: Subjects) -> pd.DataFrame:
+        """Measure the dreams of each snapshot."""
+        found = realism(
+            *(subjects.epochs, subjects.folder, subjects.images, subjects.config, subjects.device),
+            features=self.features,
+            samples=self.samples,
+        )
+        return tabled((epoch, night, self.name(feature), value) for epoch, night, feature, value in found)
 
 
 def realism(

@@ -1,0 +1,59 @@
+"""What `dreaming reproduce --dry-run` shows: the runs, what is there, and what they will cost here."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.table import Table
+
+from dreaming.paper.cost import Cost, estimate
+from dreaming.paper.plan import Plan, make_plan
+from dreaming.paper.profiles import Profile
+from dreaming.progress import console, duration
+
+
+def foresee(
+    profile: Profile, only: Sequence[str] = (), out: str | Path | None = None, device: str = "auto"
+) -> Plan:
+    """Print the plan and its cost; run nothing, and write nothing.
+
+    Raises
+    ------
+    UserError
+        If there is no such figure, or the folder holds other runs.
+    """
+    place = Path(out) if out is not None else Path("reproduction") / profile.name
+    plan = make_plan(profile, only, place, device)
+    cost = estimate(plan)
+    table = Table("run", "epochs", "state", "training left", "measuring left", "for")
+    for run in plan.runs:
+        table.add_row(
+            run.title,
+            f"{min(run.done, run.config.training.epochs)} of {run.config.training.epochs}",
+            run.state + (", lacks epochs" if run.lacking else ""),
+            _time(cost.training[run.title]),
+            _time(cost.measuring[run.title]),
+            ", ".join(run.figures),
+        )
+    console().print(table)
+    print(in_words(plan, cost))
+    return plan
+
+
+def _time(seconds: float) -> str:
+    return duration(seconds) if seconds else "-"
+
+
+def in_words(plan: Plan, cost: Cost) -> str:
+    """Say in a few sentences what a plan comes to."""
+    if not plan.runs:
+        return f"{', '.join(plan.figures)}: no run is needed"
+    finished = len(plan.runs) - len(plan.missing)
+    training, measuring = sum(cost.training.values()), sum(cost.measuring.values())
+    said = (
+        f"{len(plan.runs)} runs for {len(plan.figures)} figures and tables, {finished} of them finished, into "
+        f"{plan.out}. One after another on this machine, from a measured cycle of {cost.cycle:.0f} ms: about "
+        f"{duration(training)} of training and, roughly, {duration(measuring)} of measuring; their snapshots take "
+        f"{cost.megabytes / 1000:.1f} GB."
+    )
+    lacking = [run.lacking for run in plan.runs if run.lacking]
+    return "\n".join([said, *lacking])

@@ -1,0 +1,242 @@
+"""The report: one HTML file of numbers, verdicts, figures and runs, which fetches nothing."""
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.resources import files
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, StrictUndefined
+from PIL import Image
+
+from dreaming.config import Config
+from dreaming.errors import UserError
+from dreaming.evaluation.claims import Judgement
+from dreaming.evaluation.statistics import by_chance, summary
+from dreaming.paper.claims import PaperClaim
+from dreaming.paper.drawing import dataset_name, label
+from dreaming.paper.panels import FIGURES
+from dreaming.paper.plan import Plan, PlannedRun
+from dreaming.paper.published import ACCURACY, EPOCHS, SEEDS
+from dreaming.paper.tables import Tables, incomplete
+from dreaming.progress import duration
+
+MARKS = {
+    **{"holds": "yes", "agrees": "yes", "does not hold": "no", "higher": "no", "lower": "no"},
+    **{"cannot tell": "open", "not comparable": "open", "no number published": "open"},
+}
+OF_LOSSES = ("appendix-figure-1", "appendix-figure-2")
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A figure or table that was made.
+
+    Attributes
+    ----------
+    name
+        As `dreaming.paper.panels.FIGURES` has it.
+    table
+        What it is drawn from.
+    claims
+        The paper's claims of it, each with its data set and what was found.
+    png
+        The picture; None for a table, or where there is nothing to draw.
+    """
+
+    name: str
+    table: pd.DataFrame
+    claims: Sequence[tuple[PaperClaim, str, Judgement]]
+    png: bytes | None
+
+
+def report(
+    plan: Plan, tables: Tables, drawn: Sequence[Drawn], numbers: pd.DataFrame, failures: Mapping[str, str]
+) -> str:
+    """Write the report.
+
+    Parameters
+    ----------
+    plan
+        What was to be done, as it stands now.
+    tables
+        What was measured.
+    drawn
+        The figures, in order.
+    numbers
+        As `dreaming.paper.table_1.numbers` makes them.
+    failures
+        What failed, and why.
+
+    Returns
+    -------
+    str
+        HTML, with everything it shows in it.
+    """
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    template = environment.from_string(
+        files("dreaming.paper").joinpath("report.html.j2").read_text(encoding="utf-8")
+    )
+    runs = [_run(run, failures) for run in plan.runs]
+    claims = [_claim(figure, *each) for figure in drawn for each in figure.claims]
+    return template.render(
+        profile=plan.profile,
+        protocol=_protocol(plan),
+        now=datetime.now(UTC).isoformat(" ", "minutes").removesuffix("+00:00"),
+        numbers=[_number(row) for row in numbers.to_dict("records")],
+        claims=claims,
+        shown_claims=[claim for claim in claims if claim["figure"] not in OF_LOSSES],
+        counts=_counts(claims),
+        by_chance=by_chance(len(claims)) if claims else "",
+        controls=_controls(tables),
+        figures=[_figure(figure, claims) for figure in drawn],
+        failures=dict(failures),
+        runs=runs,
+        finished=sum(run["state"] == "finished" for run in runs),
+        machines=_machines(plan),
+        marks=MARKS,
+    )
+
+
+def _percent(value: Any, spread: Any = None) -> str:
+    if value is None or pd.isna(value):
+        return "–"
+    said = f"{100 * value:.2f}"
+    return said if spread is None or pd.isna(spread) else f"{said} ± {100 * spread:.2f}"
+
+
+def _protocol(plan: Plan) -> str:
+    profile = plan.profile
+    deviations = profile.deviations()
+    said = f"{profile.epochs} epochs, {profile.seeds} seeds (the paper: {EPOCHS} epochs, {SEEDS} seeds)"
+    return said + ("; other than the paper: " + "; ".join(deviations) if deviations else "; as the paper's")
+
+
+def _number(row: Mapping[Any, Any]) -> dict[str, str]:
+    what = label(row["condition"])
+    if row["measure"] != ACCURACY:
+        what += f", occlusion {100 * float(row['parameter']):.0f} %"
+    ours, reason = _percent(row["mean"], row["sem"]), row["reason"]
+    if pd.isna(row["mean"]):
+        ours = "incomplete" if row["values"] else "not measured"
+        reason += f" ({row['values']})" if row["values"] else ""
+    return {
+        "dataset": dataset_name(row["dataset"]),
+        "what": what,
+        "published": _percent(row["published"], row["published_sem"]),
+        "ours": ours,
+        "seeds": f"{row['seeds']} of {row['wanted']}",
+        "values": row["values"],
+        "epoch": f"{row['epoch']}",
+        "verdict": row["verdict"],
+        "reason": reason,
+        "source": row["source"],
+    }
+
+
+def _claim(figure: Drawn, claim: PaperClaim, dataset: str, found: Judgement) -> dict[str, str]:
+    return {
+        "figure": figure.name,
+        "title": FIGURES[figure.name].title,
+        "dataset": dataset_name(dataset),
+        "said": claim.said,
+        "text": claim.text,
+        "verdict": found.verdict,
+        "reason": found.reason,
+    }
+
+
+def _controls(tables: Tables) -> list[dict[str, str]]:
+    """Return the readouts of what no cortex learned: pixels, principal components, untrained latents."""
+    values = tables.values
+    if not len(values):
+        return []
+    own = values[values["measure"] == ACCURACY]
+    untrained = own[(own["parameter"] == "latent") & (own["epoch"] == 0)].assign(
+        parameter="untrained latents"
+    )
+    rows = []
+    for part in (own[own["parameter"] != "latent"], untrained):
+        for key, group in part.groupby(["dataset", "parameter"], sort=False):
+            dataset, name = map(str, key)
+            found = summary(group.drop_duplicates("seed")["value"])
+            said = _percent(found.mean, found.sem if found.n > 1 else None)
+            rows.append({"dataset": dataset_name(dataset), "what": name, "ours": said, "seeds": str(found.n)})
+    return rows
+
+
+def _counts(claims: Sequence[Mapping[str, str]]) -> str:
+    verdicts = [claim["verdict"] for claim in claims]
+    numbered = {v: verdicts.count(v) for v in ("holds", "does not hold", "cannot tell")}
+    words = {"holds": "hold", "does not hold": "do not hold", "cannot tell": "cannot be told"}
+    return ", ".join(f"{count} {words[v]}" for v, count in numbered.items() if count)
+
+
+def _figure(figure: Drawn, claims: Sequence[Mapping[str, str]]) -> dict[str, Any]:
+    about, own = FIGURES[figure.name], [claim for claim in claims if claim["figure"] == figure.name]
+    counted = _counts(own)
+    gaps = incomplete(figure.table) if "source" in figure.table and len(figure.table) else []
+    return {
+        "name": figure.name,
+        "title": about.title,
+        "shows": about.shows,
+        "png": base64.b64encode(figure.png).decode() if figure.png else "",
+        "width": Image.open(io.BytesIO(figure.png)).width // 2 if figure.png else 0,
+        "alt": f"{about.title}. {about.shows}" + (f" Claims: {counted}." if counted else ""),
+        "claims": own,
+        "gaps": gaps,
+        "is_table": figure.name == "table-1",
+    }
+
+
+def _run(run: PlannedRun, failures: Mapping[str, str]) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "title": run.title,
+        "state": run.state,
+        "epochs": f"{run.done} of {run.config.training.epochs}",
+        "seconds": "–",
+        "commit": "–",
+        "config": run.config.to_yaml(),
+        "figures": ", ".join(run.figures),
+        "failure": failures.get(run.title, ""),
+    }
+    try:
+        if run.done:
+            row["seconds"] = duration(float(run.folder.read_losses()["seconds"].sum()))
+        if run.folder.config.exists():
+            row["config"] = Config.of_run(run.folder).to_yaml()
+            commits = [
+                each.get("commit") or "installed" for each in run.folder.read_environment()["sessions"]
+            ]
+            row["commit"] = ", ".join(dict.fromkeys(commit[:12] for commit in commits))
+    except UserError as damage:
+        row["failure"] = row["failure"] or str(damage)
+    return row
+
+
+def _machines(plan: Plan) -> list[dict[str, str]]:
+    """Say on which machines, with which versions and which images the runs were made."""
+    found: dict[tuple[str, ...], int] = {}
+    for run in plan.runs:
+        try:
+            sessions = run.folder.read_environment()["sessions"] if run.folder.config.exists() else []
+        except UserError:
+            continue  # the list of runs says so
+        for session in sessions:
+            machine, images = session.get("machine", {}), session.get("dataset", {})
+            key = (
+                f"{machine.get('processor')}, {machine.get('cores')} cores, {machine.get('threads')} threads; "
+                f"device {machine.get('device')}; {machine.get('system')}",
+                ", ".join(f"{name} {version}" for name, version in session.get("versions", {}).items()),
+                f"{images.get('name')}: {'' if images.get('official') else 'not '}as published"
+                f", fingerprint {str(images.get('fingerprint'))[:12]}",
+                str(session.get("precision")),
+            )
+            found[key] = found.get(key, 0) + 1
+    names = ("machine", "versions", "images", "precision")
+    return [{**dict(zip(names, key, strict=True)), "sessions": str(count)} for key, count in found.items()]

@@ -1,0 +1,14 @@
+"""The paper's part in tests: made-up tables, and no way to the world outside the test's folder."""
+
+import made_up
+import pytest
+
+
+@pytest.fixture
+def tables_of(dataset_of):
+    """Makes tables such as runs would leave: (profile, lacking)."""
+
+    def make(*args, **kwargs):
+        return made_up.tables(dataset_of, *args, **kwargs)
+
+    return make

@@ -1,0 +1,113 @@
+"""Tables such as runs would leave, made up: figures and verdicts are tested on them without training."""
+
+import math
+
+import numpy as np
+import pandas as pd
+
+from dreaming.data import Dataset
+from dreaming.evaluation.measuring import MEASURES
+from dreaming.paper.panels import FIGURES
+from dreaming.paper.pictures import COLUMNS, occluded, png
+from dreaming.paper.profiles import Profile
+from dreaming.paper.tables import KEYS, Tables, loss_keys
+from dreaming.runs import PROJECTION
+
+LEVEL = {
+    "pad": 0.58,
+    "without_memory_mix": 0.53,
+    "without_rem": 0.46,
+    "without_nrem": 0.57,
+    "wake_only": 0.42,
+    "rem_noise_only": 0.58,
+    "rem_memories_only": 0.575,
+    "rem_before_nrem": 0.58,
+    "nrem_mixed": 0.55,
+}
+PROFILE = Profile(
+    name="made-up", datasets=("cifar10", "svhn"), seeds=4, epochs=10, long_epochs=20, settings=()
+)
+KEYS_OF = {
+    **{name: MEASURES[name]().keys() for name in ("readout", "robustness", "organisation")},
+    "realism": frozenset((f"frechet_{night}", "classifier") for night in ("nrem", "rem")),
+}
+
+
+def value(name, seed, epoch, measure, parameter):
+    """A value such as the paper's, with a spread over seeds."""
+    noise = 0.004 * math.sin(7.0 * seed + epoch + len(name) + len(parameter))
+    learnt = 1 - math.exp(-epoch / 3)
+    level = LEVEL[name]
+    if measure == "readout_accuracy":
+        return 0.28 + (level - 0.28) * learnt + noise
+    if measure == "readout_accuracy_occluded":
+        p = float(parameter)
+        steep = 6 if name in ("without_nrem", "wake_only") else 2.5
+        return 0.1 + (level - 0.1) * math.exp(-steep * p * p) * (1 - p) + noise * (1 - p)
+    if measure == "intra_inter_ratio":
+        return (0.99 if epoch == 0 else {"pad": 0.88}.get(name, 0.94)) + noise
+    if measure == "clean_occluded_ratio":
+        return {"without_nrem": 0.6}.get(name, 0.3) + noise
+    if measure.startswith("frechet"):
+        return (120 if measure.endswith("nrem") else 150) * math.exp(-epoch / 8) + 200 * noise
+    return (0.7 if "externality" in parameter else 0.4) * (1 - 0.6 * learnt) + noise
+
+
+def rows(profile, keys=KEYS_OF):
+    """Every value that the figures of a profile need."""
+    found = []
+    for dataset in profile.datasets:
+        for panels in FIGURES.values():
+            for need in panels.needs:
+                for name in need.conditions:
+                    own = loss_keys(name) if need.measure == "losses" else keys.get(need.measure, ())
+                    for measure, parameter in sorted(own):
+                        for epoch in profile.epochs_of(need.when):
+                            for seed in range(profile.seeds):
+                                about = (dataset, name, seed, epoch, measure, parameter)
+                                found.append((*about, value(name, seed, epoch, measure, parameter)))
+    table = pd.DataFrame(found, columns=[*KEYS, "value"]).drop_duplicates(list(KEYS))
+    return table.astype({"epoch": "Int64", "seed": "Int64"})
+
+
+def projection(profile):
+    """Four clouds of latents; occluded ones are far from clean ones without NREM."""
+    random = np.random.default_rng(0)
+    parts = []
+    for name in ("pad", "without_rem", "without_nrem"):
+        apart = {"pad": 3.0, "without_rem": 1.0, "without_nrem": 3.0}[name]
+        for image in range(80):
+            label = image % 4
+            clean = apart * np.array([math.cos(label * 1.6), math.sin(label * 1.6)]) + random.normal(size=2)
+            moved = clean + random.normal(scale=0.3, size=2) + (4.0 if name == "without_nrem" else 0.0)
+            for occlusion, point in ((0.0, clean), (0.3, moved)):
+                for component, coordinate in enumerate(point, start=1):
+                    about = (profile.datasets[-1], name, 0, profile.epochs, "projection", "pca")
+                    parts.append((*about, image, label, occlusion, component, coordinate))
+    return pd.DataFrame(parts, columns=list(PROJECTION))
+
+
+def pictures(profile, dataset_of):
+    """Eight images for each strip, and one under occlusions."""
+    parts = []
+    for name in profile.datasets:
+        images: Dataset = dataset_of(16, 32, name=name)
+        parts.append(occluded(images))
+        strips = ["a  seen, day before", "a  seen, last day", "b  NREM, epoch 1", "b  REM, epoch 1"]
+        for row, strip in enumerate(
+            [*strips, f"c  NREM, epoch {profile.epochs}", f"c  REM, epoch {profile.epochs}"]
+        ):
+            for column in range(8):
+                image = images.test.images[column + row].permute(1, 2, 0).contiguous()
+                about = {"figure": "figure-3", "dataset": name, "condition": "pad", "seed": 0, "epoch": 1}
+                parts.append(
+                    pd.DataFrame([{**about, "strip": strip, "row": row, "column": column, "png": png(image)}])
+                )
+    return pd.concat([part.dropna(axis=1, how="all") for part in parts]).reindex(columns=list(COLUMNS))
+
+
+def tables(dataset_of, profile=PROFILE, lacking=lambda table: table["value"] != table["value"]):
+    """All tables; rows for which ``lacking`` is true are left out."""
+    values = rows(profile)
+    values = values[~lacking(values)]
+    return Tables(profile, KEYS_OF, values, projection(profile), pictures(profile, dataset_of))
