@@ -44,9 +44,9 @@ class _Run:
     name: Text = None
     """what to call the condition; needed where --set makes it another"""
     dataset: str = "digits"
-    """digits, cifar10, svhn or folder:PATH"""
+    """digits, house_digits, cifar10, svhn or folder:PATH"""
     limit: Number = None
-    """take the first INT images of each split"""
+    """take the first INT images of each split; of house_digits, as many are drawn as are asked for"""
     seed: int = 0
     """the seed all random numbers grow from"""
     epochs: int = 50

@@ -28,9 +28,10 @@ class DatasetConfig(Parameters):
     """Which images are seen."""
 
     name: str = "digits"
-    """``digits``, ``cifar10``, ``svhn`` or ``folder:PATH``."""
+    """``digits``, ``house_digits``, ``cifar10``, ``svhn`` or ``folder:PATH``."""
     limit: Annotated[int, Ge(1)] | None = None
-    """How many images of each split are taken, from the first; all by default."""
+    """How many images of each split are taken, from the first; all by default.
+    ``house_digits`` are drawn as many as this says; 8,000 and 2,000 by default."""
 
 
 class Networks(Parameters):

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-Stream = Literal["init", "order", "occlusion", "noise", "evaluation"]
+Stream = Literal["init", "order", "occlusion", "noise", "evaluation", "images"]
 STREAMS: tuple[str, ...] = get_args(Stream)
 
 
@@ -25,7 +25,7 @@ def derived_seed(seed: int, stream: Stream, *address: int | str) -> int:
     seed
         The run's seed, not negative.
     stream
-        One of ``init``, ``order``, ``occlusion``, ``noise``, ``evaluation``.
+        One of ``init``, ``order``, ``occlusion``, ``noise``, ``evaluation``, ``images`` (those that are drawn).
     *address
         Where in the run: epoch, cycle, name of the phase.
 

@@ -156,7 +156,8 @@ def cached(tmp_path, folder):
 def test_checking_data_says_what_is_there_and_fails_where_it_is_not_as_published(
     archive, folder, tmp_path, dreaming_does, dreaming_refuses
 ):
-    assert "digits needs no files" in dreaming_does("data", "check", "digits")
+    for name in ("digits", "house_digits"):
+        assert dreaming_does("data", "check", name) == f"{name} needs no files\n"
     said = dreaming_does("data", "check", f"folder:{folder}")
     assert said == f"{folder / 'train'}: ok\n{folder / 'test'}: ok\n"
     because = "1 of 1 files are not as published; .*dreaming data fetch cifar10"
@@ -178,7 +179,7 @@ def test_the_check_prints_each_file_with_its_state(archive, capsys):
     ]
 
 
-@pytest.mark.parametrize("name", ["digits", "mnist"])
+@pytest.mark.parametrize("name", ["digits", "house_digits", "mnist"])
 def test_fetching_what_cannot_be_fetched_is_refused(name, tmp_path, dreaming_refuses):
     dreaming_refuses("data", "fetch", name, "--data-dir", tmp_path / "data", because=name)
 
@@ -187,5 +188,5 @@ def test_the_list_of_data_sets_holds_names_sizes_and_where_from_in_full(dreaming
     said = dreaming_does("data", "list")
     for part in ("digits", "1,437", "360", "cifar10", "50,000", "10,000", "svhn", "73,257", "26,032"):
         assert part in said
-    for part in ("folder:PATH", "www.cs.toronto.edu", "ufldl.stanford.edu"):
+    for part in ("house_digits", "8,000", "2,000", "folder:PATH", "www.cs.toronto.edu", "ufldl.stanford.edu"):
         assert part in said, f"{part} is cut short"

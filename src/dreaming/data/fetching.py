@@ -79,8 +79,8 @@ def fetch(name: str, data_dir: Path, *, progress: Progress | None = None) -> lis
     Raises
     ------
     UserError
-        In one sentence: if there is nothing to fetch (digits, a folder), if no mirror gives the file (and
-        what each said), or if the disk is full or cannot be written to.
+        In one sentence: if there is nothing to fetch (digits, house_digits, a folder), if no mirror gives the file
+        (and what each said), or if the disk is full or cannot be written to.
 
     Examples
     --------

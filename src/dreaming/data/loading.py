@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dreaming.data import cifar10, svhn
+from dreaming.data import cifar10, house_digits, svhn
 from dreaming.data import digits as handwritten
 from dreaming.data.folder import list_folder, read_folder
 from dreaming.data.sources import (
@@ -27,6 +27,11 @@ _READERS: Mapping[str, Callable[[Sequence[Path]], Contents]] = {
     "svhn-mat": svhn.read_mats,
     "svhn-parquet": svhn.read_parquets,
 }
+_HERE = {
+    "digits": (handwritten.N_TRAIN, handwritten.N_TEST),
+    "house_digits": (house_digits.N_TRAIN, house_digits.N_TEST),
+}
+"""What comes with the package's dependencies: images for training and for test."""
 
 
 @dataclass(frozen=True)
@@ -61,9 +66,9 @@ def names() -> tuple[str, ...]:
     Examples
     --------
     >>> names()
-    ('digits', 'cifar10', 'svhn')
+    ('digits', 'house_digits', 'cifar10', 'svhn')
     """
-    return ("digits", *SOURCES)
+    return (*_HERE, *SOURCES)
 
 
 def folder_of(name: str) -> Path | None:
@@ -102,11 +107,9 @@ def describe(name: str) -> Description:
         return Description(
             name, len(listing.train), len(listing.test), "this machine", "your own", listing.size
         )
-    if name == "digits":
+    if name in _HERE:
         licence = "CC BY 4.0; cite Alpaydin and Kaynak 1998"
-        return Description(
-            name, handwritten.N_TRAIN, handwritten.N_TEST, "scikit-learn (no download)", licence, 0
-        )
+        return Description(name, *_HERE[name], "scikit-learn (no download)", licence, 0)
     source = SOURCES[name]
     size = sum(file.size for file in source.layouts[0].files)
     return Description(name, source.n_train, source.n_test, source.host, source.licence, size)
@@ -126,7 +129,8 @@ def check(name: str, data_dir: Path) -> list[FileCheck]:
     -------
     list of FileCheck
         One for each expected file of each layout that is there; the official files, as missing, if none is.
-        Empty for digits; for a folder, its two splits, which are laid out well (images are not decoded).
+        Empty for digits and house_digits; for a folder, its two splits, which are laid out well (images are
+        not decoded).
 
     Raises
     ------
@@ -144,7 +148,7 @@ def check(name: str, data_dir: Path) -> list[FileCheck]:
     if folder is not None:
         listing = list_folder(folder)
         return [FileCheck(listing.root / split, "ok") for split in ("train", "test")]
-    return [] if name == "digits" else check_files(SOURCES[name], data_dir)
+    return [] if name in _HERE else check_files(SOURCES[name], data_dir)
 
 
 def load(
@@ -157,9 +161,10 @@ def load(
     name
         One of `names`, or ``folder:PATH``.
     data_dir
-        Where the files lie; without it, ``$DREAMING_DATA``. Digits and folders need none.
+        Where the files lie; without it, ``$DREAMING_DATA``. Digits, house_digits and folders need none.
     limit
-        Take only the first so many images of each split.
+        Take only the first so many images of each split. ``house_digits`` are drawn as many as the limit says,
+        also where that is more than by default.
     trust
         Accept files whose checksum is not the official one; the data set then says so (``official``).
 
@@ -172,7 +177,7 @@ def load(
     ------
     UserError
         In one sentence, for an unknown name, files that are missing, damaged or not the official ones, and a
-        limit that leaves fewer than two classes.
+        limit that leaves fewer than two classes (or asks for more than can be drawn).
 
     Examples
     --------
@@ -185,6 +190,9 @@ def load(
         return _dataset(name, read_folder(folder), limit)
     if name == "digits":
         return _dataset(name, handwritten.read_digits(), limit)
+    if name == "house_digits":
+        n_train, n_test = _HERE[name] if limit is None else 2 * (max(limit, 2),)
+        return _dataset(name, house_digits.read_house_digits(n_train, n_test), limit)
     if data_dir is None and os.environ.get("DREAMING_DATA"):
         data_dir = Path(os.environ["DREAMING_DATA"])
     if data_dir is None:

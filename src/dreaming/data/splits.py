@@ -68,7 +68,7 @@ class Dataset:
         SHA-256 (hexadecimal) of images and labels of both splits as they are in use, after any limit.
     source
         File name to checksum as found ("md5:..." or "sha256:..."); empty where nothing is read from files
-        with a published checksum (digits, folder).
+        with a published checksum (digits, house_digits, folder).
     official
         False if a file was accepted only because it was trusted.
 
