@@ -41,7 +41,9 @@ def test_epochs_of_a_panel_follow_from_the_profile(when, epochs):
 
 
 def test_set_changes_the_profile_or_the_runs():
-    changed = PAPER.but(["seeds=2", "datasets=cifar10", "networks.base_channels=8", "figures=figure-4,table-1"])
+    changed = PAPER.but(
+        ["seeds=2", "datasets=cifar10", "networks.base_channels=8", "figures=figure-4,table-1"]
+    )
     assert (changed.seeds, changed.datasets, changed.figures) == (2, ("cifar10",), ("figure-4", "table-1"))
     assert changed.config("cifar10", "pad", 1, 3, "1,3").networks.base_channels == 8
     assert changed.deviations() == ["networks.base_channels=8"]
@@ -54,7 +56,10 @@ def test_precision_is_no_deviation_from_the_protocol():
 def test_a_setting_of_a_phase_passes_over_conditions_without_it_and_no_other_mistake_does():
     changed = PAPER.but(["phases.rem.replay.noise=0.3"])
     assert changed.config("cifar10", "pad", 0, 1, "1").phases[2].replay.noise == 0.3
-    assert [phase.name for phase in changed.config("cifar10", "without_rem", 0, 1, "1").phases] == ["wake", "nrem"]
+    assert [phase.name for phase in changed.config("cifar10", "without_rem", 0, 1, "1").phases] == [
+        "wake",
+        "nrem",
+    ]
     with pytest.raises(UserError, match="rme"):
         PAPER.but(["phases.rme.replay.noise=0.3"]).config("cifar10", "without_rem", 0, 1, "1")
 
