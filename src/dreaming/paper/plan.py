@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from dreaming.config import Config
+from dreaming.data import describe
 from dreaming.errors import UserError
 from dreaming.paper.measuring import Measures, keys_of, measures_of
 from dreaming.paper.panels import FIGURES
@@ -132,7 +133,7 @@ def make_plan(
     Raises
     ------
     UserError
-        If there is no such figure, or a run of another config lies where one of these should.
+        If there is no such figure or data set, or a run of another config lies where one of these should.
 
     Examples
     --------
@@ -142,6 +143,8 @@ def make_plan(
     (24, 'cifar10/pad/seed-0', 50)
     """
     figures, place = chosen(profile, only), Path(out)
+    for dataset in profile.datasets:
+        describe(dataset)  # refuses one that there is not, before anything is run
     wanted = _wanted(profile, figures)
     kept = _wanted(profile, tuple(dict.fromkeys((*profile.figures, *figures))))
     runs = []
@@ -199,37 +202,41 @@ def _wanted(profile: Profile, figures: Sequence[str]) -> dict[tuple[str, str, in
 def _planned(
     make: _Maker, folder: RunFolder, epochs: int, kept: set[int], needs: Wanted, figures: tuple[str, ...]
 ) -> PlannedRun:
-    done = 0
+    done, lacking = 0, ""
     if folder.config.exists():
-        done = _done(folder, make.config(epochs, kept))
+        try:
+            there = Config.of_run(folder)
+            done = len(folder.read_losses()) if folder.losses.exists() else 0
+        except UserError as damage:
+            lacking = str(damage)
+        else:
+            _same(folder, there, make.config(epochs, kept))
         # What is kept cannot be changed for epochs that are done, and the record of a run has to say what is kept.
         kept = {epoch for epoch in kept if epoch > done} | set(folder.snapshots())
     needed = sorted(set().union(*(own for need, own in needs.items() if need != "losses")))
     gone = [epoch for epoch in needed if epoch <= done and epoch not in folder.snapshots()] if done else []
-    lacking = (
-        f"{folder.path} is trained to epoch {done} and did not keep epoch {', '.join(map(str, gone))}, which "
-        f"{', '.join(figures)} needs; train into another --out"
-        if gone
-        else ""
-    )
+    if gone:
+        lacking = (
+            f"{folder.path} is trained to epoch {done} and did not keep epoch {', '.join(map(str, gone))}, which "
+            f"{', '.join(figures)} needs; train into another --out"
+        )
     measures = {need: tuple(sorted(own)) for need, own in needs.items() if need not in ("losses", "pictures")}
     shown = tuple(sorted(needs.get("pictures", ())))
     return PlannedRun(make.config(epochs, kept), folder, figures, measures, shown, done, lacking)
 
 
-def _done(folder: RunFolder, config: Config) -> int:
-    """Count the epochs that are done of the run that lies here, after making sure that it is the one that is meant.
+def _same(folder: RunFolder, there: Config, wanted: Config) -> None:
+    """Make sure that the run which lies in a folder is the one that is meant.
 
     Raises
     ------
     UserError
         If it is another.
     """
-    found = difference(Config.of_run(folder).identity(), resolved(config).identity())
+    found = difference(there.identity(), resolved(wanted).identity())
     if found:
         path, old, new = found
         raise UserError(
             f"{folder.path} holds a run of another config: its {path} is {old} and this plan says {new}; "
             "use another --out"
         )
-    return len(folder.read_losses()) if folder.losses.exists() else 0

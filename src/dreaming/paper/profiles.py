@@ -1,5 +1,6 @@
 """Profiles: how much of the paper is run, on which images, with how large a network."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -158,9 +159,9 @@ class Profile(Parameters):
             elif first in Config.model_fields:
                 content["settings"] = (*content["settings"], setting)
             else:
+                known = [*own, *(name for name in Config.model_fields if name not in PLANNED)]
                 raise UserError(
-                    f"--set {path}: neither the profile nor a run's config has '{first}'; "
-                    f"{nearest(first, [*own, *Config.model_fields])}"
+                    f"--set {path}: neither the profile nor a run's config has '{first}'; {nearest(first, known)}"
                 )
         return _made(content, "--set")
 
@@ -256,10 +257,11 @@ def _read(path: Path) -> Profile:
         raise UserError(f"{path} is no profile: {str(error).splitlines()[0]}") from None
     if not isinstance(content, dict):
         raise UserError(f"{path} is no profile: it should hold fields such as `seeds: 2`")
-    base = content.pop("base", "paper")
+    base = str(content.pop("base", "paper"))
     if base not in PROFILES:
-        raise UserError(f"{path}: base: there is no profile '{base}'; {nearest(str(base), PROFILES)}")
-    return _made({**PROFILES[base].model_dump(), "name": path.stem, **content}, str(path))
+        raise UserError(f"{path}: base: there is no profile '{base}'; {nearest(base, PROFILES)}")
+    called = re.sub(r"[^A-Za-z0-9_.-]+", "-", path.stem).lstrip("_.-") or "own"
+    return _made({**PROFILES[base].model_dump(), "name": called, **content}, str(path))
 
 
 def chosen(own: Profile, only: Sequence[str]) -> tuple[str, ...]:

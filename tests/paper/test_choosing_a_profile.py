@@ -1,0 +1,107 @@
+"""Profiles by name, from a file of the user's own and by --set; what cannot be is refused in one sentence."""
+
+import pytest
+
+from dreaming.errors import UserError
+from dreaming.paper.profiles import PROFILES, chosen, profile
+
+
+@pytest.fixture
+def written(tmp_path):
+    """Writes a profile's file."""
+
+    def write(text, name="mine.yaml"):
+        path = tmp_path / name
+        path.write_text(text)
+        return path
+
+    return write
+
+
+def test_the_paper_is_50_and_100_epochs_of_four_seeds_on_both_data_sets():
+    paper = PROFILES["paper"]
+    assert (paper.datasets, paper.seeds, paper.epochs, paper.long_epochs) == (("cifar10", "svhn"), 4, 50, 100)
+    assert (paper.limit, paper.every, paper.settings) == (None, 1, ())
+    assert paper.deviations() == []
+
+
+def test_a_file_says_what_differs_from_its_base(written):
+    mine = profile(written("base: quick\nseeds: 3\n"))
+    assert mine == PROFILES["quick"].model_copy(update={"name": "mine", "seeds": 3})
+
+
+def test_a_file_is_of_the_paper_by_default(written):
+    assert profile(written("epochs: 20")) == PROFILES["paper"].model_copy(
+        update={"name": "mine", "epochs": 20}
+    )
+
+
+def test_a_file_may_have_any_name(written):
+    assert profile(written("seeds: 3", "my profile.yml")).name == "my-profile"
+
+
+def test_settings_go_on_top_of_a_file(written):
+    mine = profile(written("seeds: 3\nsettings: [networks.latent_dim=1]\n"), ["seeds=5"])
+    assert (mine.seeds, mine.settings) == (5, ("networks.latent_dim=1",))
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("base: [demo]", "there is no profile '"),
+        ("base: qick", "did you mean 'quick'"),
+        ("seedz: 2", "there is no 'seedz'; did you mean 'seeds'"),
+        ("figures: [figure-77]", "there is no 'figure-77'; did you mean"),
+        ("figures: figure-4,figure-4", "figures names one of them twice"),
+        ("datasets: []", "datasets is"),
+        ("epochs: 200", "long_epochs is 100, which is less than epochs, 200"),
+        ("early: 50", "early is 50, and should be less than epochs, 50"),
+        ("seeds: true", "seeds: it is true"),
+        ("settings: [training.epochs=3]", "training.epochs is what the plan decides on"),
+        ("- 3", "it should hold fields"),
+        ("", "it should hold fields"),
+        ("a: [", "is no profile"),
+        ("1: 2", "keys should be strings"),
+    ],
+)
+def test_a_wrong_file_is_refused_by_name(written, text, sentence):
+    path = written(text)
+    with pytest.raises(UserError) as refusal:
+        profile(path)
+    assert str(refusal.value).startswith(str(path))
+    assert sentence in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_file_that_is_missing_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"there is no profile .*none.yaml"):
+        profile(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize(
+    ("setting", "sentence"),
+    [
+        ("seeds", "--set wants PATH=VALUE"),
+        ("seeds=many", "seeds is 'many'"),
+        ("seedz=3", "did you mean 'seeds'"),
+        ("seed=3", "seed is what the plan decides on"),
+        ("dataset.name=svhn", "dataset.name is what the plan decides on"),
+        ("name=other", "neither the profile nor a run's config has 'name'"),
+        ("seeds=[", "cannot read the value"),
+    ],
+)
+def test_a_wrong_setting_is_refused(setting, sentence):
+    with pytest.raises(UserError) as refusal:
+        profile("paper", [setting])
+    assert sentence in str(refusal.value)
+
+
+def test_a_profile_or_figure_that_there_is_not_is_refused_with_the_nearest():
+    with pytest.raises(UserError, match="there is no profile 'papper'; did you mean 'paper'"):
+        profile("papper")
+    with pytest.raises(UserError, match="the paper has no 'figre-5' to be drawn; did you mean 'figure-5'"):
+        chosen(PROFILES["demo"], ["figre-5"])
+
+
+def test_figures_that_are_named_come_in_the_order_of_the_report_even_beyond_the_profile():
+    assert chosen(PROFILES["demo"], ["appendix-figure-6", "table-1"]) == ("table-1", "appendix-figure-6")
