@@ -199,16 +199,15 @@ DEMO = Profile(
 QUICK = Profile(
     name="quick",
     datasets=("cifar10",),
-    seeds=2,
-    epochs=4,
-    long_epochs=4,
+    epochs=3,
+    long_epochs=3,
     samples=5000,
     figures=(
         *("table-1", "figure-3", "figure-4", "figure-5", "figure-6", "figure-9"),
         *("appendix-figure-1", "appendix-figure-3"),
     ),
 )
-"""Real images at full width for a few epochs."""
+"""Real images at full width and as many seeds as the paper has, for a few epochs: hours on two cores."""
 
 PAPER = Profile(name="paper", datasets=("cifar10", "svhn"), features=("classifier", "inception"))
 """As the paper has it."""
