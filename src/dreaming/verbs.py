@@ -133,7 +133,13 @@ class Reproduce(Images):
     profile: str = "demo"
     """demo (minutes, no download), quick (CIFAR-10, hours), paper (as published), or FILE.yaml of your own"""
     only: Annotated[tuple[str, ...], UseAppendAction, arg(metavar="FIGURE")] = ()
-    """figure-3, figure-4, figure-5, figure-6, figure-9, table-1, appendix-figure-1 to -6; can be repeated"""
+    """figure-3, figure-4, figure-5, figure-6, figure-9, table-1, appendix-figure-1 to -6, schedules, doses; can be
+    repeated"""
+    schedule: Annotated[tuple[str, ...], UseAppendAction, arg(metavar="CONDITION:EPOCH,...,CONDITION")] = ()
+    """sleep deprivation and recovery beside the paper's conditions, such as pad:10,without_rem:20,pad; can be
+    repeated"""
+    sweep: Annotated[tuple[str, ...], UseAppendAction, arg(metavar="PATH=VALUE,...")] = ()
+    """doses: PAD with each value of a field, such as phases.rem.dose=0,0.5,1; can be repeated"""
     dry_run: bool = False
     """list the runs, what is there already, and the hours they will take here; run nothing"""
     workers: Number = None
@@ -152,7 +158,7 @@ class Reproduce(Images):
 
         if self.workers is not None and self.workers < 1:
             raise UserError(f"--workers is {self.workers}; at least one is needed, or leave the option out")
-        chosen = profile(self.profile, self.set)
+        chosen = profile(self.profile, self.set).beside(self.schedule, self.sweep)
         if self.dry_run:
             from dreaming.paper.foresight import foresee
 

@@ -1,4 +1,4 @@
-"""Profiles by name, from a file of the user's own and by --set; what cannot be is refused in one sentence."""
+"""Profiles and figures by name, and profiles from a file of the user's own."""
 
 import pytest
 
@@ -16,13 +16,6 @@ def written(tmp_path):
         return path
 
     return write
-
-
-def test_the_paper_is_50_and_100_epochs_of_four_seeds_on_both_data_sets():
-    paper = PROFILES["paper"]
-    assert (paper.datasets, paper.seeds, paper.epochs, paper.long_epochs) == (("cifar10", "svhn"), 4, 50, 100)
-    assert (paper.limit, paper.every, paper.settings) == (None, 1, ())
-    assert paper.deviations() == []
 
 
 def test_a_file_says_what_differs_from_its_base(written):
@@ -78,28 +71,10 @@ def test_a_file_that_is_missing_is_named(tmp_path):
         profile(tmp_path / "none.yaml")
 
 
-@pytest.mark.parametrize(
-    ("setting", "sentence"),
-    [
-        ("seeds", "--set wants PATH=VALUE"),
-        ("seeds=many", "seeds is 'many'"),
-        ("seedz=3", "did you mean 'seeds'"),
-        ("seed=3", "seed is what the plan decides on"),
-        ("dataset.name=svhn", "dataset.name is what the plan decides on"),
-        ("name=other", "neither the profile nor a run's config has 'name'"),
-        ("seeds=[", "cannot read the value"),
-    ],
-)
-def test_a_wrong_setting_is_refused(setting, sentence):
-    with pytest.raises(UserError) as refusal:
-        profile("paper", [setting])
-    assert sentence in str(refusal.value)
-
-
 def test_a_profile_or_figure_that_there_is_not_is_refused_with_the_nearest():
     with pytest.raises(UserError, match="there is no profile 'papper'; did you mean 'paper'"):
         profile("papper")
-    with pytest.raises(UserError, match="the paper has no 'figre-5' to be drawn; did you mean 'figure-5'"):
+    with pytest.raises(UserError, match="there is no 'figre-5' to be drawn; did you mean 'figure-5'"):
         chosen(PROFILES["demo"], ["figre-5"])
 
 

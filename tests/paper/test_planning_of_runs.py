@@ -7,7 +7,8 @@ from dreaming.errors import UserError
 from dreaming.evaluation.measuring import evaluate
 from dreaming.paper.panels import FIGURES
 from dreaming.paper.plan import make_plan
-from dreaming.paper.profiles import PROFILES, Profile
+from dreaming.paper.profile import Profile
+from dreaming.paper.profiles import PROFILES
 from dreaming.runs import RunFolder
 
 TINY = Profile(
@@ -60,7 +61,7 @@ def test_a_run_of_pad_serves_every_figure_that_draws_pad():
     run = planned("nowhere")["digits/pad/seed-0"]
     assert set(run.figures) == {
         name for name, of in FIGURES.items() if any("pad" in need.conditions for need in of.needs)
-    } - {"appendix-figure-2"}
+    } - {"appendix-figure-2", "schedules"}
     assert run.measures["readout"] == (0, 1, 2, 3)
     assert run.measures["robustness"] == (2,)
     assert run.measures["realism"] == (1, 2)

@@ -210,7 +210,8 @@ def ink(writing: Handwriting, chosen: Int64[np.ndarray, "n 3"], scene: Scene) ->
     row += _SIDE * digit.reshape(row.shape)
     found = ndimage.map_coordinates(writing.pictures.reshape(-1, _SIDE), [row, column], order=1)
     least = _each(1 - scene.between("thickness"))
-    return np.clip((found - least) / 0.18 + 0.5, 0, 1)
+    paint: _Plane = np.clip((found - least) / 0.18 + 0.5, 0, 1)
+    return paint
 
 
 def colour(paint: _Plane, scene: Scene) -> Float[np.ndarray, "n 3 32 32"]:
@@ -235,7 +236,8 @@ def colour(paint: _Plane, scene: Scene) -> Float[np.ndarray, "n 3 32 32"]:
         shares.append((shown * cover).reshape(len(paint), 1024))
         shown = shown * (1 - cover)
     colours = np.stack([tone for _, tone in reversed(layers)], axis=2)
-    return (np.clip(colours, 0, 1) @ np.stack(shares, axis=1)).reshape(len(paint), 3, 32, 32)
+    seen: Float[np.ndarray, "n 3 1024"] = np.clip(colours, 0, 1) @ np.stack(shares, axis=1)
+    return seen.reshape(len(paint), 3, 32, 32)
 
 
 def photograph(seen: Float[np.ndarray, "n 3 32 32"], scene: Scene) -> UInt8[np.ndarray, "n 3 32 32"]:
@@ -248,7 +250,8 @@ def photograph(seen: Float[np.ndarray, "n 3 32 32"], scene: Scene) -> UInt8[np.n
     blurred = near @ lit @ near.swapaxes(2, 3)
     grain = 2 * scene.between("grain", 3, 32, 32) - 1
     noisy = blurred + scene.between("noise")[:, None, None, None] * grain
-    return np.rint(255 * np.clip(noisy, 0, 1)).astype(np.uint8)
+    rounded: Float[np.ndarray, "n 3 32 32"] = np.rint(255 * np.clip(noisy, 0, 1))
+    return rounded.astype(np.uint8)
 
 
 def _each(values: Float[np.ndarray, " n"]) -> Float[np.ndarray, "n 1 1"]:
@@ -259,11 +262,13 @@ def _from_line(scene: Scene, name: str) -> _Plane:
     """Return how many pixels each pixel lies beyond a line, of any direction, at a distance from the middle."""
     angle = 2 * np.pi * scene.between(f"{name} angle")
     away = _each(np.cos(angle)) * (_COLUMN - 15.5) + _each(np.sin(angle)) * (_ROW - 15.5)
-    return away - _each(scene.between(f"{name} distance"))
+    beyond: _Plane = away - _each(scene.between(f"{name} distance"))
+    return beyond
 
 
 def _speck(scene: Scene, i: int) -> _Plane:
     row, column = (_each(31 * scene.between(f"speck {axis} {i}")) for axis in ("row", "column"))
     strength = np.clip(scene.between(f"speck strength {i}", bounds="speck strength"), 0, 1)
     spread = 2 * scene.between(f"speck size {i}", bounds="speck size") ** 2
-    return _each(strength) * np.exp(-((_ROW - row) ** 2 + (_COLUMN - column) ** 2) / _each(spread))
+    speck: _Plane = _each(strength) * np.exp(-((_ROW - row) ** 2 + (_COLUMN - column) ** 2) / _each(spread))
+    return speck

@@ -14,7 +14,7 @@ import pandas as pd
 from dreaming.evaluation.claims import Claim, Judgement, judge
 from dreaming.evaluation.organisation import CLEAN_OCCLUDED, INTRA_INTER
 from dreaming.evaluation.statistics import Kind
-from dreaming.paper.profiles import Profile
+from dreaming.paper.profile import Profile
 from dreaming.paper.published import ACCURACY, OCCLUDED, TABLE_1_CONDITIONS
 from dreaming.paper.tables import DISCRIMINATOR, LOSS, measured
 

@@ -2,7 +2,7 @@
 
 import io
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from dreaming.paper.laboratory import field_and_value, stages
 from dreaming.paper.tables import by_seed, incomplete, measured, over_seeds
 
 COLOURS = {
@@ -41,6 +42,8 @@ LABELS = {
     "nrem_mixed": "NREM from mixed memories",
 }
 DATASETS = {"cifar10": "CIFAR-10", "svhn": "SVHN", "digits": "Digits", "house_digits": "House digits"}
+OTHERS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
+"""Of conditions that the paper does not have."""
 CLASSES = ("#7B3294", "#00A6CA", "#C8A200", "#D7191C")
 """Purple, cyan, yellow (darkened) and red, as in figure 6."""
 WARNING = "#A00000"
@@ -70,8 +73,27 @@ def dataset_name(dataset: str) -> str:
 
 
 def label(condition: str) -> str:
-    """Name a condition as the paper does."""
-    return LABELS.get(condition, condition)
+    """Name a condition as the paper does, and one of the user's own likewise.
+
+    Examples
+    --------
+    >>> label("without_rem"), label("pad-10-without_rem-20-pad"), label("pad+rem.dose-0.5")
+    ('w/o REM', 'PAD to 10, w/o REM to 20, PAD', 'PAD, rem.dose 0.5')
+    """
+    parts = stages(condition)
+    if parts:
+        return ", ".join(label(name) + (f" to {end}" if end is not None else "") for name, end in parts)
+    field, value = field_and_value(condition)
+    return f"{LABELS['pad']}, {field} {value}" if field else LABELS.get(condition, condition)
+
+
+def colours_of(conditions: Iterable[str]) -> dict[str, str]:
+    """Give each condition its colour: the paper's as near to the paper's as can be, others one after another."""
+    names = list(dict.fromkeys(conditions))
+    others = [name for name in names if name not in COLOURS]
+    return {
+        name: COLOURS[name] if name in COLOURS else OTHERS[others.index(name) % len(OTHERS)] for name in names
+    }
 
 
 def one_row(table: pd.DataFrame, draw: Callable[[Axes, pd.DataFrame], None], letters: str = "cd") -> Figure:
@@ -94,7 +116,8 @@ def say_gaps(figure: Figure, table: pd.DataFrame) -> None:
         return
     shown = "; ".join(gaps[:3]) + (f"; and {len(gaps) - 3} more" if len(gaps) > 3 else "")
     width = int(figure.get_figwidth() * 14)
-    text = "\n".join(textwrap.wrap(f"INCOMPLETE: {shown}. No mean is drawn where a seed is missing.", width))
+    said = f"INCOMPLETE: {shown}. No mean is drawn where a seed is missing."
+    text = "\n".join(textwrap.wrap(said, width, break_on_hyphens=False, break_long_words=False))
     figure.set_figheight(figure.get_figheight() + 0.25 + 0.15 * text.count("\n"))
     figure.supxlabel(text, color=WARNING, fontsize=8)
 
@@ -114,19 +137,26 @@ def curves(panel: Axes, table: pd.DataFrame, index: str, scale: float = 1.0) -> 
         What values are multiplied with; 100 for percent.
     """
     own = measured(table)
-    for name in dict.fromkeys(own["condition"]):
+    colours = colours_of(own["condition"])
+    for name in colours:
         spread = scale * by_seed(own[own["condition"] == name], index)
-        style: dict[str, Any] = {"color": COLOURS.get(name, "#0072B2")}
-        x = spread.index.to_numpy(dtype=float)
-        marked: dict[str, Any] = {"marker": MARKS.get(name, "."), "ms": 4} if len(x) <= 12 else {}
-        if spread.shape[1] > 1 or spread.isna().any(axis=None):
-            for seed in spread.columns:
-                panel.plot(x, spread[seed], lw=0.8, alpha=0.4, marker=".", ms=2, **style)
-        about = [over_seeds(list(row)) for row in spread.to_numpy()]
-        mean = np.array([found.mean if found else np.nan for found in about])
-        sem = np.array([found.sem if found else np.nan for found in about])
-        panel.plot(x, mean, lw=1.8, ls=LINES.get(name, "-"), label=label(name), **marked, **style)
-        panel.fill_between(x, mean - sem, mean + sem, alpha=0.2, lw=0, **style)
+        marked = {"marker": MARKS.get(name, "."), "ms": 4} if len(spread) <= 12 else {}
+        curve(panel, spread, label(name), {"color": colours[name]}, {"ls": LINES.get(name, "-"), **marked})
+
+
+def curve(
+    panel: Axes, spread: pd.DataFrame, name: str, style: Mapping[str, Any], mean_style: Mapping[str, Any]
+) -> None:
+    """Draw one curve of values as `dreaming.paper.tables.by_seed` spreads them: seeds, mean, SEM."""
+    x = spread.index.to_numpy(dtype=float)
+    if spread.shape[1] > 1 or spread.isna().any(axis=None):
+        for seed in spread.columns:
+            panel.plot(x, spread[seed], lw=0.8, alpha=0.4, marker=".", ms=2, **style)
+    about = [over_seeds(list(row)) for row in spread.to_numpy()]
+    mean = np.array([found.mean if found else np.nan for found in about])
+    sem = np.array([found.sem if found else np.nan for found in about])
+    panel.plot(x, mean, lw=1.8, label=name, **mean_style, **style)
+    panel.fill_between(x, mean - sem, mean + sem, alpha=0.2, lw=0, **style)
 
 
 def mark_published(
@@ -152,7 +182,7 @@ def mark_published(
 
 def accuracy_over_epochs(panel: Axes, table: pd.DataFrame) -> None:
     """Draw readout accuracy in percent over epochs, as in figure 4."""
-    curves(panel, table, "epoch", 100)
+    curves(panel, table, "epoch", 100.0)
     beside = 1.04 * float(measured(table)["epoch"].max())
     mark_published(panel, table, lambda parameter: beside)
     panel.set_xlabel("Training epoch (0: untrained)")
@@ -164,7 +194,7 @@ def accuracy_over_epochs(panel: Axes, table: pd.DataFrame) -> None:
 def accuracy_over_occlusion(panel: Axes, table: pd.DataFrame) -> None:
     """Draw readout accuracy in percent over the occlusion in percent, as in figure 5."""
     own = table.assign(occlusion=[100 * occlusion(parameter) for parameter in table["parameter"]])
-    curves(panel, own, "occlusion", 100)
+    curves(panel, own, "occlusion", 100.0)
     mark_published(panel, own, lambda parameter: 104 * occlusion(parameter) - 2)
     panel.set_xlabel("Occlusion intensity (%)")
     panel.set_ylabel("Linear readout accuracy (%)")

@@ -7,7 +7,7 @@ from rich.table import Table
 
 from dreaming.paper.cost import Cost, estimate
 from dreaming.paper.plan import Plan, make_plan
-from dreaming.paper.profiles import Profile
+from dreaming.paper.profile import Profile
 from dreaming.progress import console, duration
 
 

@@ -6,7 +6,7 @@ from dreaming.data import Dataset
 from dreaming.evaluation.measure import Measure
 from dreaming.evaluation.measuring import MEASURES, evaluate
 from dreaming.evaluation.realism import Realism
-from dreaming.paper.profiles import Profile
+from dreaming.paper.profile import Profile
 from dreaming.paper.tables import Keys
 from dreaming.progress import Silence
 from dreaming.runs import RunFolder

@@ -1,6 +1,6 @@
 """What each figure and table of the paper needs: conditions, measures and epochs, as data.
 
-``when`` names epochs by what they are for; `dreaming.paper.profiles.Profile` says which ones these are.
+``when`` names epochs by what they are for; `dreaming.paper.profile.Profile` says which ones these are.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ class Need:
     Attributes
     ----------
     conditions
-        By name.
+        By name; `SCHEDULES` and `DOSES` stand for those of a profile.
     measure
         A measure of `dreaming.evaluation`, ``losses`` or ``pictures``.
     when
@@ -65,6 +65,8 @@ class Panels:
 
 
 PATHOLOGIES = TABLE_1_CONDITIONS
+SCHEDULES, DOSES = "schedules", "doses"
+"""Figures of the user's own conditions; in a need, these conditions themselves, which a profile names."""
 ACCURACY_OF_TEST = "Accuracy of a linear readout of the latents on test images"
 
 FIGURES: Mapping[str, Panels] = {
@@ -143,8 +145,21 @@ FIGURES: Mapping[str, Panels] = {
         "Accuracy of the readout on occluded test images, by what NREM replays: single memories, or several mixed.",
         (Need(("pad", "nrem_mixed"), "robustness", "end"),),
     ),
+    SCHEDULES: Panels(
+        "Deprivation and recovery",
+        f"{ACCURACY_OF_TEST} over epochs of training: the full model, and schedules that take phases of sleep away "
+        "and give them back. Dotted: where a schedule changes. None of this is in the paper.",
+        (Need(("pad", SCHEDULES), "readout", "curve"),),
+    ),
+    DOSES: Panels(
+        "Doses",
+        f"{ACCURACY_OF_TEST}, clean and occluded, at the end of training, over what a field of the full model's "
+        "config is set to. None of this is in the paper.",
+        (Need((DOSES,), "readout", "end"), Need((DOSES,), "robustness", "end")),
+    ),
 }
 """In the order of the report: the table of numbers first."""
+OF_THE_PAPER = tuple(name for name in FIGURES if name not in (SCHEDULES, DOSES))
 
 
 def named(figure: str) -> Panels:
@@ -161,8 +176,8 @@ def named(figure: str) -> Panels:
     ('pad', 'without_nrem')
     >>> named("figure-55")
     Traceback (most recent call last):
-    dreaming.errors.UserError: the paper has no 'figure-55' to be drawn; did you mean 'figure-5'?
+    dreaming.errors.UserError: there is no 'figure-55' to be drawn; did you mean 'figure-5'?
     """
     if figure not in FIGURES:
-        raise UserError(f"the paper has no '{figure}' to be drawn; {nearest(figure, FIGURES)}")
+        raise UserError(f"there is no '{figure}' to be drawn; {nearest(figure, FIGURES)}")
     return FIGURES[figure]

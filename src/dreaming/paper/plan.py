@@ -10,7 +10,8 @@ from dreaming.data import describe
 from dreaming.errors import UserError
 from dreaming.paper.measuring import Measures, keys_of, measures_of
 from dreaming.paper.panels import FIGURES
-from dreaming.paper.profiles import Profile, chosen
+from dreaming.paper.profile import Profile
+from dreaming.paper.profiles import chosen
 from dreaming.runs import RunFolder, run_path
 from dreaming.session import difference
 from dreaming.training import resolved
@@ -176,7 +177,7 @@ def _needs(profile: Profile, figure: str, dataset: str, name: str, seed: int) ->
     found: Wanted = {}
     if dataset in FIGURES[figure].datasets(profile.datasets):
         for need in FIGURES[figure].needs:
-            if name in need.conditions and (seed == 0 or not need.first_seed):
+            if name in profile.conditions_of(need) and (seed == 0 or not need.first_seed):
                 found.setdefault(need.measure, set()).update(profile.epochs_of(need.when))
     return found
 
@@ -184,7 +185,7 @@ def _needs(profile: Profile, figure: str, dataset: str, name: str, seed: int) ->
 def _wanted(profile: Profile, figures: Sequence[str]) -> dict[tuple[str, str, int], Wanted]:
     """List what all figures need of each run: data set by data set, condition by condition."""
     conditions = dict.fromkeys(
-        name for figure in figures for need in FIGURES[figure].needs for name in need.conditions
+        name for figure in figures for need in FIGURES[figure].needs for name in profile.conditions_of(need)
     )
     wanted: dict[tuple[str, str, int], Wanted] = {}
     for dataset in profile.datasets:

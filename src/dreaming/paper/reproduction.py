@@ -16,7 +16,7 @@ from dreaming.paper.figures import DRAWINGS
 from dreaming.paper.gathering import Images, gathered
 from dreaming.paper.measuring import measure
 from dreaming.paper.plan import Plan, PlannedRun, make_plan
-from dreaming.paper.profiles import Profile
+from dreaming.paper.profile import Profile
 from dreaming.paper.report import Drawn, report
 from dreaming.paper.tables import Tables
 from dreaming.population import train_all
@@ -100,7 +100,7 @@ def reproduce(
             attempts.note(run.title, run.lacking)
         attempts(run.title, partial(_measure, plan, run, images, device, attempts.progress))
     tables = gathered(plan, images, attempts)
-    drawn = _draw(plan, tables, attempts)
+    drawn = draw(plan, tables, attempts)
     numbers = table_1.numbers({figure.name: figure.table for figure in drawn}, tables)
     write(place / "numbers.csv", csv(numbers))
     write(place / "claims.csv", csv(_claims_table(drawn)))
@@ -146,7 +146,7 @@ def _measure(plan: Plan, run: PlannedRun, images: Images, device: str, progress:
         measure(run.folder, lacking, plan.measures, images(run.config.dataset.name), device, progress)
 
 
-def _draw(plan: Plan, tables: Tables, attempts: Attempts) -> list[Drawn]:
+def draw(plan: Plan, tables: Tables, attempts: Attempts) -> list[Drawn]:
     """Make the table and the files of each figure."""
     drawn: list[Drawn] = []
     for figure in plan.figures:

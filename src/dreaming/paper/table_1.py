@@ -4,11 +4,12 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from dreaming.paper.panels import FIGURES
-from dreaming.paper.published import Number, published
+from dreaming.paper.panels import DOSES, FIGURES, SCHEDULES
+from dreaming.paper.published import ACCURACY, Number, published
 from dreaming.paper.tables import Tables, figure_table, over_seeds
 from dreaming.paper.verdicts import compare
 
+TABLE = "table-1"
 COLUMNS = (
     *("dataset", "condition", "measure", "parameter", "epoch", "source"),
     *(
@@ -29,11 +30,11 @@ COLUMNS = (
 
 def prepare(tables: Tables) -> pd.DataFrame:
     """Take the accuracies at the end of training: PAD and every pathology."""
-    return figure_table("table-1", tables)
+    return figure_table(TABLE, tables)
 
 
 def numbers(prepared: Mapping[str, pd.DataFrame], tables: Tables) -> pd.DataFrame:
-    """Put every published number of some figures beside ours; table 1 also where nothing is published.
+    """Put every published number of some figures beside ours; table 1 and own conditions also where none is.
 
     Parameters
     ----------
@@ -48,16 +49,17 @@ def numbers(prepared: Mapping[str, pd.DataFrame], tables: Tables) -> pd.DataFram
         A row a number, with the columns `COLUMNS`; fractions. ``mean`` and ``sem`` are empty where a seed is
         missing; ``values`` are those that are there, by seed.
     """
-    rows = []
+    rows, listed = [], set[tuple[str, tuple[str, str, str]]]()
     for figure, table in prepared.items():
         for dataset in FIGURES[figure].datasets(tables.profile.datasets):
             printed = {(n.condition, n.measure, n.parameter): n for n in published(figure, dataset)}
             wanted = list(printed)
-            if figure == "table-1":
+            if figure in (TABLE, SCHEDULES, DOSES):
                 own = table[(table["dataset"] == dataset) & (table["source"] == "measured")]
-                wanted = list(
-                    dict.fromkeys(zip(own["condition"], own["measure"], own["parameter"], strict=True))
-                )
+                own = own[own["measure"] == ACCURACY]
+                named = zip(own["condition"], own["measure"], own["parameter"], strict=True)
+                wanted = [key for key in dict.fromkeys(named) if (dataset, key) not in listed]
+            listed.update((dataset, key) for key in wanted)
             for key in wanted:
                 rows.append(_row(dataset, key, table, printed.get(key), tables))
     return pd.DataFrame(rows, columns=list(COLUMNS))

@@ -9,7 +9,7 @@ import pandas as pd
 from dreaming.conditions import condition
 from dreaming.evaluation.statistics import Summary, summary
 from dreaming.paper.panels import FIGURES
-from dreaming.paper.profiles import Profile
+from dreaming.paper.profile import Profile
 from dreaming.paper.published import Number, published
 from dreaming.runs import MEASURES
 
@@ -89,16 +89,16 @@ def figure_table(figure: str, tables: Tables) -> pd.DataFrame:
     printed = [
         (n.dataset, n.condition, pd.NA, n.epoch, n.measure, n.parameter, n.value, n.sem, "published")
         for dataset in FIGURES[figure].datasets(tables.profile.datasets)
-        for n in _printed(figure, dataset)
+        for n in _printed(figure, dataset, tables.profile)
     ]
     parts = [found, pd.DataFrame(printed, columns=list(COLUMNS))]
     whole = pd.concat([_typed(part) for part in parts if len(part)] or parts[:1], ignore_index=True)
     return whole[list(COLUMNS)]
 
 
-def _printed(figure: str, dataset: str) -> list[Number]:
+def _printed(figure: str, dataset: str, profile: Profile) -> list[Number]:
     """List the numbers to be marked in a figure: those of table 1 belong beside the curves of accuracy too."""
-    conditions = {name for need in FIGURES[figure].needs for name in need.conditions}
+    conditions = {name for need in FIGURES[figure].needs for name in profile.conditions_of(need)}
     if figure == "table-1":
         return list(published(figure, dataset))
     if not {"readout", "robustness"} & {need.measure for need in FIGURES[figure].needs}:
@@ -113,7 +113,7 @@ def _wanted(figure: str, tables: Tables) -> pd.DataFrame:
         for dataset in FIGURES[figure].datasets(tables.profile.datasets)
         for need in FIGURES[figure].needs
         if need.measure not in ("pictures", "projection")
-        for name in need.conditions
+        for name in tables.profile.conditions_of(need)
         for measure, parameter in sorted(
             loss_keys(name) if need.measure == "losses" else tables.keys[need.measure]
         )
@@ -159,12 +159,12 @@ def incomplete(table: pd.DataFrame) -> list[str]:
     for (dataset, name, seed, measure), rows in own.groupby(
         ["dataset", "condition", "seed", "measure"], sort=False
     ):
-        gaps = sorted(set(rows["epoch"][rows["value"].isna()]))
+        gaps = sorted({int(epoch) for epoch in rows["epoch"][rows["value"].isna()]})
         if not gaps:
             continue
         all_of_it = rows["value"].isna().all()
         epochs = "" if all_of_it else f" of epoch{'s' if len(gaps) > 1 else ''} {_ranges(gaps)}"
-        said.append(f"{dataset}/{name}/seed-{seed} lacks {measure}{epochs}")
+        said.append(f"{dataset}/{name}/seed-{int(seed)} lacks {measure}{epochs}")
     return said
 
 

@@ -61,7 +61,7 @@ def compare(number: Number | None, ours: Summary | None, deviations: Sequence[st
     >>> compare(pad, Summary(4, 0.5, 0.004)).verdict
     'lower'
     >>> compare(pad, Summary(4, 0.5, 0.004), ["5 epochs in place of 50"]).reason
-    'other runs than the paper\'s: 5 epochs in place of 50'
+    "other runs than the paper's: 5 epochs in place of 50"
     """
     nan = float("nan")
     if number is None:

@@ -1,4 +1,4 @@
-"""The paper's figures, a file each: `prepare` makes a table, `plot` draws it."""
+"""The figures, of the paper and of the user's own conditions: `prepare` makes a table, `plot` draws it."""
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -13,11 +13,13 @@ from dreaming.paper.figures import (
     appendix_figure_4,
     appendix_figure_5,
     appendix_figure_6,
+    doses,
     figure_3,
     figure_4,
     figure_5,
     figure_6,
     figure_9,
+    schedules,
 )
 from dreaming.paper.tables import Tables
 
@@ -41,4 +43,6 @@ DRAWINGS: Mapping[str, Drawing] = {
     "appendix-figure-4": Drawing(appendix_figure_4.prepare, appendix_figure_4.plot),
     "appendix-figure-5": Drawing(appendix_figure_5.prepare, appendix_figure_5.plot),
     "appendix-figure-6": Drawing(appendix_figure_6.prepare, appendix_figure_6.plot),
+    "schedules": Drawing(schedules.prepare, schedules.plot),
+    "doses": Drawing(doses.prepare, doses.plot),
 }

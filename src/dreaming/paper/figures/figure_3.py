@@ -20,7 +20,8 @@ def prepare(tables: Tables) -> pd.DataFrame:
     seen = seen[seen["figure"] == "figure-3"] if len(seen) else seen
     columns = [*realism.columns, "row", "column", "png"]
     parts = [part for part in (realism, seen.rename(columns={"strip": "parameter"})) if len(part)]
-    return pd.concat(parts, ignore_index=True).reindex(columns=columns)
+    whole = pd.concat(parts, ignore_index=True).reindex(columns=columns)
+    return whole.astype({"epoch": "Int64", "seed": "Int64", "row": "Int64", "column": "Int64"})
 
 
 def plot(table: pd.DataFrame) -> Figure:
