@@ -159,12 +159,12 @@ def incomplete(table: pd.DataFrame) -> list[str]:
     for (dataset, name, seed, measure), rows in own.groupby(
         ["dataset", "condition", "seed", "measure"], sort=False
     ):
-        gaps = sorted({int(epoch) for epoch in rows["epoch"][rows["value"].isna()]})
+        gaps = sorted({int(epoch) for epoch in rows.loc[rows["value"].isna(), "epoch"]})
         if not gaps:
             continue
         all_of_it = rows["value"].isna().all()
         epochs = "" if all_of_it else f" of epoch{'s' if len(gaps) > 1 else ''} {_ranges(gaps)}"
-        said.append(f"{dataset}/{name}/seed-{int(seed)} lacks {measure}{epochs}")
+        said.append(f"{dataset}/{name}/seed-{seed:.0f} lacks {measure}{epochs}")
     return said
 
 
