@@ -4,11 +4,12 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEMO := demo
+BROWSER := $(VENV)/.browser
 
 .PHONY: demo test lint format clean help
 
 help:
-	@echo "make demo    train a small cortex on handwritten digits, measure it, draw its dreams (minutes, no download)"
+	@echo "make demo    the paper's figures on house numbers, with a small cortex: a report (minutes, no download)"
 	@echo "make test    run the whole test suite"
 	@echo "make lint    style, types and layers, as CI checks them"
 	@echo "make format  put the code into the project's format"
@@ -21,15 +22,14 @@ $(READY): pyproject.toml constraints.txt
 	@touch $@
 
 demo: $(READY)
-	$(BIN)/dreaming train --condition pad --dataset digits --epochs 25 --snapshots 1,5,10,25 --out $(DEMO) \
-		--set networks.base_channels=16 --set networks.latent_dim=64 --set training.batch_size=32
-	$(BIN)/dreaming evaluate $(DEMO)/digits/pad/seed-0
-	$(BIN)/dreaming compare $(DEMO)/digits --to $(DEMO)/comparison
-	@echo
-	@echo "What it saw and dreamt:   $(DEMO)/digits/pad/seed-0/dreams/0025.png (0000.png: before it learned)"
-	@echo "How its latents read out: $(DEMO)/comparison/accuracy.png"
+	$(BIN)/dreaming reproduce --profile demo --out $(DEMO)
 
-test: $(READY)
+# The report is tested in a real browser: one that is there, or else one that is installed.
+$(BROWSER): $(READY) tests/paper/browser.py
+	$(BIN)/python tests/paper/browser.py
+	@touch $@
+
+test: $(READY) $(BROWSER)
 	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile
 
 lint: $(READY)

@@ -35,7 +35,7 @@ class Profile(Parameters):
     >>> PAPER.epochs_of("end"), PAPER.epochs_of("early and end")
     ((50,), (1, 50))
     >>> DEMO.deviations()[0]
-    '40 epochs in place of 50'
+    '7 epochs in place of 50'
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")

@@ -1,0 +1,262 @@
+"""`dreaming reproduce`: runs what is missing, draws what there is, says what failed, can be stopped."""
+
+import io
+import shutil
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dreaming.cli import main
+from dreaming.errors import Stopped, UserError
+from dreaming.paper.profile import Profile
+from dreaming.paper.reproduction import insist, reproduce
+from dreaming.progress import Silence
+from dreaming.runs import RunFolder
+
+TINY = Profile(
+    name="tiny",
+    datasets=("digits",),
+    seeds=2,
+    epochs=2,
+    long_epochs=2,
+    limit=64,
+    figures=("table-1", "figure-4", "figure-9"),
+    settings=(
+        *("networks.base_channels=2", "networks.latent_dim=8", "networks.image_channels=1"),
+        *("training.batch_size=32", "training.precision=float32"),
+    ),
+)
+BUT_ONE = TINY.beside((), ["optimizer.learning_rate=1e30"])
+DIVERGES = "digits/pad+optimizer.learning_rate-1e30/seed-"
+RUNS = [f"digits/{c}/seed-{s}" for c in ("pad", "without_memory_mix", "without_rem") for s in (0, 1)]
+
+
+def content(folder):
+    """What is reproduced, without what tells the time."""
+    numbers = ["numbers.csv", "claims.csv", *(f"figures/{name}.csv" for name in ("figure-4", "figure-9"))]
+    return {name: (folder / name).read_bytes() for name in numbers}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A reproduction of two figures, one run after another: its folder."""
+    out = tmp_path_factory.mktemp("whole")
+    found = reproduce(TINY, only=["figure-4", "figure-9"], out=out, device="cpu", workers=1)
+    assert found.failures == {}
+    assert found.report == out / "report.html"
+    return out
+
+
+def test_everything_lies_in_one_folder(whole):
+    assert {path.name for path in whole.iterdir()} == {
+        *("runs", "figures", "numbers.csv", "claims.csv", "report.html"),
+    }
+    assert {path.name for path in (whole / "figures").iterdir()} == {
+        f"{name}.{kind}" for name in ("figure-4", "figure-9") for kind in ("csv", "svg", "pdf", "png")
+    }
+    assert sorted(str(p.parent.relative_to(whole / "runs")) for p in whole.rglob("losses.csv")) == RUNS
+
+
+def test_a_figures_table_holds_what_the_runs_measured(whole):
+    table = pd.read_csv(whole / "figures/figure-4.csv")
+    assert set(table["source"]) == {"measured"}  # nothing is published of digits
+    assert len(table) == 3 * 2 * 3
+    for title in RUNS:
+        condition, seed = title.split("/")[1], int(title[-1])
+        own = RunFolder(whole / "runs" / title).read_measures()
+        own = own[(own["measure"] == "readout_accuracy") & (own["parameter"] == "latent")]
+        rows = table[(table["condition"] == condition) & (table["seed"] == seed)]
+        assert len(rows) == 3
+        assert np.array_equal(rows.sort_values("epoch")["value"], own.sort_values("epoch")["value"])
+
+
+def test_a_second_time_nothing_is_run_or_measured(whole):
+    before = {path: path.stat().st_mtime_ns for path in (whole / "runs").rglob("*")}
+    kept = content(whole)
+    reproduce(TINY, only=["figure-4", "figure-9"], out=whole, device="cpu")
+    assert {path: path.stat().st_mtime_ns for path in (whole / "runs").rglob("*")} == before
+    assert content(whole) == kept
+
+
+def test_another_figure_shares_the_runs_that_are_there(whole, tmp_path):
+    said, out = Told(), tmp_path / "copy"
+    shutil.copytree(whole, out)
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("losses.csv")}
+    reproduce(TINY, only=["table-1"], out=out, device="cpu", workers=1, progress=said)
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert {title for title in said.started if "seed" in title} == {
+        f"digits/{name}/seed-{seed}" for name in ("without_nrem", "wake_only") for seed in (0, 1)
+    }
+
+
+class Told(Silence):
+    """Remembers what is told; stops after some epochs, as a key would."""
+
+    def __init__(self, stop_after=None):
+        self.started, self.epochs, self.said, self.stop_after = [], 0, [], stop_after
+
+    def start(self, title, epochs, cycles, done):
+        self.started.append(title)
+
+    def epoch(self, epoch, seconds, terms):
+        self.epochs += 1
+        if self.epochs == self.stop_after:
+            raise KeyboardInterrupt
+
+    def say(self, text):
+        self.said.append(text)
+
+
+@pytest.mark.parametrize("after", [1, 4])
+def test_stopped_and_started_again_it_comes_to_the_same(whole, tmp_path, after):
+    with pytest.raises((Stopped, KeyboardInterrupt)):
+        reproduce(
+            *(TINY,),
+            only=["figure-4", "figure-9"],
+            out=tmp_path,
+            device="cpu",
+            workers=1,
+            progress=Told(after),
+        )
+    assert not (tmp_path / "report.html").exists()
+    reproduce(TINY, only=["figure-4", "figure-9"], out=tmp_path, device="cpu", workers=1)
+    assert content(tmp_path) == content(whole)
+
+
+def test_several_workers_come_to_the_same(whole, tmp_path):
+    reproduce(TINY, only=["figure-4", "figure-9"], out=tmp_path, device="cpu", workers=2)
+    assert content(tmp_path) == content(whole)
+
+
+@pytest.fixture(scope="module")
+def with_failures(tmp_path_factory):
+    """A reproduction in which one condition diverges and a snapshot of another is damaged."""
+    out = tmp_path_factory.mktemp("failing")
+    reproduce(TINY, only=["figure-4"], out=out, device="cpu", workers=1)
+    damaged = RunFolder(out / "runs/digits/without_rem/seed-1")
+    damaged.snapshot(2).write_bytes(b"no weights")
+    damaged.measures.unlink()
+    said = Told()
+    found = reproduce(BUT_ONE, only=["figure-4", "doses"], out=out, device="cpu", workers=1, progress=said)
+    return SimpleNamespace(out=out, found=found, said=said.said)
+
+
+def test_a_run_that_fails_is_seen_as_failed_and_the_rest_goes_on(with_failures):
+    failures = with_failures.found.failures
+    assert set(failures) == {DIVERGES + "0", DIVERGES + "1", "digits/without_rem/seed-1"}
+    assert "became nan in epoch 1" in failures[DIVERGES + "0"]
+    assert any(f"{DIVERGES}0: FAILED" in line for line in with_failures.said)
+    assert (with_failures.out / "figures/figure-4.png").exists()
+
+
+def test_what_failed_is_drawn_as_missing_and_never_averaged(with_failures):
+    numbers = pd.read_csv(with_failures.out / "numbers.csv").set_index("condition")
+    assert numbers.loc[DIVERGES.split("/")[1], "seeds"] == 0
+    assert np.isnan(numbers.loc[DIVERGES.split("/")[1], "mean"])
+    table = pd.read_csv(with_failures.out / "figures/figure-4.csv")
+    gone = table[(table["condition"] == "without_rem") & (table["seed"] == 1)]
+    assert gone["value"].isna().any()
+    page = with_failures.found.report.read_text()
+    assert "digits/without_rem/seed-1 lacks readout_accuracy" in page
+    assert "became nan in epoch 1" in page
+
+
+def test_the_user_is_told_at_the_end(with_failures):
+    with pytest.raises(
+        UserError, match=r"failed: .*; the rest is done, and .*report\.html says what is missing"
+    ):
+        insist(with_failures.found)
+
+
+def test_runs_of_another_config_are_not_gone_on_with(whole):
+    with pytest.raises(UserError, match=r"holds a run of another config: its networks.latent_dim is 8"):
+        reproduce(TINY.but(["networks.latent_dim=4"]), only=["figure-4"], out=whole, device="cpu")
+
+
+def profile_file(folder):
+    path = folder / "tiny.yaml"
+    fields = TINY.model_dump()
+    path.write_text(
+        "\n".join(f"{name}: {list(v) if isinstance(v, tuple) else v}" for name, v in fields.items())
+    )
+    return path
+
+
+def test_a_dry_run_lists_the_runs_and_their_cost_and_writes_nothing(tmp_path, capsys):
+    own = profile_file(tmp_path)
+    out = tmp_path / "out"
+    words = [
+        "reproduce",
+        "--profile",
+        own,
+        "--only",
+        "figure-4",
+        "--device",
+        "cpu",
+        "--out",
+        out,
+        "--dry-run",
+    ]
+    assert main([str(word) for word in words]) == 0
+    said = capsys.readouterr().out
+    for title in RUNS:
+        assert title in said.replace("\n", "")
+    assert "6 runs for 1 figures and tables, 0 of them finished" in said
+    assert "from a measured cycle of" in said
+    assert not out.exists()
+
+
+def test_a_dry_run_sees_what_is_there(whole, tmp_path, capsys):
+    own = profile_file(tmp_path)
+    words = [
+        "reproduce",
+        "--profile",
+        own,
+        "--only",
+        "figure-4",
+        "--device",
+        "cpu",
+        "--out",
+        whole,
+        "--dry-run",
+    ]
+    assert main([str(word) for word in words]) == 0
+    assert "6 runs for 1 figures and tables, 6 of them finished" in capsys.readouterr().out
+
+
+def test_the_command_says_where_the_report_is(whole, tmp_path, capsys):
+    own = profile_file(tmp_path)
+    words = ["reproduce", "--profile", own, "--only", "figure-4", "--device", "cpu", "--out", whole]
+    assert main([str(word) for word in words]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == f"The report: {whole / 'report.html'}"
+
+
+@pytest.mark.parametrize(
+    ("words", "because"),
+    [
+        (["--profile", "qick"], "did you mean 'quick'"),
+        (["--only", "figure-77"], "there is no 'figure-77' to be drawn; did you mean"),
+        (["--workers", "0"], "--workers is 0"),
+        (["--set", "sedes=2"], "did you mean 'seeds'"),
+        (["--set", "datasets=cifar"], "did you mean 'cifar10'"),
+        (["--schedule", "pad"], "--schedule wants"),
+        (["--sweep", "phases.rem.dosis=1"], "did you mean 'dose'"),
+        (["--only", "doses"], "--sweep phases.rem.dose=0,0.5,1"),
+    ],
+)
+def test_bad_words_are_refused_in_a_sentence_and_nothing_is_written(words, because, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert main(["reproduce", "--out", str(out), *words]) == 2
+    error = capsys.readouterr().err
+    assert because in error
+    assert error.startswith("dreaming: ")
+    assert error.count("\n") == 1
+    assert not out.exists()
+
+
+def test_pictures_of_a_csv_are_images(whole):
+    table = pd.read_csv(io.BytesIO((whole / "figures/figure-9.csv").read_bytes()))
+    assert len(table) == 24
+    assert table["png"].str.len().min() > 50
