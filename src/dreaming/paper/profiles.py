@@ -22,7 +22,10 @@ DEMO = Profile(
         *("table-1", "figure-3", "figure-4", "figure-5", "figure-6", "figure-9"),
         *("appendix-figure-1", "appendix-figure-3"),
     ),
-    settings=(*("networks.base_channels=16", "networks.latent_dim=64", "training.batch_size=32", "optimizer.learning_rate=5e-4"),),
+    settings=(
+        *("networks.base_channels=16", "networks.latent_dim=64"),
+        *("training.batch_size=32", "optimizer.learning_rate=5e-4"),
+    ),
 )
 """All conditions of table 1 on a laptop in minutes, without a download."""
 
