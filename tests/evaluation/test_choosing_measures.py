@@ -15,6 +15,7 @@ from dreaming.evaluation.measuring import MEASURES, chosen_measures, evaluate
 from dreaming.evaluation.organisation import Organisation
 from dreaming.evaluation.projection import Projection
 from dreaming.evaluation.readout import Protocol
+from dreaming.evaluation.realism import Realism
 from dreaming.evaluation.record import in_words
 from dreaming.evaluation.robustness import Robustness
 from dreaming.evaluation.separability import Readout
@@ -94,7 +95,7 @@ def test_all_measures_give_all_their_rows_at_every_epoch(run, images):
         for ratio in ("intra_inter_ratio", "clean_occluded_ratio"):
             assert of(own, ratio)["parameter"].tolist() == ["euclidean"]
     assert table["epoch"].isna().sum() == 2
-    assert len(table) == 3 * 14 + 2
+    assert len(table) == 3 * 16 + 2
     assert RunFolder(run).read_measures()["value"].tolist() == table["value"].tolist()
     coordinates = RunFolder(run).read_projection()
     assert list(coordinates.columns) == list(PROJECTION)
@@ -194,7 +195,7 @@ def test_stopped_between_measures_it_keeps_what_is_measured(run, images):
     kept = RunFolder(run).read_measures()
     assert set(kept["measure"]) == {"readout_accuracy", "readout_accuracy_occluded"}
     whole = evaluate(run, measures="all", dataset=images)
-    assert len(whole) == 3 * 14 + 2
+    assert len(whole) == 3 * 16 + 2
     assert len(RunFolder(run).read_projection()) == 3 * 48
 
 
@@ -244,9 +245,9 @@ def test_an_option_that_cannot_be_is_refused(setting, because):
 
 
 def test_measures_are_chosen_by_name_with_options_or_as_they_are():
-    assert chosen_measures("all") == [Readout(), Robustness(), Organisation(), Projection()]
+    assert chosen_measures("all") == [Readout(), Robustness(), Organisation(), Projection(), Realism()]
     assert chosen_measures("projection,all,projection")[0] == Projection()
-    assert len(chosen_measures("projection,all,projection")) == 4
+    assert len(chosen_measures("projection,all,projection")) == 5
     assert chosen_measures("readout", ["readout.protocol.learning_rate=0.02"]) == [
         Readout(protocol=Protocol(learning_rate=0.02))
     ]
