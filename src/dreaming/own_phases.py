@@ -3,7 +3,9 @@
 import hashlib
 import importlib.util
 import sys
+import types
 from collections.abc import Callable, Sequence
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import Any
 
@@ -74,9 +76,16 @@ def _is_phases(value: object) -> bool:
     return isinstance(value, Phase | tuple) or callable(value)
 
 
+class _Uncached(SourceFileLoader):
+    """Compiles the file as it stands: no old bytecode is taken for it, and none is left beside it."""
+
+    def get_code(self, fullname: str) -> types.CodeType:
+        return self.source_to_code(self.get_data(self.path), self.path)
+
+
 def _executed(path: Path) -> Any:
     name = OWN_MODULE + path.stem
-    spec = importlib.util.spec_from_file_location(name, path)
+    spec = importlib.util.spec_from_file_location(name, path, loader=_Uncached(name, str(path)))
     if spec is None or spec.loader is None:
         raise UserError(f"--phases: {path} cannot be read as Python")
     module = importlib.util.module_from_spec(spec)

@@ -1,6 +1,7 @@
 """`--phases FILE.py:NAME`: a phase in a file of the user's own."""
 
 import hashlib
+import os
 
 import pytest
 import yaml
@@ -226,3 +227,13 @@ def test_a_file_that_is_not_there_is_refused(spec, tmp_path, monkeypatch, file, 
 def test_a_file_that_fails_is_refused_with_what_it_says(content, because, file, dreaming_refuses):
     file.write_bytes(content if isinstance(content, bytes) else content.encode())
     dreaming_refuses("train", *LITTLE, "--phases", f"{file}:Calm", because=because)
+
+
+def test_a_file_is_executed_as_it_stands_and_no_bytecode_is_left_beside_it(file, monkeypatch, dreaming_does):
+    monkeypatch.setattr("sys.dont_write_bytecode", False)
+    assert "strength: 3.0" in dreaming_does("describe", "--phases", f"{file}:calm")
+    stands = file.stat()
+    file.write_text(FILE.replace("strength=3", "strength=4"))  # as long as before, and no later
+    os.utime(file, ns=(stands.st_atime_ns, stands.st_mtime_ns))
+    assert "strength: 4.0" in dreaming_does("describe", "--phases", f"{file}:calm")
+    assert not (file.parent / "__pycache__").exists()
