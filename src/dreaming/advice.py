@@ -85,7 +85,7 @@ def by_rule(where: torch.device) -> Advice:
         processor=hardware.processor(),
         device=torch.cuda.get_device_name(where) if where.type == "cuda" else where.type,
         torch=torch.__version__,
-        bfloat16_from=WIDE if hardware.has_bfloat16(where) else None,
+        bfloat16_from=WIDE if hardware.fast_bfloat16(where) else None,
         workers=1 if where.type == "cuda" else hardware.cores(),
     )
 

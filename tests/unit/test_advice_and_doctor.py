@@ -21,9 +21,9 @@ def file(tmp_path, monkeypatch):
     return path
 
 
-@pytest.fixture(params=[True, False], ids=["bfloat16 instructions", "none"])
+@pytest.fixture(params=[True, False], ids=["fast bfloat16", "none"])
 def instructions(request, monkeypatch):
-    monkeypatch.setattr(hardware, "has_bfloat16", lambda where: request.param)
+    monkeypatch.setattr(hardware, "fast_bfloat16", lambda where: request.param)
     return request.param
 
 
@@ -43,6 +43,22 @@ class TestByRule:
     def test_runs_at_once_are_as_many_as_cores(self, file):
         found = advice.advice(CPU)
         assert (found.workers, found.measured) == (hardware.cores(), False)
+
+
+    @pytest.mark.parametrize(
+        ("processor", "flags", "fast"),
+        [
+            ("AMD EPYC", {"avx512_bf16"}, True),
+            ("Intel(R) Xeon(R) Processor", {"avx512_bf16"}, False),
+            ("Intel(R) Xeon(R) Processor", {"avx512_bf16", "amx_bf16"}, True),
+            ("Neoverse", {"bf16"}, True),
+            ("AMD EPYC", {"avx512f"}, False),
+        ],
+    )
+    def test_instructions_count_where_they_are_fast(self, monkeypatch, processor, flags, fast):
+        monkeypatch.setattr(hardware, "processor", lambda: processor)
+        monkeypatch.setattr(hardware, "_cpu_flags", lambda: flags)
+        assert hardware.fast_bfloat16(CPU) is fast
 
 
 class TestAsMeasured:
