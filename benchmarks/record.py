@@ -13,7 +13,7 @@ import torch
 
 from benchmarks.measure import Row, Table
 from dreaming import hardware
-from dreaming.runs import write
+from dreaming.disk import write
 
 RECORDS = Path(__file__).parent / "records"
 

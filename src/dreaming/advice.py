@@ -10,9 +10,9 @@ from platformdirs import user_config_path
 from pydantic import PositiveInt, ValidationError
 
 from dreaming import hardware
+from dreaming.disk import write
 from dreaming.errors import UserError
 from dreaming.parameters import Parameters
-from dreaming.runs import write
 
 Precision = Literal["float32", "tf32", "bfloat16"]
 WIDE = 32  # channels of the first layer from which bfloat16 is faster, where nothing was measured

@@ -13,12 +13,13 @@ from torch import Tensor
 from dreaming import snapshots
 from dreaming.config import Config
 from dreaming.data import load, to_activity
+from dreaming.disk import write
 from dreaming.errors import UserError
 from dreaming.hippocampus import Hippocampus
 from dreaming.networks import Cortex
 from dreaming.phases import NREM, REM, Phase
 from dreaming.rng import Random, generator
-from dreaming.runs import RunFolder, write
+from dreaming.runs import RunFolder
 
 SCALE, GAP, MARGIN, LABEL, COLUMNS = 3, 6, 12, 150, 8
 Sleep = TypeVar("Sleep", NREM, REM)

@@ -1,12 +1,15 @@
 """A cortex on its way through training, which can be put on disk at any cycle and go on exactly from there."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from dreaming.config import Config
+from dreaming.disk import keep
 from dreaming.errors import UserError
 from dreaming.hippocampus import Hippocampus
 from dreaming.networks import Cortex
@@ -36,8 +39,16 @@ class Life:
         cortex.precision = config.training.number_type
         return cls(cortex, Synapses(cortex, config.optimizer))
 
-    def save(self, folder: RunFolder, config: Config) -> None:
-        """Write everything that is needed to go on exactly from here."""
+    def save(self, folder: RunFolder, config: Config, texts: Mapping[str, str] | None = None) -> None:
+        """Write everything that is needed to go on exactly from here; the state before this one is kept.
+
+        Parameters
+        ----------
+        folder, config
+            The run.
+        texts
+            What the run's text files hold, by name: kept in the state too, so that they can be repaired from it.
+        """
         days = {"today": self.hippocampus.today, "yesterday": self.hippocampus.yesterday}
         groups = {
             "cortex": self.cortex.state_dict(),
@@ -54,19 +65,43 @@ class Life:
             "seconds": self.seconds,
         }
         position["terms"] = list(self.totals)  # in the order in which losses.csv has them
-        write_tensors(folder.state, tensors, {"position": position, "run": config.identity()})
+        about = {"position": position, "run": config.identity(), "texts": dict(texts or {})}
+        if folder.state.is_file():
+            keep(folder.state, folder.state_before)
+        write_tensors(folder.state, tensors, about)
 
-    def restore(self, folder: RunFolder, config: Config) -> None:
-        """Go on from where `save` was called.
+    def restore(self, folder: RunFolder, config: Config) -> tuple[dict[str, str], list[str]]:
+        """Go on from where `save` was called; if that state is damaged, from the one before it.
+
+        Returns
+        -------
+        texts
+            As `save` was given them.
+        repairs
+            What was repaired, in a sentence; empty if nothing had to be.
 
         Raises
         ------
         UserError
-            If the file is missing, damaged, or another cortex's.
+            If both are missing, damaged, or another cortex's: what is wrong with the first.
         """
-        tensors, about = read_tensors(folder.state)
+        try:
+            return self._taken_over(folder.state, config), []
+        except UserError as mistake:
+            try:
+                texts = self._taken_over(folder.state_before, config)
+            except UserError:
+                raise mistake from None
+            if folder.state.is_dir():
+                raise mistake from None
+            keep(folder.state_before, folder.state)
+            at = f"epoch {self.epochs_done}" + (f", cycle {self.cycles_done}" * bool(self.cycles_done))
+            return texts, [f"{mistake}; repaired from {folder.state_before.name}, which is of {at}"]
+
+    def _taken_over(self, path: Path, config: Config) -> dict[str, str]:
+        tensors, about = read_tensors(path)
         if about.get("run") != config.identity():
-            raise UserError(f"{folder.state} is not the state of this run")
+            raise UserError(f"{path} is not the state of this run")
         device = self.cortex.device
 
         def group(name: str) -> dict[str, Tensor]:
@@ -81,6 +116,8 @@ class Life:
             self.seconds = float(position["seconds"])
             totals = group("totals")
             self.totals = {name: totals[name] for name in position["terms"]}
-        except (RuntimeError, KeyError, ValueError, TypeError):
-            raise UserError(f"{folder.state} is not the state of this run") from None
+            texts = {str(name): str(text) for name, text in about.get("texts", {}).items()}
+        except (RuntimeError, KeyError, ValueError, TypeError, AttributeError):
+            raise UserError(f"{path} is not the state of this run") from None
         self.hippocampus = Hippocampus(**group("hippocampus"))
+        return texts

@@ -1,13 +1,12 @@
-"""The run folder: its layout, atomic writes and checksums. The only place that knows the names of its files.
+"""The run folder: its layout and checksums. The only place that knows the names of its files.
 
-Every file is written beside its place and moved there when it is complete and on the disk, so that whatever
-happens, a name holds either the whole of the old content or the whole of the new.
+Every file is written by `dreaming.disk.write`, so that whatever happens, a name holds either the whole of the old
+content or the whole of the new.
 """
 
 import hashlib
 import io
 import json
-import os
 import re
 from collections.abc import Mapping
 from contextlib import suppress
@@ -20,41 +19,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from dreaming.disk import write
 from dreaming.errors import UserError
 
 TEXTS = ("dataset", "condition", "measure", "parameter")
 WHOLE = ("epoch", "cycles", "seed", "image", "label", "component")
 MEASURES = ("dataset", "condition", "seed", "epoch", "measure", "parameter", "value")
 PROJECTION = (*MEASURES[:-1], "image", "label", "occluded", "component", "value")
-
-
-def write(path: Path, content: bytes) -> None:
-    """Write a file so that it is never seen half-written, not even after a power cut.
-
-    Raises
-    ------
-    UserError
-        If it cannot be written, a full disk included; what stood there before stands there still.
-    """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with beside.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    except OSError as error:
-        with suppress(OSError):  # the folder itself may not be there, or not ours: then nothing was written
-            beside.unlink(missing_ok=True)
-        raise UserError(
-            f"cannot write {path} ({error.strerror}); nothing is lost: mend that and give the same command again"
-        ) from error
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
@@ -129,6 +100,7 @@ class RunFolder:
         self.measures = self.path / "measures.csv"
         self.projection = self.path / "projection.csv"
         self.state = self.path / "state.safetensors"
+        self.state_before = self.path / "state.before.safetensors"
         self.checksums = self.path / "checksums.json"
 
     @classmethod
@@ -176,7 +148,7 @@ class RunFolder:
         there = [_sha256(path.read_bytes())] if path.is_file() else []
         still = [checksum for checksum in known.get(name, []) if checksum in there]
         known[name] = [*still, _sha256(content)]
-        write(self.checksums, json.dumps(known, indent=2, sort_keys=True).encode() + b"\n")
+        write(self.checksums, _sealed(known))
         write(path, content)
 
     def read(self, path: Path) -> bytes:
@@ -201,6 +173,47 @@ class RunFolder:
             raise UserError(f"{self.checksums} is damaged: it holds no checksums")
         return known
 
+    def texts(self) -> dict[str, str]:
+        """Return what the files hold that `repair` can put back, by name: those that are there and whole."""
+        found = {}
+        for path in (self.config, self.environment, self.losses):
+            with suppress(UserError):
+                found[path.name] = self.read(path).decode()
+        return found
+
+    def repair(self, texts: Mapping[str, str]) -> list[str]:
+        """Put back those of the text files that are missing or damaged; say which, each in a sentence.
+
+        Parameters
+        ----------
+        texts
+            What they held when the run was last saved, as `texts` returned it.
+        """
+        said = []
+        try:
+            if self.checksums.exists() or texts:
+                self._checksums()
+        except UserError as mistake:
+            if self.checksums.is_dir():
+                raise
+            whole = {
+                name: [_sha256(text.encode())]
+                for name, text in texts.items()
+                if (self.path / name).is_file() and (self.path / name).read_bytes() == text.encode()
+            }
+            write(self.checksums, _sealed(whole))
+            said.append(f"{mistake}; repaired")
+        for name, text in texts.items():
+            path = self.path / name
+            try:
+                self.read(path)
+            except UserError as mistake:
+                if path.is_dir():
+                    raise
+                self.write(path, text.encode())
+                said.append(f"{mistake}; repaired from the run's state")
+        return said
+
     def read_environment(self) -> dict[str, Any]:
         """Read the record of the machines the run was made on.
 
@@ -220,7 +233,7 @@ class RunFolder:
 
     def write_environment(self, content: Mapping[str, Any]) -> None:
         """Write the record of the machines the run was made on."""
-        self.write(self.environment, json.dumps(content, indent=2).encode() + b"\n")
+        self.write(self.environment, environment_text(content).encode())
 
     def read_losses(self) -> pd.DataFrame:
         """Read the losses, a row an epoch.
@@ -255,6 +268,15 @@ class RunFolder:
 
     def _table(self, path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
         return read_table(path, columns, self.read(path))
+
+
+def environment_text(content: Mapping[str, Any]) -> str:
+    """Write the record of machines as the folder keeps it."""
+    return json.dumps(content, indent=2) + "\n"
+
+
+def _sealed(checksums: Mapping[str, list[str]]) -> bytes:
+    return json.dumps(checksums, indent=2, sort_keys=True).encode() + b"\n"
 
 
 def _sha256(content: bytes) -> str:

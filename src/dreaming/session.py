@@ -1,7 +1,8 @@
 """A run under way: a life, the folder that keeps it, and the config it follows; no maths and no loop."""
 
 import math
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,11 @@ import torch
 from dreaming import hardware, snapshots
 from dreaming.config import Config
 from dreaming.data import Dataset, to_activity
+from dreaming.disk import write
 from dreaming.dreams import sheet
 from dreaming.errors import Stopped, UserError
 from dreaming.life import Life
-from dreaming.runs import RunFolder, run_path, write
+from dreaming.runs import RunFolder, environment_text, read_tensors, run_path
 
 SHEET_COLUMNS = 12
 
@@ -34,12 +36,15 @@ class Session:
         What the run is, device and precision resolved.
     dataset
         What is seen, on the device of the life.
+    repairs
+        What was damaged and had to be put right before the run could go on, a sentence each.
     """
 
     life: Life
     folder: RunFolder
     config: Config
     dataset: Dataset
+    repairs: list[str] = field(default_factory=list)
 
     @classmethod
     def open(
@@ -52,10 +57,10 @@ class Session:
         UserError
             If the folder holds another run, or a damaged one.
         """
-        folder = RunFolder(run_path(out, config.dataset.name, config.condition, config.seed))
+        folder = RunFolder(folder_of(config, out))
         device = hardware.device(config.training.device)
-        life = _opened(folder, config, dataset, device, own_phases)
-        return cls(life, folder, config, dataset.to(device))
+        life, repairs = _opened(folder, config, dataset, device, own_phases)
+        return cls(life, folder, config, dataset.to(device), repairs)
 
     @property
     def title(self) -> str:
@@ -79,7 +84,7 @@ class Session:
 
     def stopped(self) -> Stopped:
         """Save all in the middle of an epoch, and say where the run stands."""
-        self.life.save(self.folder, self.config)
+        self.life.save(self.folder, self.config, self.folder.texts())
         return Stopped(
             f"stopped in epoch {self.life.epochs_done + 1} of {self.config.training.epochs}, after "
             f"{self.life.cycles_done} of {self.cycles} cycles; all is saved in {self.folder.path}, and the same "
@@ -102,8 +107,13 @@ class Session:
         losses = [] if epoch == 1 else [_losses(self.folder, epoch - 1)]
         table = pd.concat([*losses, pd.DataFrame([row])], ignore_index=True)
         self.folder.write_table(self.folder.losses, table)
-        self.life.save(self.folder, self.config)
+        self.life.save(self.folder, self.config, self.folder.texts())
         return row
+
+
+def folder_of(config: Config, out: Path) -> Path:
+    """Say where a run lies among others."""
+    return run_path(out, config.dataset.name, config.condition, config.seed)
 
 
 def _close_epoch(life: Life, cycles: int, config: Config) -> dict[str, Any]:
@@ -146,7 +156,7 @@ def _opened(
     dataset: Dataset,
     device: torch.device,
     own_phases: str | Path | None,
-) -> Life:
+) -> tuple[Life, list[str]]:
     """Begin a run folder, or go on with the one that is there, after making sure it is the same run."""
     life = Life.born(config, device)
     images = {"name": dataset.name, "fingerprint": dataset.fingerprint, "official": dataset.official}
@@ -156,41 +166,80 @@ def _opened(
         "precision": config.training.precision,
         "dataset": {**images, "files": dataset.source},
     }
+    repairs: list[str] = []
     sessions: list[dict[str, Any]] = []
-    if folder.config.exists():
-        _same_run(folder, config, dataset)
-        life.restore(folder, config)
-        _complete(folder, life)
+    begun = folder.config.exists() or _lived(folder)
+    if begun:
+        repairs = _gone_on_with(life, folder, config, dataset)
         if life.epochs_done >= config.training.epochs:
-            return life
+            return life, repairs
         sessions = folder.read_environment()["sessions"]
-    else:
-        if folder.path.is_dir() and (folder.snapshots()[1:] or folder.losses.exists()):
-            raise UserError(f"{folder.config} is missing, so nobody can say which run this folder holds")
+    elif folder.path.is_dir() and (folder.snapshots()[1:] or folder.losses.exists()):
+        raise UserError(f"{folder.config} is missing, so nobody can say which run this folder holds")
+    place = {"epoch": life.epochs_done + 1, "cycle": life.cycles_done}
+    environment = {"sessions": [*sessions, {"from": place, **session}]}
+    if not begun:
         if own_phases is not None:
             write(folder.own_phases(), Path(own_phases).read_bytes())
         _keep(life, folder, config, dataset.to(device))
-        life.save(folder, config)
-    begun = {"epoch": life.epochs_done + 1, "cycle": life.cycles_done}
-    folder.write_environment({"sessions": [*sessions, {"from": begun, **session}]})
+        texts = {
+            folder.config.name: config.to_yaml(),
+            folder.environment.name: environment_text(environment),
+        }
+        life.save(folder, config, texts)
+    folder.write_environment(environment)
     folder.write(folder.config, config.to_yaml().encode())
-    return life
+    return life, repairs
 
 
-def _same_run(folder: RunFolder, config: Config, dataset: Dataset) -> None:
-    """Refuse to go on with a run of another config or on other images."""
-    there = Config.of_run(folder)
+def _lived(folder: RunFolder) -> bool:
+    """Tell whether a state is there of a run that has lived through any cycle."""
+    for path in (folder.state, folder.state_before):
+        with suppress(UserError):
+            position = read_tensors(path)[1].get("position", {})
+            return bool(position.get("epochs") or position.get("cycles"))
+    return False
+
+
+def _gone_on_with(life: Life, folder: RunFolder, config: Config, dataset: Dataset) -> list[str]:
+    """Bring a life to where the run was saved, put right what is damaged beside it, and say what that was."""
+    there = _readable_config(folder)
+    if there is not None:
+        _same_config(there, folder, config)
+    texts, repairs = life.restore(folder, config)
+    repairs += folder.repair(texts)
+    try:
+        _losses(folder, life.epochs_done)
+    except UserError as mistake:  # whole, and of an earlier epoch than the state
+        if folder.losses.name not in texts:
+            raise
+        folder.write(folder.losses, texts[folder.losses.name].encode())
+        repairs.append(f"{mistake}; repaired from the run's state")
+    seen = folder.read_environment()["sessions"][-1].get("dataset", {}).get("fingerprint")
+    if seen != dataset.fingerprint:
+        raise UserError(
+            f"{folder.path} was trained on other images than {dataset.name} has now; use another --out"
+        )
+    _complete(folder, life)
+    return repairs
+
+
+def _readable_config(folder: RunFolder) -> Config | None:
+    """Read the config; None if it is missing or damaged, to be put right from a state of the same run."""
+    try:
+        return Config.of_run(folder)
+    except UserError:
+        return None
+
+
+def _same_config(there: Config, folder: RunFolder, config: Config) -> None:
+    """Refuse to go on with a run of another config."""
     found = difference(there.identity(), config.identity())
     if found:
         path, old, new = found
         raise UserError(
             f"{folder.path} holds a run of another config: its {path} is {old} and this command says {new}; "
             "use another --out or --name"
-        )
-    seen = folder.read_environment()["sessions"][-1].get("dataset", {}).get("fingerprint")
-    if seen != dataset.fingerprint:
-        raise UserError(
-            f"{folder.path} was trained on other images than {dataset.name} has now; use another --out"
         )
 
 
@@ -212,6 +261,8 @@ def _losses(folder: RunFolder, epochs: int) -> pd.DataFrame:
     UserError
         If a row is missing.
     """
+    if not epochs:
+        return pd.DataFrame()
     table = folder.read_losses()
     table = table[table["epoch"] <= epochs]
     if table["epoch"].tolist() != list(range(1, epochs + 1)):
@@ -227,5 +278,3 @@ def _complete(folder: RunFolder, life: Life) -> None:
     missing = [e for e in range(life.epochs_done + 1) if kept.keeps(e) and not folder.snapshot(e).exists()]
     if missing:
         raise UserError(f"{folder.snapshot(missing[0])} is missing; restore it, or train into another --out")
-    if life.epochs_done:
-        _losses(folder, life.epochs_done)

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import torch
@@ -14,11 +14,12 @@ from dreaming.errors import RunsFailed, Stopped, UserError
 from dreaming.hippocampus import Hippocampus
 from dreaming.interrupts import Interrupt, listening
 from dreaming.life import Life
+from dreaming.locks import locked
 from dreaming.phases import happening, sleep_wake_cycle
 from dreaming.program import Program
 from dreaming.progress import Silence
 from dreaming.rng import Random, generator
-from dreaming.session import Session
+from dreaming.session import Session, folder_of
 
 
 def train(
@@ -80,7 +81,7 @@ def train(
     hardware.keep_memory()
     config = resolved(config)
     dataset = _seen(config, dataset, data_dir, trust_data)
-    with listening() as interrupt:
+    with listening() as interrupt, locked(folder_of(config, Path(out)), "training"):
         session = Session.open(config, dataset, Path(out), own_phases)
         _live(session, progress, interrupt)
     return session.folder.path
@@ -130,8 +131,12 @@ def train_together(
     if any(config.model_copy(update={"seed": configs[0].seed}) != configs[0] for config in configs):
         raise UserError("cortices train side by side only where their configs differ in nothing but the seed")
     seen = _seen(configs[0], dataset, data_dir, trust_data)
-    with listening() as interrupt:
+    with listening() as interrupt, ExitStack() as locks:
+        for config in configs:
+            locks.enter_context(locked(folder_of(config, Path(out)), "training"))
         sessions = [Session.open(config, seen, Path(out), own_phases) for config in configs]
+        for session in sessions:
+            _say_repairs(session, progress)
         failures = _side_by_side([each for each in sessions if not each.finished], progress, interrupt)
     if failures:
         raise RunsFailed(failures)
@@ -194,6 +199,7 @@ def resolved(config: Config) -> Config:
 def _live(session: Session, progress: Silence, interrupt: Interrupt) -> None:
     """Train from where the life stands to the last epoch."""
     life, config = session.life, session.config
+    _say_repairs(session, progress)
     if session.finished:
         progress.say(f"{session.title}: finished, {life.epochs_done} epochs")
         return
@@ -210,6 +216,11 @@ def _live(session: Session, progress: Silence, interrupt: Interrupt) -> None:
         row = session.close_epoch()
         terms = {name: value for name, value in row.items() if "." in name}
         progress.epoch(life.epochs_done, row["seconds"], terms)
+
+
+def _say_repairs(session: Session, progress: Silence) -> None:
+    for repair in session.repairs:
+        progress.say(f"{session.title}: {repair}")
 
 
 def captures(config: Config) -> bool:

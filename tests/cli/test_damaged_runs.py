@@ -1,9 +1,12 @@
-"""Run folders with a file missing or damaged: the sentence names the file, and nothing is changed."""
+"""Run folders with a file missing or damaged: training repairs it from what the run saved, and comes to the very
+same results; all else names it in a sentence, and changes nothing."""
 
 import json
 
 import pytest
-from tiny_runs import TINY
+from tiny_runs import TINY, results
+
+from dreaming.cli import main
 
 ALL = ("missing", "empty", "half", "noise", "folder")
 
@@ -45,11 +48,9 @@ def words(verb, out):
 
 
 NEEDED = {
-    "config.yaml": ("train on", "evaluate", "dream", "compare"),
-    "environment.json": ("train on", "evaluate"),
-    "state.safetensors": ("train", "train on"),
-    "losses.csv": ("train on",),
-    "checksums.json": ("train on", "evaluate", "dream", "compare"),
+    "config.yaml": ("evaluate", "dream", "compare"),
+    "environment.json": ("evaluate",),
+    "checksums.json": ("evaluate", "dream", "compare"),
     "snapshots/0002.safetensors": ("evaluate", "dream"),
 }
 DAMAGES = {
@@ -73,6 +74,54 @@ def test_a_file_that_is_missing_or_damaged_is_named(verb, file, how, trained, dr
     dreaming_refuses(*words(verb, trained), because=file, may_add=may_add)
 
 
+REPAIRED = [
+    (file, how)
+    for file in ("config.yaml", "environment.json", "losses.csv", "checksums.json", "state.safetensors")
+    for how in DAMAGES[file]
+    if how != "folder"
+]
+
+
+@pytest.fixture(scope="module")
+def three(tmp_path_factory):
+    """What three epochs come to that nothing disturbs."""
+    out = tmp_path_factory.mktemp("three")
+    assert main([str(word) for word in words("train on", out)]) == 0
+    return results(out / "digits/pad/seed-0")
+
+
+@pytest.mark.parametrize(("file", "how"), REPAIRED)
+def test_training_repairs_what_is_damaged_and_comes_to_the_same(file, how, trained, three, dreaming_does):
+    damage(trained / "digits/pad/seed-0" / file, how)
+    said = dreaming_does(*words("train on", trained))
+    assert f"{file} is" in said
+    assert "repaired" in said
+    assert results(trained / "digits/pad/seed-0") == three
+
+
+@pytest.mark.parametrize("file", ["state.safetensors", "losses.csv", "config.yaml"])
+def test_a_finished_run_is_repaired_too(file, trained, dreaming_does):
+    run = trained / "digits/pad/seed-0"
+    before = results(run)
+    damage(run / file, "half")
+    assert f"{file} is damaged" in dreaming_does(*words("train", trained))
+    assert results(run) == before
+
+
+def test_without_any_good_state_the_first_is_named(trained, dreaming_refuses):
+    for name in ("state.safetensors", "state.before.safetensors"):
+        damage(trained / "digits/pad/seed-0" / name, "one bit")
+    dreaming_refuses(*words("train on", trained), because=r"state\.safetensors is damaged")
+
+
+@pytest.mark.parametrize(
+    "file", ["config.yaml", "environment.json", "losses.csv", "checksums.json", "state.safetensors"]
+)
+def test_a_folder_where_a_file_should_be_is_named(file, trained, dreaming_refuses):
+    damage(trained / "digits/pad/seed-0" / file, "folder")
+    dreaming_refuses(*words("train on", trained), because=file)
+
+
 @pytest.mark.parametrize("epoch", [0, 1, 2])
 @pytest.mark.parametrize("verb", ["train", "train on"])
 def test_a_training_does_not_go_on_over_a_missing_snapshot(epoch, verb, trained, dreaming_refuses):
@@ -89,7 +138,7 @@ def test_a_run_without_any_snapshot_is_refused(verb, trained, dreaming_refuses):
 
 
 @pytest.mark.parametrize("content", [{}, {"sessions": []}, {"sessions": [1]}, {"sessions": [{}]}, []])
-@pytest.mark.parametrize("verb", ["train on", "evaluate"])
+@pytest.mark.parametrize("verb", ["evaluate"])
 def test_an_environment_that_is_hollow_is_refused(content, verb, trained, dreaming_refuses):
     (trained / "digits/pad/seed-0/environment.json").write_text(json.dumps(content))
     because = "environment.json" if content != {"sessions": [{}]} else "environment.json|other images"
@@ -114,19 +163,17 @@ def test_a_snapshot_of_another_epoch_or_another_seed_is_refused(verb, trained, d
     assert place.read_bytes() != own
 
 
-def test_the_state_of_another_run_is_refused(trained, dreaming_does, dreaming_refuses, tmp_path):
-    dreaming_does(
-        "train", *TINY, "--set", "networks.latent_dim=9", "--epochs", "0", "--out", tmp_path / "other"
-    )
-    state = tmp_path / "other/digits/pad/seed-0/state.safetensors"
-    (trained / "digits/pad/seed-0/state.safetensors").write_bytes(state.read_bytes())
-    dreaming_refuses(*words("train on", trained), because=r"state\.safetensors is not the state of this run")
-
-
-def test_the_state_of_another_seed_is_refused(trained, dreaming_refuses):
+@pytest.mark.parametrize("other", ["another size", "another seed"])
+def test_the_state_of_another_run_is_never_gone_on_with(other, trained, three, dreaming_does, tmp_path):
     state = trained / "digits/pad/seed-1/state.safetensors"
+    if other == "another size":
+        size = ("--set", "networks.latent_dim=9")
+        dreaming_does("train", *TINY, *size, "--epochs", "0", "--out", tmp_path / "other")
+        state = tmp_path / "other/digits/pad/seed-0/state.safetensors"
     (trained / "digits/pad/seed-0/state.safetensors").write_bytes(state.read_bytes())
-    dreaming_refuses(*words("train on", trained), because=r"state\.safetensors")
+    said = dreaming_does(*words("train on", trained))
+    assert "state.safetensors is not the state of this run; repaired" in said
+    assert results(trained / "digits/pad/seed-0") == three
 
 
 @pytest.mark.parametrize("verb", ["evaluate", "dream", "compare"])

@@ -36,6 +36,14 @@ def tensors_of(path):
     """What a file of tensors holds: bits and metadata, but for seconds and the checksum over them."""
     tensors, about = read_tensors(path)
     about.get("position", {}).pop("seconds", None)
+    texts = about.pop(
+        "texts", {}
+    )  # they tell of machines and times too; all but losses.csv are compared as files
+    assert set(texts) in (
+        set(),
+        {"config.yaml", "environment.json"},
+        {"config.yaml", "environment.json", "losses.csv"},
+    )
     return about, {name: (str(value.dtype), value.numpy().tobytes()) for name, value in tensors.items()}
 
 

@@ -367,24 +367,38 @@ class TestDamage:
         if not refused(path, lambda: found.append(load(half, 2).state_dict())):
             assert all(torch.equal(found[0][name], value) for name, value in before.items())
 
-    def test_what_must_be_refused_is_refused(self, half, configured, small_dataset):
-        """The state is what everything hangs on: no damage to it does no harm."""
-        good = (half / "state.safetensors").read_bytes()
+    def test_what_cannot_be_repaired_is_refused(self, half, configured, small_dataset):
+        """The states are what everything hangs on: no damage to both does no harm."""
+        good = {
+            name: (half / name).read_bytes() for name in ("state.safetensors", "state.before.safetensors")
+        }
         for damage in DAMAGES.values():
-            damage(half / "state.safetensors")
+            for name in good:
+                damage(half / name)
             with pytest.raises(UserError, match=r"state\.safetensors"):
                 dreaming.train(configured(), out=half.parents[2], dataset=small_dataset)
-            (half / "state.safetensors").write_bytes(good)
+            for name, content in good.items():
+                (half / name).write_bytes(content)
+
+    @pytest.mark.parametrize("damage", DAMAGES)
+    def test_a_damaged_state_is_repaired_from_the_one_before(
+        self, damage, half, configured, uninterrupted, small_dataset
+    ):
+        DAMAGES[damage](half / "state.safetensors")
+        dreaming.train(configured(), out=half.parents[2], dataset=small_dataset)
+        assert not difference(half, uninterrupted())
 
     @pytest.mark.parametrize(
         "sessions", [[], [3], [{}], [{"dataset": 3}], [{"dataset": {"fingerprint": 1}}]], ids=str
     )
-    def test_an_environment_without_a_record_of_the_images_is_named(
-        self, half, sessions, configured, small_dataset
+    def test_an_environment_without_a_record_of_the_images_is_repaired(
+        self, half, sessions, configured, uninterrupted, small_dataset
     ):
         (half / "environment.json").write_text(json.dumps({"sessions": sessions}))
-        with pytest.raises(UserError, match=r"environment\.json|other images"):
-            dreaming.train(configured(), out=half.parents[2], dataset=small_dataset)
+        dreaming.train(configured(), out=half.parents[2], dataset=small_dataset)
+        assert not difference(half, uninterrupted())
+        seen = RunFolder(half).read_environment()["sessions"]
+        assert [each["dataset"]["fingerprint"] for each in seen] == 2 * [small_dataset.fingerprint]
 
     @pytest.mark.parametrize(
         "change",
@@ -399,11 +413,13 @@ class TestDamage:
         ],
         ids=["last row gone", "first row gone", "swapped", "doubled", "words", "no epochs", "a term gone"],
     )
-    def test_losses_with_rows_or_columns_missing_are_named(self, half, change, configured, small_dataset):
+    def test_losses_that_somebody_edited_are_put_right(
+        self, half, change, configured, uninterrupted, small_dataset
+    ):
         path = half / "losses.csv"
         change(pd.read_csv(path)).to_csv(path, index=False)
-        with pytest.raises(UserError, match=r"losses\.csv"):
-            dreaming.train(configured(), out=half.parents[2], dataset=small_dataset)
+        dreaming.train(configured(), out=half.parents[2], dataset=small_dataset)
+        assert not difference(half, uninterrupted())
 
     def test_rows_of_an_epoch_that_was_not_saved_are_written_anew(
         self, half, configured, uninterrupted, small_dataset
@@ -416,27 +432,36 @@ class TestDamage:
         dreaming.train(configured(), out=half.parents[2], dataset=small_dataset)
         assert not difference(half, uninterrupted())
 
-    def test_the_state_of_another_run_is_refused(self, half, configured, small_dataset, tmp_path):
+    @pytest.mark.parametrize("setting", ["seed=1", "networks.latent_dim=9"])
+    def test_the_state_of_another_run_is_not_gone_on_with(
+        self, setting, half, configured, uninterrupted, small_dataset, tmp_path
+    ):
         other = dreaming.train(
-            configured(epochs=2, settings=["seed=1"]), out=tmp_path / "other", dataset=small_dataset
+            configured(epochs=2, settings=[setting]), out=tmp_path / "other", dataset=small_dataset
         )
+        for name in ("state.safetensors", "state.before.safetensors"):
+            own = (half / name).read_bytes()
+            shutil.copy(other / "state.safetensors", half / name)
+            if name == "state.before.safetensors":
+                shutil.copy(other / "state.safetensors", half / "state.safetensors")
+                with pytest.raises(UserError, match=r"state\.safetensors is not the state of this run"):
+                    dreaming.train(configured(), out=half.parents[2], dataset=small_dataset)
+            (half / name).write_bytes(own)
         shutil.copy(other / "state.safetensors", half / "state.safetensors")
-        with pytest.raises(UserError, match=r"state\.safetensors"):
-            dreaming.train(configured(), out=half.parents[2], dataset=small_dataset)
-
-    def test_the_state_of_another_size_of_cortex_is_refused(self, half, configured, small_dataset, tmp_path):
-        other = dreaming.train(
-            configured(epochs=2, settings=["networks.latent_dim=9"]),
-            out=tmp_path / "other",
-            dataset=small_dataset,
-        )
-        shutil.copy(other / "state.safetensors", half / "state.safetensors")
-        with pytest.raises(UserError, match=r"state\.safetensors is not the state of this run"):
-            dreaming.train(configured(), out=half.parents[2], dataset=small_dataset)
+        dreaming.train(configured(), out=half.parents[2], dataset=small_dataset)
+        assert not difference(half, uninterrupted())
 
 
-def test_a_folder_without_its_config_is_not_begun_anew(finished, configured, small_dataset):
+def test_a_config_that_is_missing_is_written_anew_from_the_state(finished, configured, small_dataset):
+    before = (finished / "config.yaml").read_bytes()
     (finished / "config.yaml").unlink()
+    dreaming.train(configured(), out=finished.parents[2], dataset=small_dataset)
+    assert (finished / "config.yaml").read_bytes() == before
+
+
+def test_a_folder_without_config_and_state_is_not_begun_anew(finished, configured, small_dataset):
+    for name in ("config.yaml", "state.safetensors", "state.before.safetensors"):
+        (finished / name).unlink()
     before = modified(finished)
     with pytest.raises(UserError, match=r"config\.yaml is missing"):
         dreaming.train(configured(), out=finished.parents[2], dataset=small_dataset)

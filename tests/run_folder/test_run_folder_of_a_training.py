@@ -36,6 +36,7 @@ def test_the_folder_holds_what_design_says_and_nothing_else(three_epochs):
     found = {path.relative_to(three_epochs).as_posix() for path in three_epochs.rglob("*") if path.is_file()}
     assert found == {
         *("config.yaml", "environment.json", "losses.csv", "state.safetensors", "checksums.json"),
+        "state.before.safetensors",
         *(f"snapshots/000{epoch}.safetensors" for epoch in range(4)),
         *(f"dreams/000{epoch}.png" for epoch in range(4)),
     }

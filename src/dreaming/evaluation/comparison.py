@@ -12,8 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from dreaming.config import Config
+from dreaming.disk import write
 from dreaming.errors import UserError
-from dreaming.runs import RunFolder, csv, write
+from dreaming.runs import RunFolder, csv
 
 COLOURS = ("#000000", "#E69F00", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#8C8C00")
 """Okabe and Ito's palette, which people of any colour vision can tell apart (its yellow darkened)."""

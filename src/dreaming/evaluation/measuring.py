@@ -20,6 +20,7 @@ from dreaming.evaluation.robustness import Robustness
 from dreaming.evaluation.separability import Readout
 from dreaming.evaluation.subjects import Subjects
 from dreaming.interrupts import listening
+from dreaming.locks import locked
 from dreaming.parameters import assign, path_and_value, sentence
 from dreaming.progress import Silence
 from dreaming.runs import RunFolder
@@ -91,9 +92,24 @@ def evaluate(
     """
     chosen = chosen_measures(measures, settings)
     folder = RunFolder.existing(Path(run_folder))
+    with locked(folder.path, "measuring"):
+        return _measured(chosen, folder, epochs, data_dir, trust_data, device, dataset, progress or Silence())
+
+
+def _measured(
+    chosen: Sequence[Measure],
+    folder: RunFolder,
+    epochs: str,
+    data_dir: str | Path | None,
+    trust_data: bool,
+    device: str,
+    dataset: Dataset | None,
+    progress: Silence,
+) -> pd.DataFrame:
+    """Measure what is not measured yet."""
     config = Config.of_run(folder)
     wanted = _chosen_epochs(folder, epochs)
-    record = Record(folder, config, progress or Silence())
+    record = Record(folder, config, progress)
     todo = _todo(record, chosen, wanted)
     controls = _lacking_controls(record, chosen)
     if not todo and not controls:

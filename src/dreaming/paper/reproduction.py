@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from dreaming.disk import write
 from dreaming.errors import RunsFailed, UserError
+from dreaming.locks import locked
 from dreaming.paper import table_1
 from dreaming.paper.attempts import Attempts
 from dreaming.paper.claims import judged
@@ -21,7 +23,7 @@ from dreaming.paper.report import Drawn, report
 from dreaming.paper.tables import Tables
 from dreaming.population import train_all
 from dreaming.progress import Silence
-from dreaming.runs import csv, write
+from dreaming.runs import csv
 
 KINDS = ("svg", "pdf", "png")
 
@@ -92,6 +94,21 @@ def reproduce(
     attempts = Attempts(progress or Silence())
     place = Path(out) if out is not None else Path("reproduction") / profile.name
     plan = make_plan(profile, only, place, device)
+    with locked(place, "reproducing"):
+        return _reproduced(plan, only, data_dir, trust_data, device, workers, attempts)
+
+
+def _reproduced(
+    plan: Plan,
+    only: Sequence[str],
+    data_dir: str | Path | None,
+    trust_data: bool,
+    device: str,
+    workers: int | None,
+    attempts: Attempts,
+) -> Reproduction:
+    """Do what a plan wants."""
+    profile, place = plan.profile, plan.out
     images = Images(data_dir, trust_data, profile.limit)
     _train(plan, data_dir, trust_data, workers, attempts)
     plan = make_plan(profile, only, place, device)
