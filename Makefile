@@ -6,11 +6,12 @@ READY := $(VENV)/.ready
 DEMO := demo
 BROWSER := $(VENV)/.browser
 
-.PHONY: demo test lint format clean help
+.PHONY: demo test faults lint format clean help
 
 help:
 	@echo "make demo    the paper's figures on house numbers, with a small cortex: a report (minutes, no download)"
 	@echo "make test    run the whole test suite"
+	@echo "make faults  faults made on purpose: kills, full disks, power cuts, damage (an hour on one core; keeps a record)"
 	@echo "make lint    style, types and layers, as CI checks them"
 	@echo "make format  put the code into the project's format"
 
@@ -31,6 +32,9 @@ $(BROWSER): $(READY) tests/paper/browser.py
 
 test: $(READY) $(BROWSER)
 	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile
+
+faults: $(READY)
+	$(BIN)/python -m tests.faults
 
 lint: $(READY)
 	$(BIN)/ruff check .
