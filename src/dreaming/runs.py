@@ -22,7 +22,7 @@ from torch import Tensor
 
 from dreaming.errors import UserError
 
-TEXTS = ("dataset", "condition", "measure", "parameter")
+TEXTS = ("dataset", "condition", "measure", "parameter", "phase", "term", "finding")
 WHOLE = ("epoch", "cycles", "seed", "image", "label", "component")
 MEASURES = ("dataset", "condition", "seed", "epoch", "measure", "parameter", "value")
 PROJECTION = (*MEASURES[:-1], "image", "label", "occluded", "component", "value")
@@ -126,6 +126,7 @@ class RunFolder:
         self.config = self.path / "config.yaml"
         self.environment = self.path / "environment.json"
         self.losses = self.path / "losses.csv"
+        self.findings = self.path / "findings.csv"
         self.measures = self.path / "measures.csv"
         self.projection = self.path / "projection.csv"
         self.state = self.path / "state.safetensors"

@@ -1,19 +1,21 @@
 """A run under way: a life, the folder that keeps it, and the config it follows; no maths and no loop."""
 
-import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import torch
+from torch import Tensor
 
-from dreaming import hardware, snapshots
+from dreaming import hardware, health, snapshots
 from dreaming.config import Config
 from dreaming.data import Dataset, to_activity
 from dreaming.dreams import sheet
 from dreaming.errors import Stopped, UserError
+from dreaming.health import NOT_FINITE, Finding
 from dreaming.life import Life
 from dreaming.runs import RunFolder, run_path, write
 
@@ -34,12 +36,15 @@ class Session:
         What the run is, device and precision resolved.
     dataset
         What is seen, on the device of the life.
+    news
+        What the last epoch that was closed found wrong that was not so the epoch before, and the reverse.
     """
 
     life: Life
     folder: RunFolder
     config: Config
     dataset: Dataset
+    news: list[str] = field(default_factory=list)
 
     @classmethod
     def open(
@@ -78,12 +83,18 @@ class Session:
         return self.life.epochs_done >= self.config.training.epochs
 
     def stopped(self) -> Stopped:
-        """Save all in the middle of an epoch, and say where the run stands."""
-        self.life.save(self.folder, self.config)
+        """Save all in the middle of an epoch, unless a number is lost, and say where the run stands."""
+        epoch, totals = self.life.epochs_done + 1, self.life.totals
+        lost = health.of_losses(epoch, {name: total.item() for name, total in totals.items()}, ())
+        lost += health.of_weights(epoch, _weights(self.life))
+        said = f"all is saved in {self.folder.path}"
+        if lost:
+            said = f"{lost[0].name} became {lost[0].value}, so {self.folder.path} keeps what was last saved"
+        else:
+            self.life.save(self.folder, self.config)
         return Stopped(
-            f"stopped in epoch {self.life.epochs_done + 1} of {self.config.training.epochs}, after "
-            f"{self.life.cycles_done} of {self.cycles} cycles; all is saved in {self.folder.path}, and the same "
-            "command goes on from there"
+            f"stopped in epoch {epoch} of {self.config.training.epochs}, after {self.life.cycles_done} of "
+            f"{self.cycles} cycles; {said}, and the same command goes on from there"
         )
 
     def close_epoch(self) -> dict[str, Any]:
@@ -92,11 +103,17 @@ class Session:
         Raises
         ------
         UserError
-            If a loss has left the numbers; all stays as it was after the epoch before.
+            If a loss, a weight or a latent has left the numbers; but for findings.csv, which says so, all stays as
+            it was after the epoch before.
         """
         row = _close_epoch(self.life, self.cycles, self.config)
-        _finite(row, self.folder)
         epoch = self.life.epochs_done
+        found = _found(row, self.life, self.config, self.dataset)
+        before = health.so_far(self.folder, epoch - 1)
+        health.keep(self.folder, [*before, *found])
+        _finite(found, self.folder)
+        last = [finding for finding in before if finding.epoch == epoch - 1]
+        self.news = health.news(last, found, self.config.networks.latent_dim)
         if self.config.training.keeps(epoch):
             _keep(self.life, self.folder, self.config, self.dataset)
         losses = [] if epoch == 1 else [_losses(self.folder, epoch - 1)]
@@ -119,13 +136,37 @@ def _close_epoch(life: Life, cycles: int, config: Config) -> dict[str, Any]:
     return row
 
 
-def _finite(row: dict[str, Any], folder: RunFolder) -> None:
-    """Stop where a loss has left the numbers, before anything of that epoch is written."""
-    lost = [name for name, value in row.items() if not math.isfinite(value)]
+def _found(row: dict[str, Any], life: Life, config: Config, dataset: Dataset) -> list[Finding]:
+    """Look at the losses, the weights and the latents after an epoch; no further than where a number is lost."""
+    epoch, channels = life.epochs_done, config.networks.image_channels
+    means = {name: value for name, value in row.items() if "." in name}
+    found = health.of_losses(epoch, means, config.phases_in(epoch))
+    if not _lost(found):
+        found += health.of_weights(epoch, _weights(life))
+    if not _lost(found):
+        found += health.of_latents(epoch, health.watched_latents(life.cortex, dataset.train.images, channels))
+    return found
+
+
+def _weights(life: Life) -> dict[str, Tensor]:
+    """Everything that the next cycle goes on from, by name."""
+    return {**life.cortex.state_dict(), **life.synapses.state()}
+
+
+def _lost(found: Sequence[Finding]) -> list[Finding]:
+    return [finding for finding in found if finding.kind == NOT_FINITE]
+
+
+def _finite(found: Sequence[Finding], folder: RunFolder) -> None:
+    """Stop where a number is lost, before anything of that epoch but the finding is written."""
+    lost = _lost(found)
     if lost:
+        first, good = lost[0], [epoch for epoch in folder.snapshots() if epoch < lost[0].epoch]
+        last = f", {folder.snapshot(good[-1])} is the last good snapshot" if good else ""
         raise UserError(
-            f"{lost[0]} became {row[lost[0]]} in epoch {row['epoch']}, so training stops; {folder.path} keeps all "
-            "as it was after the epoch before"
+            f"{first.name} became {first.value} in epoch {first.epoch}, so training stops; {folder.path} keeps "
+            f"all as it was after the epoch before{last}, and to go on would meet the same: train into another "
+            "--out with, for example, a lower optimizer.learning_rate"
         )
 
 
@@ -222,10 +263,11 @@ def _losses(folder: RunFolder, epochs: int) -> pd.DataFrame:
 
 
 def _complete(folder: RunFolder, life: Life) -> None:
-    """Make sure that what a run should have written by now is there."""
+    """Make sure that what a run should have written by now is there, and whole."""
     kept = Config.of_run(folder).training
     missing = [e for e in range(life.epochs_done + 1) if kept.keeps(e) and not folder.snapshot(e).exists()]
     if missing:
         raise UserError(f"{folder.snapshot(missing[0])} is missing; restore it, or train into another --out")
     if life.epochs_done:
         _losses(folder, life.epochs_done)
+    health.so_far(folder, life.epochs_done)
