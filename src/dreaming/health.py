@@ -244,12 +244,15 @@ def so_far(folder: RunFolder, epochs: int | None = None) -> list[Finding]:
 
 def keep(folder: RunFolder, found: Sequence[Finding]) -> None:
     """Write all that was found so far; no file is made for nothing, and none is written that would be the same."""
-    # As text, since an empty field is what CSV has for NaN, and NaN is the finding.
+    rows, there = table(found), folder.findings.exists()
+    if (found or there) and not (there and folder.read(folder.findings) == csv(rows)):
+        folder.write_table(folder.findings, rows)
+
+
+def table(found: Sequence[Finding]) -> pd.DataFrame:
+    """Return findings as rows of findings.csv, values as text: an empty field is what CSV has for NaN."""
     rows = [(*astuple(finding)[:-1], repr(finding.value)) for finding in found]
-    table = pd.DataFrame(rows, columns=list(COLUMNS))
-    there = folder.findings.exists()
-    if (found or there) and not (there and folder.read(folder.findings) == csv(table)):
-        folder.write_table(folder.findings, table)
+    return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def news(before: Sequence[Finding], now: Sequence[Finding], latent_dim: int) -> list[str]:
