@@ -140,5 +140,5 @@ def without_drawing():
         return f"{title}: {cortex.generator.layers[0].weight.detach().double().sum().item()!r}".encode()
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("dreaming.session.sheet", undrawn)
+        patch.setattr("dreaming.opening.sheet", undrawn)
         yield

@@ -1,5 +1,6 @@
 """Whether the fast paths are right on this machine, how fast they are, and what ``auto`` should choose."""
 
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -96,7 +97,7 @@ def examine(
     --------
     >>> found = examine("cpu", base_channels=8, batch_size=8, rounds=2, seeds=2)
     >>> [check.path for check in found.checks]
-    ['repeated', 'resumed', 'program', 'process', 'crowd of 2', 'bfloat16']
+    ['repeated', 'resumed', 'program', 'process', 'crowd of 2', 'bfloat16', 'bfloat16 again']
     >>> found.sound
     True
     """
@@ -115,7 +116,9 @@ def examine(
     timings = timed(make, _paths(where, seeds), rounds)
     right = {check.path: check.passed for check in checks}
     rule = by_rule(where)
-    least = _bfloat16_from(where, batch_size, rounds) if right["bfloat16"] else None
+    least = (
+        _bfloat16_from(where, batch_size, rounds) if right["bfloat16"] and right["bfloat16 again"] else None
+    )
     workers = 1
     if where.type == "cpu" and rule.workers > 1:
         progress.say(f"{rule.workers} runs at once, each on a thread of its own")
@@ -158,12 +161,15 @@ def _checked(make: Maker, seeds: int, where: torch.device) -> Iterator[Check]:
     """Live some cycles on each path, and compare."""
     plain, (life,) = _lived([make()], plain=True)
     again, (twin,) = _lived([make()], plain=True)
-    yield Check("repeated", max(_difference(_state(twin), _state(life)), _deviation(again, plain)), 0.0)
+    yield Check("repeated", _apart(again, twin, plain, life), 0.0)
     yield Check("resumed", _difference(_state(_resumed(make())), _state(life)), 0.0)
     program, (other,) = _lived([make()])
     exact = where.type == "cpu"
     apart = _difference(_state(other), _state(life)) if exact else _deviation(program, plain)
     yield Check("program", apart, 0.0 if exact else ROUNDING)
+    if not exact:
+        again, (twin,) = _lived([make()])
+        yield Check("program again", _apart(again, twin, program, other), 0.0)
     if exact:
         yield Check("process", _difference(_in_a_process(make()), _on_one_thread(make())), 0.0)
     many, _ = _lived([make(seed=seed) for seed in range(seeds)])
@@ -171,7 +177,10 @@ def _checked(make: Maker, seeds: int, where: torch.device) -> Iterator[Check]:
     yield Check(f"crowd of {seeds}", _deviation(first, plain), ROUNDING)
     for precision, tolerance in (("tf32", 2 * ROUNDING), ("bfloat16", 4 * ROUNDING)):
         if precision == "bfloat16" or where.type == "cuda":
-            yield Check(precision, _deviation(_lived([make(precision)])[0], plain), tolerance)
+            fast, (life,) = _lived([make(precision)])
+            yield Check(precision, _deviation(fast, plain), tolerance)
+            again, (twin,) = _lived([make(precision)])
+            yield Check(f"{precision} again", _apart(again, twin, fast, life), 0.0)
 
 
 def _in_a_process(config: Config) -> dict[str, Tensor]:
@@ -215,10 +224,22 @@ def _state(life: Life) -> dict[str, Tensor]:
     return {**life.cortex.state_dict(), **life.synapses.state(), **life.totals}
 
 
+def _apart(again: Records, twin: Life, records: Records, life: Life) -> float:
+    """Return the largest difference, of any term of any cycle and of all that a life is at the end, by bits."""
+    pairs = [(_state(twin), _state(life)), *zip(again, records, strict=True)]
+    return float(torch.tensor([_difference(*pair) for pair in pairs], dtype=torch.float64).max())
+
+
 def _difference(mine: dict[str, Tensor], other: dict[str, Tensor]) -> float:
-    """Return the largest difference of any number, or NaN where there is one."""
+    """Return the largest difference of any number, or NaN where there is one; 0 means the same bits."""
     apart = [(mine[name].double() - other[name].double()).abs().max() for name in other]
-    return float(torch.stack([value.cpu() for value in apart]).max())
+    largest = float(torch.stack([value.cpu() for value in apart]).max())
+    same = all(torch.equal(_bits(mine[name]), _bits(other[name])) for name in other)
+    return largest if same or largest else sys.float_info.min  # 0 and -0 differ by nothing, and in a bit
+
+
+def _bits(value: Tensor) -> Tensor:
+    return value.detach().contiguous().reshape(-1).view(torch.uint8)
 
 
 def _deviation(mine: Records, plain: Records) -> float:

@@ -22,7 +22,7 @@ from torch import Tensor
 from dreaming.disk import write
 from dreaming.errors import UserError
 
-TEXTS = ("dataset", "condition", "measure", "parameter")
+TEXTS = ("dataset", "condition", "measure", "parameter", "phase", "term", "finding")
 WHOLE = ("epoch", "cycles", "seed", "image", "label", "component")
 MEASURES = ("dataset", "condition", "seed", "epoch", "measure", "parameter", "value")
 PROJECTION = (*MEASURES[:-1], "image", "label", "occluded", "component", "value")
@@ -97,6 +97,7 @@ class RunFolder:
         self.config = self.path / "config.yaml"
         self.environment = self.path / "environment.json"
         self.losses = self.path / "losses.csv"
+        self.findings = self.path / "findings.csv"
         self.measures = self.path / "measures.csv"
         self.projection = self.path / "projection.csv"
         self.state = self.path / "state.safetensors"
@@ -176,7 +177,7 @@ class RunFolder:
     def texts(self) -> dict[str, str]:
         """Return what the files hold that `repair` can put back, by name: those that are there and whole."""
         found = {}
-        for path in (self.config, self.environment, self.losses):
+        for path in (self.config, self.environment, self.losses, self.findings):
             with suppress(UserError):
                 found[path.name] = self.read(path).decode()
         return found
@@ -206,13 +207,19 @@ class RunFolder:
         for name, text in texts.items():
             path = self.path / name
             try:
-                self.read(path)
+                self._holds(path, text.encode())
             except UserError as mistake:
                 if path.is_dir():
                     raise
                 self.write(path, text.encode())
                 said.append(f"{mistake}; repaired from the run's state")
         return said
+
+    def _holds(self, path: Path, text: bytes) -> None:
+        """Make sure that a file is whole and, if it is a table that grows, that it has all that was saved."""
+        content = self.read(path)
+        if path in (self.losses, self.findings) and not content.startswith(text):
+            raise UserError(f"{path} is not what was saved")
 
     def read_environment(self) -> dict[str, Any]:
         """Read the record of the machines the run was made on.

@@ -163,13 +163,10 @@ def _side_by_side(going: list[Session], progress: Silence, interrupt: Interrupt)
             raise Stopped("; ".join(str(session.stopped()) for session in group))
         for session in group:
             try:
-                row = session.close_epoch()
+                _close(session, progress)
             except UserError as failure:
                 failures[session.folder.path] = str(failure)
                 going.remove(session)
-                continue
-            terms = {name: value for name, value in row.items() if "." in name}
-            progress.epoch(session.life.epochs_done, row["seconds"], terms)
         going = [session for session in going if not session.finished]
     return failures
 
@@ -213,9 +210,17 @@ def _live(session: Session, progress: Silence, interrupt: Interrupt) -> None:
                 _epoch(session, progress, interrupt)
         if life.cycles_done < session.cycles:
             raise session.stopped()
+        _close(session, progress)
+
+
+def _close(session: Session, progress: Silence) -> None:
+    """Keep what an epoch came to, and say it, with what went wrong in it for the first time."""
+    with exactly(session.config):
         row = session.close_epoch()
-        terms = {name: value for name, value in row.items() if "." in name}
-        progress.epoch(life.epochs_done, row["seconds"], terms)
+    epoch, terms = session.life.epochs_done, {name: value for name, value in row.items() if "." in name}
+    progress.epoch(epoch, row["seconds"], terms)
+    for line in session.news:
+        progress.say(f"{session.title}: epoch {epoch}: {line}")
 
 
 def _say_repairs(session: Session, progress: Silence) -> None:

@@ -123,6 +123,8 @@ class Compare:
             table.add_row(*row)
         table.caption = "linear readout accuracy on test images in %, mean ± SEM over seeds"
         console().print(table)
+        for line in found.findings:
+            print(f"found while it learned: {line}")
         print("written: " + ", ".join(str(path) for path in found.files))
 
 

@@ -118,7 +118,7 @@ def test_dreams_are_not_written_over_a_folder(trained, tmp_path, dreaming_refuse
 def test_compare_shows_the_mean_and_sem_of_what_was_measured(evaluated, dreaming_does, tmp_path):
     out = tmp_path / "comparison"
     said = dreaming_does("compare", evaluated, "--to", out)
-    assert sorted(tree(out)) == ["accuracy.png", "accuracy.svg", "curves.csv", "table.csv"]
+    assert sorted(tree(out)) == ["accuracy.png", "accuracy.svg", "curves.csv", "findings.csv", "table.csv"]
     rows = [row for seed in (0, 1) for row in rows_of(evaluated / f"digits/pad/seed-{seed}/measures.csv")]
     of = {(r["parameter"].split("-")[0], r["epoch"], r["seed"]): float(r["value"]) for r in rows}
     last = [of["latent", "2", seed] for seed in "01"]

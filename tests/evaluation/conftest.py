@@ -25,7 +25,7 @@ def lively_subjects(dataset_of, tmp_path_factory):
             seed=seed,
         )
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("dreaming.session.sheet", lambda *args: b"no picture")
+            patch.setattr("dreaming.opening.sheet", lambda *args: b"no picture")
             folder = RunFolder(dreaming.train(config, out=tmp_path_factory.mktemp("lively"), dataset=images))
         epochs = [0] * len(strengths)
         subjects = Subjects(folder, Config.of_run(folder), images, epochs, torch.device("cpu"))

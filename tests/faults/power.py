@@ -1,8 +1,8 @@
 """A disk that remembers what is really on it: what a power cut at any moment leaves of a command's writes.
 
 What a process writes is in the system's memory; it is on the disk when the file is synchronised. A name (made,
-moved, linked, taken away) is on the disk when its folder is synchronised. A power cut leaves what is on the disk; of the
-rest, a file system may have written none, all, or some.
+moved, linked, taken away) is on the disk when its folder is synchronised. A power cut leaves what is on the disk;
+of the rest, a file system may have written none, all, or some.
 """
 
 import os

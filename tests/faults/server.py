@@ -16,7 +16,7 @@ import torch
 
 import dreaming.evaluation.measuring  # what the commands need, so that a child does not spend its life importing
 import dreaming.population  # noqa: F401
-from dreaming import cli, locks, session
+from dreaming import cli, locks, opening
 
 SECOND = 0.002  # seconds between two looks at a child
 
@@ -99,7 +99,7 @@ class Points:
 
 def let_the_clock_jump(seed):
     """The time of day leaps days ahead and back whenever somebody looks."""
-    leaps, real, clock = random.Random(seed), time.time, session.datetime
+    leaps, real, clock = random.Random(seed), time.time, opening.datetime
 
     class Leaping(clock):
         @classmethod
@@ -107,7 +107,7 @@ def let_the_clock_jump(seed):
             return clock.fromtimestamp(time.time(), tz)
 
     time.time = lambda: real() + leaps.uniform(-3e6, 3e6)
-    session.datetime = locks.datetime = Leaping
+    opening.datetime = locks.datetime = Leaping
 
 
 def live(job):

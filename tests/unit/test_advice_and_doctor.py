@@ -9,6 +9,7 @@ from dreaming import advice, doctor, hardware, timing
 from dreaming.advice import Advice
 from dreaming.cli import main
 from dreaming.errors import UserError
+from dreaming.rng import Random
 from dreaming.timing import Timing
 
 CPU = torch.device("cpu")
@@ -135,7 +136,7 @@ class TestDoctor:
     def test_all_is_right_and_the_advice_is_kept(self, quick, file, capsys):
         assert main(quick) == 0
         said = capsys.readouterr().out
-        assert said.count("  right\n") == 6
+        assert said.count("  right\n") == 7
         assert "auto: bfloat16 from 32 channels; 1 run at once" in said
         assert f"kept in {file}" in said
         kept = Advice.model_validate_json(file.read_bytes())
@@ -156,6 +157,27 @@ class TestDoctor:
         assert not file.exists()
         if path == "bfloat16":
             assert "auto: float32; 1 run at once" in said.out
+
+    def test_chance_that_is_not_repeated_is_seen_in_each_precision(self, quick, file, capsys, monkeypatch):
+        other, plain = torch.Generator().manual_seed(0), Random.normal
+
+        def normal(random, *words):
+            drawn = plain(random, *words)
+            return drawn + 1e-6 * torch.randn(drawn.shape, generator=other)
+
+        monkeypatch.setattr(Random, "normal", normal)
+        with pytest.raises(SystemExit):
+            main([*quick, "--dry-run"])
+        said = capsys.readouterr()
+        wrong = {line.split("  ")[0].strip() for line in said.out.splitlines() if line.endswith("WRONG")}
+        assert wrong >= {"repeated", "bfloat16 again"}
+        assert "bfloat16" not in wrong  # no more than rounding, and seen only by its bits
+        assert "auto: float32" in said.out
+
+    def test_bits_are_compared_and_not_only_values(self):
+        zero = {"weight": torch.zeros(2)}
+        assert doctor._difference(zero, zero) == 0
+        assert doctor._difference({"weight": torch.tensor([0.0, -0.0])}, zero) > 0
 
     def test_a_life_that_is_not_taken_up_where_it_was_is_seen(self, quick, file, capsys, monkeypatch):
         monkeypatch.setattr(doctor.Life, "restore", lambda life, folder, config: None)

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from dreaming import health
 from dreaming.config import Config
 from dreaming.disk import write
 from dreaming.errors import UserError
@@ -19,6 +20,8 @@ from dreaming.runs import RunFolder, csv
 COLOURS = ("#000000", "#E69F00", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#8C8C00")
 """Okabe and Ito's palette, which people of any colour vision can tell apart (its yellow darkened)."""
 LINES = ("-", "--", "-.", ":")
+FILES = ("accuracy.png", "accuracy.svg", "curves.csv", "table.csv", "findings.csv")
+FINDINGS = ("dataset", "condition", "seed", *health.COLUMNS)
 CONTROLS = {"pixels": ":", "pca": "--"}
 
 
@@ -34,10 +37,13 @@ class Comparison:
         what is not measured.
     files
         The plot and the tables that were written.
+    findings
+        What went wrong while the cortices learned, as people read it: a line for each thing of each run.
     """
 
     table: pd.DataFrame
     files: list[Path]
+    findings: tuple[str, ...] = ()
 
     def in_words(self) -> list[tuple[str, ...]]:
         """Return the table's rows as people read them, accuracies in percent."""
@@ -62,7 +68,8 @@ def compare(run_folders: Sequence[str | Path], to: str | Path = "comparison") ->
     run_folders
         Run folders, or folders that contain some.
     to
-        Folder for ``accuracy.png``, ``accuracy.svg``, ``curves.csv`` (a value a row) and ``table.csv``.
+        Folder for ``accuracy.png``, ``accuracy.svg``, ``curves.csv`` (a value a row), ``table.csv``, and
+        ``findings.csv``, with a row for each thing that went wrong while a cortex learned.
 
     Returns
     -------
@@ -75,15 +82,22 @@ def compare(run_folders: Sequence[str | Path], to: str | Path = "comparison") ->
         If there is no run, or none was evaluated.
     """
     folders = _found([Path(folder) for folder in run_folders])
-    tables, unmeasured = [], []
+    tables, unmeasured, said = [], [], []
+    wrong: dict[tuple[object, ...], None] = {}  # a run may be given twice, under two names
     for folder in folders:
         config = Config.of_run(folder)
+        found = health.so_far(folder)
+        about = (config.dataset.name, config.condition, config.seed)
+        for each in health.table(found).itertuples(index=False):
+            wrong[(*about, *each)] = None
+        title = "{}/{}/seed-{}".format(*about)
+        said += [f"{title}: {line}" for line in health.in_words(found, config.networks.latent_dim)]
         measures = folder.read_measures()
         # A parameter with a semicolon is of a readout trained otherwise than by the protocol.
         as_usual = ~measures["parameter"].str.contains(";", regex=False).astype(bool)
         measures = measures[(measures["measure"] == "readout_accuracy") & as_usual]
         if not (measures["parameter"] == "latent").any():
-            unmeasured.append((config.dataset.name, config.condition, config.seed))
+            unmeasured.append(about)
         tables.append(measures)
     if len(unmeasured) == len(folders):
         raise UserError(
@@ -97,7 +111,7 @@ def compare(run_folders: Sequence[str | Path], to: str | Path = "comparison") ->
         raise UserError(f"two of the folders hold {run} with different values; compare one of them")
     table = summary(values, unmeasured)
     out = Path(to)
-    files = [out / name for name in ("accuracy.png", "accuracy.svg", "curves.csv", "table.csv")]
+    files = [out / name for name in FILES]
     figure = plot(values)
     for path in files[:2]:
         buffer = io.BytesIO()
@@ -105,7 +119,8 @@ def compare(run_folders: Sequence[str | Path], to: str | Path = "comparison") ->
         write(path, buffer.getvalue())
     write(files[2], csv(values))
     write(files[3], csv(table))
-    return Comparison(table, files)
+    write(files[4], csv(pd.DataFrame(list(wrong), columns=list(FINDINGS))))
+    return Comparison(table, files, tuple(dict.fromkeys(said)))
 
 
 def _found(paths: Sequence[Path]) -> list[RunFolder]:

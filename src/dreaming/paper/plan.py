@@ -8,12 +8,12 @@ from typing import Literal
 from dreaming.config import Config
 from dreaming.data import describe
 from dreaming.errors import UserError
+from dreaming.opening import difference
 from dreaming.paper.measuring import Measures, keys_of, measures_of
 from dreaming.paper.panels import FIGURES
 from dreaming.paper.profile import Profile
 from dreaming.paper.profiles import chosen
 from dreaming.runs import RunFolder, run_path
-from dreaming.session import difference
 from dreaming.training import resolved
 
 State = Literal["finished", "begun", "to do"]

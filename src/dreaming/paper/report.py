@@ -12,6 +12,7 @@ import pandas as pd
 from jinja2 import Environment, StrictUndefined
 from PIL import Image
 
+from dreaming import health
 from dreaming.config import Config
 from dreaming.errors import UserError
 from dreaming.evaluation.claims import Judgement
@@ -204,8 +205,11 @@ def _run(run: PlannedRun, failures: Mapping[str, str]) -> dict[str, Any]:
         "config": run.config.to_yaml(),
         "figures": ", ".join(run.figures),
         "failure": failures.get(run.title, ""),
+        "findings": [],
     }
     try:
+        latents = run.config.networks.latent_dim
+        row["findings"] = health.in_words(health.so_far(run.folder), latents)
         if run.done:
             row["seconds"] = duration(float(run.folder.read_losses()["seconds"].sum()))
         if run.folder.config.exists():

@@ -1,0 +1,363 @@
+"""The watch in runs: it changes nothing, keeps what it finds across stops and faults, and shows it."""
+
+import io
+import shutil
+import signal
+
+import pandas as pd
+import pytest
+import torch
+from rich.console import Console
+
+import dreaming
+from dreaming import health, session
+from dreaming.conditions import conditions
+from dreaming.errors import RunsFailed, Stopped, UserError
+from dreaming.evaluation.comparison import compare
+from dreaming.health import COLLAPSED, DEAD, NOT_FINITE, WON, Finding
+from dreaming.paper.plan import make_plan
+from dreaming.paper.profile import Profile
+from dreaming.paper.report import report
+from dreaming.paper.table_1 import numbers
+from dreaming.paper.tables import Tables
+from dreaming.progress import Display, Silence
+from dreaming.runs import MEASURES, RunFolder, read_tensors, write_tensors
+from dreaming.training import train_together
+
+pytestmark = pytest.mark.usefixtures("without_drawing")
+
+
+@pytest.fixture(scope="module")
+def small_dataset(dataset_of):
+    """Three cycles of eight an epoch."""
+    return dataset_of(train=24, test=10)
+
+
+@pytest.fixture
+def trained(tiny_config, small_dataset, tmp_path):
+    """Trains, or goes on, in one folder: (condition, settings, epochs, out, progress)."""
+
+    def run(name="pad", settings=(), epochs=2, out=tmp_path, progress=None):
+        config = tiny_config(name, settings, training={"epochs": epochs, "snapshots": "all"})
+        return RunFolder(dreaming.train(config, out=out, dataset=small_dataset, progress=progress))
+
+    return run
+
+
+def kinds(folder):
+    return {(finding.phase, finding.term, finding.kind) for finding in health.so_far(folder)}
+
+
+def changed(folder, change):
+    """Change the cortex in the state of a run, as no training would."""
+    tensors, about = read_tensors(folder.state)
+    change(tensors)
+    write_tensors(folder.state, tensors, about)
+
+
+def results(folder):
+    """What a run came to, but for seconds and findings."""
+    tensors, about = read_tensors(folder.state)
+    about["position"].pop("seconds")
+    weights = {name: value.numpy().tobytes() for name, value in tensors.items()}
+    return weights, about, folder.read_losses().drop(columns="seconds").to_csv()
+
+
+STILL = ("optimizer.learning_rate=1e-12", "phases.wake.weight=1")  # what was put into a cortex stays in it
+
+
+def outshout_three(tensors):
+    """All latents but three hear a thousand times what they did; silent ones would make L_KL infinite."""
+    tensors["cortex.encoder.latent_head.weight"][3:] *= 1e3
+
+
+def align_latents(tensors):
+    """All latents hear the same."""
+    head = tensors["cortex.encoder.latent_head.weight"]
+    head[:] = head[:1].clone()
+
+
+def silence_latents(tensors):
+    """What all latents hear is below the rounding of their size."""
+    tensors["cortex.encoder.latent_head.weight"] *= 1e-3
+    tensors["cortex.encoder.latent_head.bias"] *= 1e-4
+
+
+def know_all(tensors):
+    """All that is seen is external."""
+    tensors["cortex.encoder.externality_head.bias"][:] = 30.0
+
+
+class TestNothingIsFoundWhereAllIsWell:
+    @pytest.mark.parametrize("name", conditions())
+    def test_of_any_condition(self, name, trained):
+        folder = trained(name, epochs=2)
+        assert not folder.findings.exists()
+
+    def test_training_is_the_same_to_the_bit_without_the_watch(self, trained, tmp_path, monkeypatch):
+        watched = results(trained(epochs=3, out=tmp_path / "watched"))
+        monkeypatch.setattr(session, "_found", lambda *_: [])
+        assert results(trained(epochs=3, out=tmp_path / "unwatched")) == watched
+
+    def test_the_watch_draws_nothing_and_changes_no_weight(self, tiny_config, tiny_dataset):
+        cortex = tiny_config().networks.build(0)
+        before = {name: value.clone() for name, value in cortex.state_dict().items()}
+        state = torch.get_rng_state()
+        z = health.watched_latents(cortex, tiny_dataset.train.images)
+        assert not z.requires_grad
+        assert torch.equal(torch.get_rng_state(), state)
+        assert all(torch.equal(value, cortex.state_dict()[name]) for name, value in before.items())
+
+
+class TestFound:
+    @pytest.mark.parametrize(
+        ("change", "term", "kind"),
+        [
+            (outshout_three, "latents", DEAD),
+            (align_latents, "dimension", COLLAPSED),
+            (silence_latents, "spread", COLLAPSED),
+        ],
+    )
+    def test_latents(self, change, term, kind, trained):
+        folder = trained(settings=STILL, epochs=1)
+        assert not folder.findings.exists()
+        changed(folder, change)
+        found = health.so_far(trained(settings=STILL, epochs=3))
+        assert [(each.epoch, each.phase, each.term, each.kind) for each in found] == [
+            (epoch, "cortex", term, kind) for epoch in (2, 3)
+        ]
+        if kind == DEAD:
+            assert found[0].value == 3 / 8
+
+    def test_a_discriminator_that_has_won(self, trained, monkeypatch):
+        """It takes what it sees for external, and no dream: E_d reads dreams as if each bore a mark."""
+        plain = dreaming.networks.Encoder.externality  # REM's way in; awake both heads are read at once
+        monkeypatch.setattr(dreaming.networks.Encoder, "externality", lambda e, x: plain(e, x) - 60)
+        settings = ("optimizer.learning_rate=1e-12",)
+        folder = trained(settings=settings, epochs=1)
+        assert not folder.findings.exists()  # awake it does not know yet
+        changed(folder, know_all)
+        (found,) = health.so_far(trained(settings=settings, epochs=2))
+        assert (found.epoch, found.phase, found.term, found.kind) == (2, "rem", "externality", WON)
+        assert 0 <= found.value < 0.01
+
+    def test_numbers_lost_by_a_huge_step(self, trained, tmp_path):
+        with pytest.raises(UserError, match=r"^\w+\.\w+ became (nan|inf) in epoch 1, so training stops"):
+            trained(settings=("optimizer.learning_rate=1e30",))
+        assert NOT_FINITE in {kind for *_, kind in kinds(RunFolder(tmp_path / "digits/pad/seed-0"))}
+
+
+class TestLostNumbers:
+    @pytest.fixture
+    def spoilt(self, trained):
+        folder = trained(epochs=2)
+
+        def spoil(tensors):
+            tensors["cortex.generator.layers.3.bias"][:] = torch.nan
+
+        changed(folder, spoil)
+        return folder
+
+    def test_training_stops_with_the_finding_kept_and_all_else_as_it_was(self, spoilt, trained):
+        before = {path: path.read_bytes() for path in spoilt.path.rglob("*") if path.is_file()}
+        for _ in range(2):  # going on meets the same, and nothing is doubled
+            with pytest.raises(UserError) as told:
+                trained(epochs=4)
+            said = str(told.value)
+            assert said.startswith("wake.image became nan in epoch 3, so training stops")
+            assert f"{spoilt.snapshot(2)} is the last good snapshot" in said
+            assert "\n" not in said
+            assert kinds(spoilt) >= {("wake", "image", NOT_FINITE), ("rem", "externality", NOT_FINITE)}
+            found = health.so_far(spoilt)
+            assert len({each.about for each in found}) == len(found)
+            assert {each.epoch for each in found} == {3}
+        own = {spoilt.findings, spoilt.checksums, spoilt.environment, spoilt.config}  # of a life begun anew
+        after = {path: path.read_bytes() for path in spoilt.path.rglob("*") if path.is_file()}
+        assert {path for path in after if before.get(path) != after[path]} <= own
+
+    def test_a_weight_lost_by_the_last_step_is_found_before_it_is_kept(self, trained, monkeypatch):
+        original = session._close_epoch
+
+        def lose(life, cycles, config):
+            row = original(life, cycles, config)
+            if life.epochs_done == 2:
+                with torch.no_grad():
+                    life.cortex.generator.layers[0].bias[0] = torch.inf
+            return row
+
+        monkeypatch.setattr(session, "_close_epoch", lose)
+        with pytest.raises(UserError, match=r"^generator\.layers\.0\.bias became inf in epoch 2"):
+            trained(epochs=3)
+
+    def test_a_stop_does_not_save_what_is_lost(self, spoilt, trained):
+        class Stop(Silence):
+            def cycle(self):
+                signal.raise_signal(signal.SIGTERM)
+
+        state = spoilt.state.read_bytes()
+        with pytest.raises(Stopped, match=r"after 1 of 3 cycles; wake\.image became nan, so .* last saved"):
+            trained(epochs=4, progress=Stop())
+        assert spoilt.state.read_bytes() == state
+
+    def test_a_term_of_a_phase_of_ones_own(self, tmp_path, small_dataset):
+        phases = tmp_path / "own.py"
+        phases.write_text(
+            "import torch\n"
+            "from dreaming import Outcome, Phase, Plasticity, Wake\n"
+            "class Fever(Phase):\n"
+            "    plasticity = Plasticity(encoder=0, generator=0)\n"
+            "    def objective(self, cortex, images, hippocampus, draws):\n"
+            "        return Outcome(torch.zeros(()), {'heat': torch.tensor(float('inf'))})\n"
+            "cycle = (Wake(), Fever())\n"
+        )
+        config = dreaming.configure(
+            phases=f"{phases}:cycle",
+            networks={"base_channels": 2, "latent_dim": 8},
+            training={"batch_size": 8, "epochs": 1, "device": "cpu", "precision": "float32"},
+        )
+        with pytest.raises(UserError, match=r"^fever\.heat became inf in epoch 1"):
+            dreaming.train(config, out=tmp_path / "out", dataset=small_dataset, own_phases=phases)
+        (findings,) = (tmp_path / "out").rglob("findings.csv")
+        assert health.so_far(RunFolder(findings.parent)) == [
+            Finding(1, "fever", "heat", NOT_FINITE, float("inf"))
+        ]
+
+    def test_runs_beside_go_on_and_the_finding_is_kept(self, tiny_config, small_dataset, tmp_path):
+        configs = [tiny_config(settings=[f"seed={seed}"], training={"epochs": 2}) for seed in (0, 1)]
+        first = [config.but(["training.epochs=1"]) for config in configs]
+        folders = [RunFolder(run) for run in train_together(first, out=tmp_path, dataset=small_dataset)]
+        changed(folders[0], lambda tensors: tensors["cortex.encoder.trunk.0.bias"].fill_(torch.nan))
+        with pytest.raises(RunsFailed):
+            train_together(configs, out=tmp_path, dataset=small_dataset)
+        assert {each.epoch for each in health.so_far(folders[0])} == {2}
+        assert not folders[1].findings.exists()
+        assert folders[1].read_losses()["epoch"].tolist() == [1, 2]
+
+
+class StopAfter(Silence):
+    def __init__(self, cycles):
+        self.left = cycles
+
+    def cycle(self):
+        self.left -= 1
+        if self.left == 0:
+            signal.raise_signal(signal.SIGTERM)
+
+
+class TestResume:
+    """A run with findings, stopped or broken off and gone on with, is the run that never was."""
+
+    @pytest.fixture
+    def begun(self, trained):
+        """One epoch, and then dead latents."""
+        folder = trained(settings=STILL, epochs=1)
+        changed(folder, outshout_three)
+        return folder
+
+    @pytest.fixture
+    def copy(self, begun, tmp_path):
+        return RunFolder(shutil.copytree(begun.path, tmp_path / "copy/digits/pad/seed-0"))
+
+    @pytest.mark.parametrize("cycles", [1, 3, 4])
+    def test_a_stop_loses_and_doubles_no_row(self, cycles, begun, copy, trained, tmp_path):
+        whole = trained(settings=STILL, epochs=3)
+        with pytest.raises(Stopped):
+            trained(settings=STILL, epochs=3, out=tmp_path / "copy", progress=StopAfter(cycles))
+        trained(settings=STILL, epochs=3, out=tmp_path / "copy")
+        assert copy.findings.read_bytes() == whole.findings.read_bytes()
+        assert results(copy) == results(whole)
+        assert len(health.so_far(copy)) == 2
+
+    @pytest.mark.parametrize("broken", ["losses.csv", "state.safetensors", "0002.safetensors"])
+    def test_the_power_goes_between_two_files(self, broken, begun, copy, trained, tmp_path, monkeypatch):
+        whole = trained(settings=STILL, epochs=3)
+        replaced = dreaming.runs.Path.replace
+
+        def fails(path, target):
+            if target.name == broken and health.so_far(copy):
+                raise OSError(28, "No space left on device")
+            return replaced(path, target)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(dreaming.runs.Path, "replace", fails)
+            with pytest.raises(UserError, match="No space left"):
+                trained(settings=STILL, epochs=3, out=tmp_path / "copy")
+        assert [each.epoch for each in health.so_far(copy)] == [2]
+        trained(settings=STILL, epochs=3, out=tmp_path / "copy")
+        assert copy.findings.read_bytes() == whole.findings.read_bytes()
+        assert results(copy) == results(whole)
+
+    def test_a_damaged_record_is_named_before_anything_is_trained(self, begun, trained):
+        trained(settings=STILL, epochs=2)
+        begun.findings.write_text(begun.findings.read_text().replace("dead", "live"))
+        state = begun.state.read_bytes()
+        with pytest.raises(UserError, match=r"findings\.csv is damaged"):
+            trained(settings=STILL, epochs=3)
+        assert begun.state.read_bytes() == state
+
+
+def test_it_is_said_once_and_when_it_is_over(trained):
+    said = io.StringIO()
+    show = Display(Console(file=said, width=300))
+    folder = trained(settings=STILL, epochs=1)
+    changed(folder, outshout_three)
+    trained(settings=STILL, epochs=3, progress=show)
+    trained(settings=STILL, epochs=4, progress=show)
+    assert said.getvalue().count("dead latents") == 1
+    assert "digits/pad/seed-0: epoch 2: dead latents: 3 of 8 (38 %)" in said.getvalue()
+
+    changed(folder, lambda tensors: tensors["cortex.encoder.latent_head.weight"][:3].mul_(1e3))
+    trained(settings=STILL, epochs=5, progress=show)
+    assert "epoch 5: no more dead latents" in said.getvalue()
+
+
+class TestShown:
+    FOUND = (
+        Finding(1, "cortex", "latents", DEAD, 0.25),
+        Finding(2, "cortex", "latents", DEAD, 0.5),
+        Finding(2, "<b>rem", "externality", WON, 0.005),
+    )
+
+    def test_in_compare(self, trained, tmp_path):
+        folder = trained(out=tmp_path / "runs")
+        row = ("digits", "pad", 0, 2, "readout_accuracy", "latent", 0.5)
+        folder.write_table(folder.measures, pd.DataFrame([row], columns=list(MEASURES)))
+        nothing = compare([folder.path], tmp_path / "comparison")
+        assert nothing.findings == ()
+        assert (tmp_path / "comparison/findings.csv").read_text().count("\n") == 1
+        health.keep(folder, self.FOUND)
+        found = compare([folder.path, tmp_path / "runs"], tmp_path / "comparison")
+        assert found.findings == (
+            "digits/pad/seed-0: dead latents: 4 of 8 (50 %), epochs 1 to 2",
+            "digits/pad/seed-0: discriminator won: <b>rem.externality 0.005, epoch 2",
+        )
+        lines = (tmp_path / "comparison/findings.csv").read_text().splitlines()
+        assert lines[0] == "dataset,condition,seed,epoch,phase,term,finding,value"
+        assert lines[1:] == [
+            "digits,pad,0,1,cortex,latents,dead latents,0.25",
+            "digits,pad,0,2,cortex,latents,dead latents,0.5",
+            "digits,pad,0,2,<b>rem,externality,discriminator won,0.005",
+        ]
+
+    def page(self, folder):
+        profile = Profile(name="made-up", datasets=("digits",), seeds=1, epochs=2, long_epochs=2, every=1)
+        plan = make_plan(profile, ("table-1",), folder, "cpu")
+        empty = Tables(profile, {}, *(pd.DataFrame() for _ in range(3)))
+        return plan, lambda: report(plan, empty, [], numbers({}, empty), {})
+
+    def test_in_the_report(self, tmp_path):
+        plan, write = self.page(tmp_path)
+        assert "What went wrong while cortices learned" not in write()
+        health.keep(plan.runs[0].folder, self.FOUND)
+        page = write()
+        head, runs = page.split('<h2 id="runs">')
+        assert f"{plan.runs[0].title}</strong>: dead latents: 128 of 256 (50 %), epochs 1 to 2" in head
+        assert "1 not sound" in head
+        assert "discriminator won: &lt;b&gt;rem.externality 0.005, epoch 2" in runs
+        assert "<b>rem" not in page
+
+    def test_a_damaged_record_is_told_of_in_the_report(self, tmp_path):
+        plan, write = self.page(tmp_path)
+        health.keep(plan.runs[0].folder, self.FOUND)
+        plan.runs[0].folder.findings.write_text("epoch\n")
+        assert "findings.csv is damaged" in write()
