@@ -28,7 +28,7 @@ class Images:
     """Where images come from."""
 
     data_dir: Folder = None
-    """where archives of data sets lie (or set DREAMING_DATA)"""
+    """where archives of data sets, and weights, lie (or set DREAMING_DATA)"""
     trust_data: bool = False
     """take files with another checksum than the official one; the run's record says so"""
 
@@ -162,7 +162,7 @@ class Reproduce(Images):
         if self.dry_run:
             from dreaming.paper.foresight import foresee
 
-            foresee(chosen, self.only, self.out, self.device)
+            foresee(chosen, self.only, self.out, self.device, self.data_dir)
             return
         from dreaming.paper.reproduction import insist, reproduce
 

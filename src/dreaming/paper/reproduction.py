@@ -68,7 +68,7 @@ def reproduce(
         The folder of all of it: ``runs``, ``figures``, ``numbers.csv``, ``claims.csv``, ``report.html``;
         ``reproduction/PROFILE`` by default.
     data_dir, trust_data
-        Where archives of data sets are, and whether to take unofficial ones.
+        Where archives of data sets and weights of networks are, and whether to take unofficial data.
     device
         Where to compute.
     workers
@@ -93,6 +93,8 @@ def reproduce(
     place = Path(out) if out is not None else Path("reproduction") / profile.name
     plan = make_plan(profile, only, place, device)
     images = Images(data_dir, trust_data, profile.limit)
+    for said in plan.hindrances(data_dir):  # before days go into training
+        attempts.progress.say(said)
     _train(plan, data_dir, trust_data, workers, attempts)
     plan = make_plan(profile, only, place, device)
     for run in plan.runs:
@@ -143,7 +145,15 @@ def _measure(plan: Plan, run: PlannedRun, images: Images, device: str, progress:
     """Measure a run where it lacks values."""
     lacking = run.unmeasured(plan.measures)
     if lacking and run.folder.snapshots():
-        measure(run.folder, lacking, plan.measures, images(run.config.dataset.name), device, progress)
+        measure(
+            run.folder,
+            lacking,
+            plan.measures,
+            images(run.config.dataset.name),
+            device,
+            progress,
+            images.where,
+        )
 
 
 def draw(plan: Plan, tables: Tables, attempts: Attempts) -> list[Drawn]:
