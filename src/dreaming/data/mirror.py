@@ -43,10 +43,13 @@ class Patience:
 
 
 class MirrorFailedError(Exception):
-    """A mirror did not give the file; the text says why."""
+    """A mirror did not give the file; the text says why, in one line, whatever it is that the mirror sent."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__("".join(each if each.isprintable() else " " for each in why)[:300])
 
 
-class TooSlowError(Exception):
+class TooSlowError(MirrorFailedError):
     """A mirror gives the file so slowly that another is worth a try; the text says how slowly."""
 
 
@@ -113,13 +116,15 @@ def _start(response: requests.Response, have: int, size: int) -> int:
             raise MirrorFailedError(f"sends on from https to {other}, which anybody on the way can change")
     if response.status_code not in (200, 206):
         raise MirrorFailedError(f"answered {response.status_code} {response.reason}".rstrip())
+    if response.headers.get("Content-Type", "").startswith("text/html"):
+        raise MirrorFailedError("gave a page in place of the file")
     start = have if response.status_code == 206 else 0  # 200: the mirror knows no ranges and gives it all
     if response.status_code == 206:
         said = re.match(r"bytes (\d+)-\d+/(\d+|\*)$", response.headers.get("Content-Range", ""))
-        if said is None or int(said[1]) != have or said[2] not in ("*", str(size)):
+        if said is None or int(said[1]) != have:
             raise MirrorFailedError("gave another part of the file than was asked for")
-    if response.headers.get("Content-Type", "").startswith("text/html"):
-        raise MirrorFailedError("gave a page in place of the file")
+        if said[2] not in ("*", str(size)):
+            raise MirrorFailedError(f"has {said[2]} bytes instead of {size}")
     length = response.headers.get("Content-Length", "")
     if length.isdecimal() and start + int(length) != size:
         raise MirrorFailedError(f"has {start + int(length)} bytes instead of {size}")

@@ -4,6 +4,7 @@ import errno
 import fcntl
 import os
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import FileIO
@@ -34,9 +35,9 @@ class Part:
         Where it lies.
     """
 
-    def __init__(self, target: Path, file: FileIO) -> None:
+    def __init__(self, target: Path, path: Path, file: FileIO) -> None:
         self._target, self._file = target, file
-        self.path = part_of(target)
+        self.path = path
 
     @property
     def size(self) -> int:
@@ -86,43 +87,44 @@ def held(target: Path, waiting: Callable[[int], None]) -> Iterator[Part]:
     ...     target.read_bytes()
     b'whole'
     """
-    file = _locked(part_of(target), waiting)
-    part = Part(target, file)
+    path = part_of(target)
+    file, shared = _locked(path, waiting), True
+    if file is None:
+        # Some file systems of clusters know no locks: there it is one of our own, which nobody goes on with.
+        path = target.with_name(f"{target.name}.{uuid.uuid4().hex}.part")
+        file, shared = path.open("xb", buffering=0), False
+    part = Part(target, path, file)
     try:
         yield part
     finally:
-        if part.size == 0:
-            part.path.unlink(missing_ok=True)  # where there are no locks, another may have done so
+        if part.size == 0 or not shared:
+            path.unlink(missing_ok=True)
         file.close()
 
 
-def _locked(path: Path, waiting: Callable[[int], None]) -> FileIO:
+def _locked(path: Path, waiting: Callable[[int], None]) -> FileIO | None:
+    """Open a file as soon as nobody else has it; None where files cannot be locked."""
     while True:
         file = path.open("ab", buffering=0)
-        locked = False
+        ours = False
         try:
-            locked = _lock(file) and _still_there(file, path)
-            if locked:
+            # The system unlocks it when it is closed, or we die.
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            ours = _still_there(file, path)
+            if ours:
                 return file
+        except BlockingIOError:
             waiting(os.fstat(file.fileno()).st_size)
             time.sleep(_PAUSE)
+        except OSError as error:
+            if error.errno not in _WITHOUT_LOCKS:
+                raise
+            if os.fstat(file.fileno()).st_size == 0:
+                path.unlink(missing_ok=True)
+            return None
         finally:
-            if not locked:
+            if not ours:
                 file.close()
-
-
-def _lock(file: FileIO) -> bool:
-    """Lock a file; tell whether it is ours. The system unlocks it when it is closed or we die."""
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError as error:
-        # Some file systems of clusters know no locks. Two downloads at once would then cost time; the checksum
-        # keeps what they mix from getting the good name.
-        if error.errno not in _WITHOUT_LOCKS:
-            raise
-    return True
 
 
 def _still_there(file: FileIO, path: Path) -> bool:
