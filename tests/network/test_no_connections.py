@@ -24,7 +24,7 @@ WORDS = {
     "compare": ("runs",),
     "describe": ("--condition=without_rem",),
     "doctor": (
-        *("--dry-run", "--device=cpu", "--base-channels=2", "--batch-size=4", "--rounds=2", "--seeds=2"),
+        *("--dry-run", "--device=cpu", "--base-channels=8", "--batch-size=8", "--rounds=2", "--seeds=2"),
     ),
     "reproduce": (
         *("--profile=quick", "--only=figure-3", "--set=datasets=digits", "--set=limit=64"),
