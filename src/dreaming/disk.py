@@ -67,6 +67,24 @@ def keep(path: Path, also: Path) -> None:
         raise _not_written(also, error) from error
 
 
+def sweep(folder: Path) -> None:
+    """Take away, in a folder and below, what processes that died left of files which they were writing."""
+    for path in folder.rglob(".*.part"):
+        writer = path.name.split(".")[-2]
+        if writer.isascii() and writer.isdigit() and not _lives(int(writer)):
+            path.unlink(missing_ok=True)
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:  # it is somebody else's
+        return True
+    return True
+
+
 def make_folder(folder: Path) -> list[Path]:
     """Make a folder and those above it, each on the disk before what it holds; return those that were not there."""
     made: list[Path] = []

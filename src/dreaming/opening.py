@@ -11,7 +11,7 @@ import torch
 from dreaming import hardware, health, snapshots
 from dreaming.config import Config
 from dreaming.data import Dataset, to_activity
-from dreaming.disk import write
+from dreaming.disk import sweep, write
 from dreaming.dreams import sheet
 from dreaming.errors import UserError
 from dreaming.life import Life
@@ -76,6 +76,7 @@ def _gone_on_with(life: Life, folder: RunFolder, config: Config, dataset: Datase
     there = _readable_config(folder)
     if there is not None:
         _same_config(there, folder, config)
+    sweep(folder.path)
     texts, repairs = life.restore(folder, config)
     repairs += folder.repair(texts)
     seen = folder.read_environment()["sessions"][-1].get("dataset", {}).get("fingerprint")

@@ -75,7 +75,8 @@ def train(
     ...     )
     ...     run = dreaming.train(config, out=out)
     ...     sorted(path.name for path in run.iterdir())
-    ['checksums.json', 'config.yaml', 'dreams', 'environment.json', 'losses.csv', 'snapshots', 'state.safetensors']
+    ['checksums.json', 'config.yaml', 'dreams', 'environment.json', 'losses.csv', 'snapshots',
+     'state.before.safetensors', 'state.safetensors']
     """
     progress = progress or Silence()
     hardware.keep_memory()

@@ -28,7 +28,7 @@ class Images:
     """Where images come from."""
 
     data_dir: Folder = None
-    """where archives of data sets lie (or set DREAMING_DATA)"""
+    """where archives of data sets, and weights, lie (or set DREAMING_DATA)"""
     trust_data: bool = False
     """take files with another checksum than the official one; the run's record says so"""
 
@@ -164,7 +164,7 @@ class Reproduce(Images):
         if self.dry_run:
             from dreaming.paper.foresight import foresee
 
-            foresee(chosen, self.only, self.out, self.device)
+            foresee(chosen, self.only, self.out, self.device, self.data_dir)
             return
         from dreaming.paper.reproduction import insist, reproduce
 
@@ -192,6 +192,7 @@ class ListData:
         from rich.table import Table
 
         from dreaming.data import describe, names
+        from dreaming.data.sources import NETWORKS
         from dreaming.progress import console
 
         table = Table("name", "train", "test", "fetched from", "download", "licence")
@@ -200,6 +201,9 @@ class ListData:
             size = f"{found.size / 1e6:.0f} MB" if found.size else "none"
             table.add_row(name, f"{found.n_train:,}", f"{found.n_test:,}", found.host, size, found.licence)
         table.add_row("folder:PATH", "", "", "PATH/{train,test}/CLASS/*.{png,jpg,webp}", "none", "yours")
+        for network in NETWORKS.values():
+            size = f"{sum(file.size for file in network.files) / 1e6:.0f} MB"
+            table.add_row(f"{network.name} (weights)", "", "", network.host, size, network.licence)
         console().print(table)
 
 
@@ -208,7 +212,7 @@ class FetchData:
     """Fetch a data set, from mirrors in order, with checksums; a broken download goes on where it broke."""
 
     name: Positional[str]
-    """cifar10 or svhn"""
+    """cifar10 or svhn; or inception, the weights for Fréchet distances in its features"""
     data_dir: Path = field(default_factory=_data_dir)
     """where to (or set DREAMING_DATA)"""
 
@@ -227,7 +231,7 @@ class CheckData:
     """Compare the files of a data set with the published checksums."""
 
     name: Positional[str]
-    """cifar10, svhn or folder:PATH"""
+    """cifar10, svhn, folder:PATH or inception"""
     data_dir: Path = field(default_factory=_data_dir)
     """where they lie (or set DREAMING_DATA)"""
 

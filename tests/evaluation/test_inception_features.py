@@ -8,10 +8,13 @@ import pytest
 import torch
 from torch import nn
 
+import dreaming
 from dreaming.data.sources import RemoteFile, checksum
 from dreaming.errors import UserError
 from dreaming.evaluation.features import extractor
-from dreaming.evaluation.inception import LAYER, WEIGHTS, Inception
+from dreaming.evaluation.inception import LAYER, WEIGHTS, Inception, hindrance
+from dreaming.evaluation.measuring import evaluate
+from dreaming.evaluation.realism import Realism
 
 MODULE = "torch_fidelity.feature_extractor_inceptionv3"
 CPU = torch.device("cpu")
@@ -63,6 +66,13 @@ def weights(tmp_path):
     return path, RemoteFile("mine.pth", checksum(path, "sha256"), path.stat().st_size)
 
 
+@pytest.fixture
+def tiny_run(tiny_config, tiny_dataset, tmp_path, monkeypatch):
+    """The folder of an untrained cortex."""
+    monkeypatch.setattr("dreaming.session.sheet", lambda *args: b"no picture")
+    return dreaming.train(tiny_config("untrained"), out=tmp_path / "runs", dataset=tiny_dataset)
+
+
 def images(n=4):
     return torch.randint(
         0, 256, (n, 3, 32, 32), generator=torch.Generator().manual_seed(1), dtype=torch.uint8
@@ -103,26 +113,64 @@ def test_a_file_with_another_checksum_is_not_even_opened(standing_in, weights, m
     monkeypatch.setattr(torch, "load", None)
     with pytest.raises(UserError, match=r"mine\.pth has checksum sha256:.*, where sha256:6726825d") as caught:
         Inception(CPU, path)
-    assert WEIGHTS.mirrors[0] in str(caught.value)
+    assert "`dreaming data fetch inception --data-dir DIR`" in str(caught.value)
 
 
-def test_weights_that_are_fetched_lie_in_the_cache_and_are_taken_from_there(standing_in, weights, tmp_path):
+@pytest.mark.parametrize("where", ["data_dir", "environment", "cache"])
+def test_weights_are_found_where_they_were_fetched(standing_in, weights, where, tmp_path, monkeypatch):
     path, file = weights
-    folder = tmp_path / "cache/inception"
+    folder = tmp_path / ("cache/inception" if where == "cache" else "data")
     folder.mkdir(parents=True)
     path.replace(folder / file.name)
-    Inception(CPU, file=file)  # it names no mirror that could be asked
+    if where == "environment":
+        monkeypatch.setenv("DREAMING_DATA", str(folder))
+    Inception(CPU, file=file, data_dir=folder if where == "data_dir" else None)
 
 
-def test_where_they_cannot_be_fetched_it_says_what_else_can_be_done(standing_in):
-    file = RemoteFile(
-        WEIGHTS.name, WEIGHTS.checksum, 1000, ("http://127.0.0.1:9/a.pth", "http://127.0.0.1:9/b.pth")
-    )
+def test_a_part_of_the_weights_is_not_taken_for_them(standing_in, weights, tmp_path):
+    path, file = weights
+    path.replace(tmp_path / f"{file.name}.part")
+    with pytest.raises(UserError, match=r"need a file of weights, mine\.pth, which is not in"):
+        Inception(CPU, file=file, data_dir=tmp_path)
+
+
+def test_where_they_are_not_it_says_how_to_get_them_and_fetches_nothing(standing_in, tmp_path, monkeypatch):
+    monkeypatch.setattr("requests.get", None)
     with pytest.raises(UserError) as caught:
-        Inception(CPU, file=file)
-    for part in ("could not be fetched", "a.pth broke off", "b.pth broke off", "DREAMING_INCEPTION=FILE"):
+        Inception(CPU, data_dir=tmp_path)
+    for part in (
+        WEIGHTS.name,
+        str(tmp_path),
+        "`dreaming data fetch inception --data-dir",
+        "DREAMING_INCEPTION=FILE",
+    ):
         assert part in str(caught.value)
     assert "\n" not in str(caught.value)
+    assert hindrance(tmp_path) == str(caught.value)
+
+
+def test_what_cannot_be_measured_is_said_before_anything_is(tiny_run, tiny_dataset, standing_in, monkeypatch):
+    """Also before the measures that can be had, which may take hours."""
+    monkeypatch.setattr("dreaming.evaluation.separability.Readout.measure", None)
+    measures = ["readout", Realism(features=("inception",), samples=20)]
+    with pytest.raises(UserError, match=r"features 'inception' need a file of weights"):
+        evaluate(tiny_run, measures=measures, dataset=tiny_dataset, device="cpu")
+
+
+def test_with_the_weights_in_the_folder_of_data_a_run_is_measured(
+    tiny_run, tiny_dataset, standing_in, weights, monkeypatch
+):
+    path, file = weights
+    monkeypatch.setattr("dreaming.evaluation.inception.WEIGHTS", file)
+    monkeypatch.setattr(
+        "dreaming.evaluation.realism.frechet_distance", lambda *_: 0.5
+    )  # of 2,048 values it is slow
+    measure = Realism(features=("inception",), samples=20)
+    found = evaluate(
+        tiny_run, measures=[measure], epochs="last", data_dir=path.parent, dataset=tiny_dataset, device="cpu"
+    )
+    assert set(found["parameter"]) == {"inception;samples=20"}
+    assert set(found["value"]) == {0.5}
 
 
 @pytest.mark.parametrize(

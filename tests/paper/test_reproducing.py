@@ -10,6 +10,7 @@ import pytest
 
 from dreaming.cli import main
 from dreaming.errors import Stopped, UserError
+from dreaming.paper.plan import make_plan
 from dreaming.paper.profile import Profile
 from dreaming.paper.reproduction import insist, reproduce
 from dreaming.progress import Silence
@@ -182,6 +183,35 @@ def profile_file(folder):
         "\n".join(f"{name}: {list(v) if isinstance(v, tuple) else v}" for name, v in fields.items())
     )
     return path
+
+
+WITH_INCEPTION = TINY.model_copy(update={"features": ("inception",), "seeds": 1})
+LACKS = "realism cannot be measured as things are, and all else can: the features 'inception' need"
+
+
+def test_what_cannot_be_measured_is_said_before_any_training_and_all_else_is_done(tmp_path):
+    said = Told()
+    said.start = lambda title, *rest: said.say(f"started {title}")
+    found = reproduce(WITH_INCEPTION, only=["figure-3"], out=tmp_path, device="cpu", workers=1, progress=said)
+    assert said.said[0].startswith(LACKS)
+    assert [text for text in said.said if text.startswith("started digits/pad")]
+    assert list(found.failures) == ["digits/pad/seed-0"]
+    assert "the features 'inception' need" in found.failures["digits/pad/seed-0"]
+    assert (tmp_path / "figures/figure-3.png").exists()
+
+
+def test_what_is_measured_already_or_not_asked_for_is_not_said_to_be_lacking(tmp_path):
+    asked = make_plan(WITH_INCEPTION, ["figure-3"], tmp_path, "cpu")
+    assert len(asked.hindrances(tmp_path)) == 1
+    assert make_plan(WITH_INCEPTION, ["figure-4"], tmp_path, "cpu").hindrances(tmp_path) == []
+    assert make_plan(TINY, ["figure-3"], tmp_path, "cpu").hindrances(tmp_path) == []
+
+
+def test_a_dry_run_says_what_cannot_be_measured(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = ("--set=features=inception", "--only=figure-3", "--out=here", "--dry-run", "--device=cpu")
+    assert main(["reproduce", *words]) == 0
+    assert LACKS in " ".join(capsys.readouterr().out.split())
 
 
 def test_a_dry_run_lists_the_runs_and_their_cost_and_writes_nothing(tmp_path, capsys):

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pooch
 import torch
+from platformdirs import user_cache_path
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
@@ -153,7 +153,7 @@ def _decode(files: tuple[tuple[Path, int], ...]) -> Split:
 def cache_dir() -> Path:
     """Where resized images are kept: ``$DREAMING_CACHE``, else the user's cache directory."""
     chosen = os.environ.get("DREAMING_CACHE")
-    return Path(chosen).expanduser() if chosen else Path(pooch.os_cache("dreaming"))
+    return Path(chosen).expanduser() if chosen else user_cache_path("dreaming")
 
 
 def _cache_file(listing: Listing) -> Path:

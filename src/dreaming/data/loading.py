@@ -9,10 +9,12 @@ from dreaming.data import cifar10, house_digits, svhn
 from dreaming.data import digits as handwritten
 from dreaming.data.folder import list_folder, read_folder
 from dreaming.data.sources import (
+    NETWORKS,
     SOURCES,
     FileCheck,
     Layout,
     Source,
+    check_file,
     check_files,
     found_checksum,
     locate,
@@ -71,15 +73,19 @@ def names() -> tuple[str, ...]:
     return (*_HERE, *SOURCES)
 
 
-def folder_of(name: str) -> Path | None:
-    """Return PATH of ``folder:PATH``; None for every other known name, and an error for an unknown one."""
+def folder_of(name: str, *others: str) -> Path | None:
+    """Return PATH of ``folder:PATH``; None for every other known name, and an error for an unknown one.
+
+    ``others`` are names that may be meant too, though they are none of data sets.
+    """
     if name.startswith("folder:"):
         path = name.removeprefix("folder:")
         if not path:
             raise UserError("folder: names no folder; write folder:PATH")
         return Path(path)
     if name not in names():
-        raise UserError(f"no data set is called {name!r}; {nearest(name, (*names(), 'folder:PATH'))}")
+        known = (*names(), *others, "folder:PATH")
+        raise UserError(f"no data set is called {name!r}; {nearest(name, known)}")
     return None
 
 
@@ -116,12 +122,12 @@ def describe(name: str) -> Description:
 
 
 def check(name: str, data_dir: Path) -> list[FileCheck]:
-    """Compare the files of a data set with what is published.
+    """Compare the files of a data set, or the weights of a network, with what is published.
 
     Parameters
     ----------
     name
-        One of `names`, or ``folder:PATH``.
+        One of `names`, ``folder:PATH`` or ``inception``.
     data_dir
         Where the files lie.
 
@@ -144,7 +150,9 @@ def check(name: str, data_dir: Path) -> list[FileCheck]:
     >>> [found.state for found in check("svhn", Path("nowhere"))]
     ['missing', 'missing']
     """
-    folder = folder_of(name)
+    if name in NETWORKS:
+        return [check_file(file, data_dir) for file in NETWORKS[name].files]
+    folder = folder_of(name, *NETWORKS)
     if folder is not None:
         listing = list_folder(folder)
         return [FileCheck(listing.root / split, "ok") for split in ("train", "test")]

@@ -9,6 +9,8 @@ Checksums and mirrors are facts, looked up in public sources in November 2026:
 - The Hugging Face files of uoft-cs/cifar10, revision 0b27149: sha256 as recorded by several projects.
 - SVHN: the md5 sums of torchvision; no mirror of the .mat files was found, and no published checksum of
   ufldl-stanford/svhn's parquet files, so those need to be trusted.
+- Inception's weights: SHA-256 and size as several projects record them; its first eight digits are in the file's
+  name. Both addresses give the same bytes.
 """
 
 import hashlib
@@ -58,6 +60,16 @@ class Source:
     host: str
     licence: str
     layouts: tuple[Layout, ...]
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network that measures, of which the weights are published."""
+
+    name: str
+    host: str
+    licence: str
+    files: tuple[RemoteFile, ...]
 
 
 @dataclass(frozen=True)
@@ -137,10 +149,11 @@ def check_files(source: Source, data_dir: Path) -> list[FileCheck]:
         for layout in source.layouts
         if any(locate(file, data_dir) is not None for file in layout.files)
     ]
-    return [_check_file(file, data_dir) for layout in present or source.layouts[:1] for file in layout.files]
+    return [check_file(file, data_dir) for layout in present or source.layouts[:1] for file in layout.files]
 
 
-def _check_file(file: RemoteFile, data_dir: Path) -> FileCheck:
+def check_file(file: RemoteFile, data_dir: Path) -> FileCheck:
+    """Compare one file with what is published."""
     path = locate(file, data_dir)
     if path is None:
         return FileCheck(data_dir / file.name, "missing")
@@ -243,3 +256,23 @@ SVHN = Source(
 )
 
 SOURCES = {source.name: source for source in (CIFAR10, SVHN)}
+
+_FID = "-inception-2015-12-05-6726825d.pth"
+INCEPTION = Network(
+    name="inception",
+    host="github.com",
+    licence="Apache 2.0; cite Szegedy et al. 2016",
+    files=(
+        RemoteFile(
+            f"weights{_FID}",
+            "sha256:6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
+            95_628_359,
+            (
+                f"https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights{_FID}",
+                f"https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/pt{_FID}",
+            ),
+        ),
+    ),
+)
+
+NETWORKS = {network.name: network for network in (INCEPTION,)}

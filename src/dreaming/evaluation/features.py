@@ -55,6 +55,7 @@ def extractor(
     *,
     protocol: Protocol | None = None,
     weights: Path | None = None,
+    data_dir: Path | None = None,
     progress: Silence | None = None,
 ) -> Extractor:
     """Return an extractor by its name.
@@ -71,7 +72,9 @@ def extractor(
     protocol
         How the classifier is trained.
     weights
-        Where Inception's weights lie.
+        Where Inception's weights lie; without it they are looked for, also in ``data_dir``.
+    data_dir
+        The folder of data.
     progress
         Who is told.
 
@@ -84,6 +87,6 @@ def extractor(
         network = classifier(dataset, protocol, progress).to(device)
         return Extractor(name, network.features, batch=500)
     if name == "inception":
-        inception = Inception(device, weights, progress=progress)
+        inception = Inception(device, weights, data_dir=data_dir)
         return Extractor(inception.name, inception, batch=50)
     raise UserError(f"there are no features '{name}'; {nearest(name, FEATURES)}")

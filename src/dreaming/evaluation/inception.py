@@ -13,23 +13,11 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from dreaming.data.fetching import download
 from dreaming.data.folder import cache_dir
-from dreaming.data.sources import RemoteFile, checksum
+from dreaming.data.sources import NETWORKS, RemoteFile, checksum, locate
 from dreaming.errors import UserError
-from dreaming.progress import Silence
 
-# SHA-256 and size as several projects record them; its first eight digits are in the file's name. Both addresses
-# give the same bytes.
-WEIGHTS = RemoteFile(
-    "weights-inception-2015-12-05-6726825d.pth",
-    "sha256:6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
-    95_628_359,
-    (
-        "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth",
-        "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/pt_inception-2015-12-05-6726825d.pth",
-    ),
-)
+WEIGHTS = NETWORKS["inception"].files[0]
 LAYER = "2048"
 """torch-fidelity's name of pool3, after its width."""
 
@@ -42,11 +30,11 @@ class Inception:
     device
         Where to compute.
     path
-        Where the weights lie; without it ``$DREAMING_INCEPTION``, and without that they are fetched into the cache.
+        Where the weights lie; without it they are looked for as `find_weights` does.
     file
         What is published about the weights (SHA-256); by default the standard ones. With others, the name says so.
-    progress
-        Who is told that they are fetched.
+    data_dir
+        The folder of data, where ``dreaming data fetch inception`` puts them.
 
     Attributes
     ----------
@@ -56,7 +44,7 @@ class Inception:
     Raises
     ------
     UserError
-        If torch-fidelity or its torchvision cannot be imported, or the weights cannot be had or are others.
+        If torch-fidelity or its torchvision cannot be imported, or the weights are not there or are others.
     """
 
     def __init__(
@@ -64,10 +52,10 @@ class Inception:
         device: torch.device,
         path: Path | None = None,
         file: RemoteFile | None = None,
-        progress: Silence | None = None,
+        data_dir: Path | None = None,
     ) -> None:
         extractor, file = _extractor(), file or WEIGHTS
-        found = _weights(path, file, progress or Silence())
+        found = find_weights(path, file, data_dir)
         digits = (file.checksum or "").rpartition(":")[2]
         self.name = "inception" if file.checksum == WEIGHTS.checksum else f"inception-{digits[:8]}"
         with torch.random.fork_rng(devices=[]):  # it draws initial weights before it reads these
@@ -79,6 +67,22 @@ class Inception:
         """Return the activations of pool3, shape [b, 2048], of images in 0..255."""
         features: Tensor = self._network(images)[0]
         return features
+
+
+def hindrance(data_dir: Path | None = None) -> str:
+    """Say why these features cannot be had here, in a sentence that tells what to do; empty if they can.
+
+    Examples
+    --------
+    >>> "data fetch inception" in hindrance(Path("nowhere")) or "dreaming[fid]" in hindrance(Path("nowhere"))
+    True
+    """
+    try:
+        _extractor()
+        find_weights(None, WEIGHTS, data_dir)
+    except UserError as refusal:
+        return str(refusal)
+    return ""
 
 
 def _extractor() -> Any:
@@ -94,23 +98,48 @@ def _extractor() -> Any:
     return module.FeatureExtractorInceptionV3
 
 
-def _weights(path: Path | None, file: RemoteFile, progress: Silence) -> Path:
-    chosen = os.environ.get("DREAMING_INCEPTION") if path is None else str(path)
-    if not chosen:
-        folder = cache_dir() / "inception"
-        if not (folder / file.name).exists():
-            progress.say(f"fetching {file.name} ({file.size / 1e6:.0f} MB) into {folder}, once")
-        try:
-            return download(file, folder)
-        except UserError as refusal:
-            raise UserError(f"{refusal}; or say where it lies with DREAMING_INCEPTION=FILE") from refusal
-    given = Path(chosen).expanduser()
+def find_weights(path: Path | None, file: RemoteFile, data_dir: Path | None = None) -> Path:
+    """Find the weights, and make sure that they are the ones; nothing is fetched.
+
+    Parameters
+    ----------
+    path
+        Where they lie; without it ``$DREAMING_INCEPTION``, and without that they are looked for under their name in
+        the folder of data and in the cache.
+    file
+        What is published about them.
+    data_dir
+        The folder of data; without it ``$DREAMING_DATA``.
+
+    Raises
+    ------
+    UserError
+        If they are not there, or are others.
+    """
+    chosen = path or os.environ.get("DREAMING_INCEPTION")
+    found = (
+        Path(chosen).expanduser() if chosen else _fetched(file, data_dir or os.environ.get("DREAMING_DATA"))
+    )
     # The file is a pickle, and loading one executes it: only the one that is expected is opened.
-    found = checksum(given, "sha256")
-    if found != file.checksum:
-        raise UserError(
-            f"{given} has checksum {found}, where {file.checksum} is wanted; get {file.name} from {file.mirrors[0]}"
-            if file.mirrors
-            else f"{given} has checksum {found}, where {file.checksum} is wanted; name the right file"
-        )
-    return given
+    actual = checksum(found, "sha256")
+    if actual != file.checksum:
+        raise UserError(f"{found} has checksum {actual}, where {file.checksum} is wanted; {_HOW}")
+    return found
+
+
+_HOW = (
+    "get the right one with `dreaming data fetch inception --data-dir DIR` and name that folder with --data-dir or"
+    " DREAMING_DATA, or say where the file lies with DREAMING_INCEPTION=FILE"
+)
+
+
+def _fetched(file: RemoteFile, data_dir: str | Path | None) -> Path:
+    folders = [*([Path(data_dir).expanduser()] if data_dir else []), cache_dir() / "inception"]
+    for folder in folders:
+        found = locate(file, folder)
+        if found is not None:
+            return found
+    raise UserError(
+        f"the features 'inception' need a file of weights, {file.name}, which is not in"
+        f" {' or '.join(map(str, folders))}; {_HOW.replace('the right one', 'it')}"
+    )

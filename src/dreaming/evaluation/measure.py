@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import ClassVar, Literal
 
 import pandas as pd
@@ -24,6 +25,16 @@ class Measure(Parameters):
     @abstractmethod
     def keys(self) -> frozenset[tuple[str, str]]:
         """Name the measure and the parameter of every row that one snapshot gets."""
+
+    def hindrance(self, data_dir: Path | None) -> str:
+        """Say why it cannot be measured here, in a sentence that tells what to do; empty if it can.
+
+        Parameters
+        ----------
+        data_dir
+            The folder of data; without it ``$DREAMING_DATA``.
+        """
+        return ""
 
     @abstractmethod
     def measure(self, subjects: Subjects) -> pd.DataFrame:

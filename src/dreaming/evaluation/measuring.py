@@ -65,7 +65,7 @@ def evaluate(
     epochs
         Snapshots to measure: ``all`` that are kept, ``last``, or a list such as ``0,1,5`` (0: untrained).
     data_dir, trust_data
-        Where the archives of the run's data set are, and whether to take unofficial ones.
+        Where the archives of the run's data set and weights of networks are, and whether to take unofficial data.
     device
         Where to compute.
     dataset
@@ -85,8 +85,8 @@ def evaluate(
     Raises
     ------
     UserError
-        If the folder is no run, a measure or option is unknown, a snapshot is missing or damaged, or the images
-        are others.
+        If the folder is no run, a measure or option is unknown, a measure lacks something on this machine, a
+        snapshot is missing or damaged, or the images are others.
     Stopped
         On Ctrl-C or SIGTERM; what is measured is kept, and the same call goes on.
     """
@@ -115,15 +115,19 @@ def _measured(
     if not todo and not controls:
         record.progress.say(f"{record.title}: measured already")
         return record.measures
+    place = None if data_dir is None else Path(data_dir)
+    for measure in dict.fromkeys(measure for lacking, _ in todo for measure in lacking):
+        if said := measure.hindrance(place):
+            raise UserError(said)  # before hours go into the other measures
     where = hardware.device(device)
-    images = _same_images(folder, config, dataset, data_dir, trust_data)
+    images = _same_images(folder, config, dataset, place, trust_data)
     with listening() as interrupt:
         for readout, control in controls:
             interrupt.check(MEASURING)
             readout.add_control(control, record, images, where)
         for lacking, portion in todo:
             interrupt.check(MEASURING)
-            subjects = Subjects(folder, config, images, portion, where, record.progress)
+            subjects = Subjects(folder, config, images, portion, where, record.progress, place)
             for measure in lacking:
                 interrupt.check(MEASURING)
                 record.add(measure.table, measure.measure(subjects))
@@ -212,11 +216,10 @@ def _lacking_controls(record: Record, measures: Sequence[Measure]) -> list[tuple
 
 
 def _same_images(
-    folder: RunFolder, config: Config, dataset: Dataset | None, data_dir: str | Path | None, trust: bool
+    folder: RunFolder, config: Config, dataset: Dataset | None, data_dir: Path | None, trust: bool
 ) -> Dataset:
     if dataset is None:
-        where = None if data_dir is None else Path(data_dir)
-        dataset = load(config.dataset.name, where, limit=config.dataset.limit, trust=trust)
+        dataset = load(config.dataset.name, data_dir, limit=config.dataset.limit, trust=trust)
     if fingerprint(folder) != dataset.fingerprint:
         raise UserError(f"{folder.path} was trained on other images than {dataset.name} has now")
     return dataset

@@ -14,6 +14,7 @@ from dreaming import dreams
 from dreaming.config import Config
 from dreaming.data import Dataset, to_activity
 from dreaming.errors import UserError
+from dreaming.evaluation import inception
 from dreaming.evaluation.classifier import Protocol
 from dreaming.evaluation.features import extractor
 from dreaming.evaluation.frechet import frechet_distance
@@ -49,7 +50,7 @@ class Realism(Measure):
     """
 
     features: Annotated[tuple[Literal["classifier", "inception"], ...], MinLen(1)] = ("classifier",)
-    """In which features; those of Inception are fetched where they are not there."""
+    """In which features; the weights of Inception have to be there."""
     samples: Annotated[int, Ge(2)] = SAMPLES
     """How many images, and dreams of each phase; all training images, if there are fewer."""
 
@@ -62,12 +63,17 @@ class Realism(Measure):
         """Name the parameter of the rows of some features."""
         return parameter(feature, self, ["samples"])
 
+    def hindrance(self, data_dir: Path | None) -> str:
+        """Say what features lack here."""
+        return inception.hindrance(data_dir) if "inception" in self.features else ""
+
     def measure(self, subjects: Subjects) -> pd.DataFrame:
         """Measure the dreams of each snapshot."""
         found = realism(
             *(subjects.epochs, subjects.folder, subjects.images, subjects.config, subjects.device),
             features=self.features,
             samples=self.samples,
+            data_dir=subjects.data_dir,
         )
         return tabled((epoch, night, self.name(feature), value) for epoch, night, feature, value in found)
 
@@ -83,6 +89,7 @@ def realism(
     samples: int = SAMPLES,
     protocol: Protocol | None = None,
     weights: Path | None = None,
+    data_dir: Path | None = None,
     progress: Silence | None = None,
 ) -> list[Row]:
     """Measure the Fréchet distance of NREM and REM dreams from training images, after each of some epochs.
@@ -106,7 +113,9 @@ def realism(
     protocol
         How the classifier is trained, if there is none yet.
     weights
-        Where Inception's weights lie; else ``$DREAMING_INCEPTION``, else they are fetched.
+        Where Inception's weights lie; without it they are looked for, also in ``data_dir``.
+    data_dir
+        The folder of data.
     progress
         Who is told of the classifier's training.
 
@@ -132,7 +141,9 @@ def realism(
     order = torch.randperm(len(images.train), generator=generator(config.seed, "evaluation", "realism"))
     seen = images.train.images.cpu()[order[:count]]
     extractors = [
-        extractor(name, images, device, protocol=protocol, weights=weights, progress=progress)
+        extractor(
+            *(name, images, device), protocol=protocol, weights=weights, data_dir=data_dir, progress=progress
+        )
         for name in features
     ]
     waking = torch.cat([_rgb(to_activity(part, channels)) for part in seen.split(PORTION)])

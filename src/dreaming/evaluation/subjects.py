@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import cached_property
+from pathlib import Path
 
 import torch
 from jaxtyping import Float, UInt8
@@ -31,6 +32,8 @@ class Subjects:
         Where to compute.
     progress
         Who is told what should be known of a measure.
+    data_dir
+        The folder of data, where weights of networks that measure lie too.
 
     Attributes
     ----------
@@ -51,7 +54,9 @@ class Subjects:
         epochs: Sequence[int],
         device: torch.device,
         progress: Silence | None = None,
+        data_dir: Path | None = None,
     ) -> None:
+        self.data_dir = data_dir
         self.progress = progress or Silence()
         self.folder, self.config, self.images = folder, config, images
         self.epochs, self.device = tuple(epochs), device

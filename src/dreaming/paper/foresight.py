@@ -12,9 +12,13 @@ from dreaming.progress import console, duration
 
 
 def foresee(
-    profile: Profile, only: Sequence[str] = (), out: str | Path | None = None, device: str = "auto"
+    profile: Profile,
+    only: Sequence[str] = (),
+    out: str | Path | None = None,
+    device: str = "auto",
+    data_dir: str | Path | None = None,
 ) -> Plan:
-    """Print the plan and its cost; run nothing, and write nothing.
+    """Print the plan, its cost, and what cannot be measured here; run nothing, and write nothing.
 
     Raises
     ------
@@ -35,7 +39,7 @@ def foresee(
             ", ".join(run.figures),
         )
     console().print(table)
-    print(in_words(plan, cost))
+    print("\n".join([in_words(plan, cost), *plan.hindrances(data_dir)]))
     return plan
 
 

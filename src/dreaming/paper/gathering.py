@@ -21,7 +21,7 @@ class Images:
 
     def __init__(self, data_dir: str | Path | None, trust_data: bool, limit: int | None) -> None:
         self._read: dict[str, Dataset] = {}
-        self._where = None if data_dir is None else Path(data_dir)
+        self.where = None if data_dir is None else Path(data_dir)
         self._trust, self._limit = trust_data, limit
 
     def __call__(self, name: str) -> Dataset:
@@ -33,7 +33,7 @@ class Images:
             If it cannot be read.
         """
         if name not in self._read:
-            self._read[name] = data.load(name, self._where, limit=self._limit, trust=self._trust)
+            self._read[name] = data.load(name, self.where, limit=self._limit, trust=self._trust)
         return self._read[name]
 
 

@@ -1,6 +1,7 @@
 """Measuring planned runs: which measures, with the options of a profile, of what is not measured yet."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from dreaming.data import Dataset
 from dreaming.evaluation.measure import Measure
@@ -41,6 +42,7 @@ def measure(
     images: Dataset,
     device: str,
     progress: Silence,
+    data_dir: Path | None = None,
 ) -> None:
     """Measure a run where it lacks values, as far as the weights of the epochs are there.
 
@@ -58,6 +60,8 @@ def measure(
         Where to compute.
     progress
         Who is told of each value.
+    data_dir
+        The folder of data, where weights of networks that measure lie too.
 
     Raises
     ------
@@ -84,5 +88,6 @@ def measure(
                 epochs=",".join(map(str, epochs)),
                 device=device,
                 dataset=images,
+                data_dir=data_dir,
                 progress=progress,
             )

@@ -110,6 +110,23 @@ class Plan:
         """The runs that are not finished."""
         return tuple(run for run in self.runs if run.state != "finished")
 
+    def hindrances(self, data_dir: str | Path | None) -> list[str]:
+        """Say what cannot be measured as things are on this machine, and what to do, in a sentence each.
+
+        Parameters
+        ----------
+        data_dir
+            The folder of data; without it ``$DREAMING_DATA``.
+        """
+        measures, place = self.measures, None if data_dir is None else Path(data_dir)
+        return [
+            f"{name} cannot be measured as things are, and all else can: {said}"
+            for name, own in measures.items()
+            for each in own
+            if (said := each.hindrance(place))
+            and any(name in run.unmeasured({**measures, name: (each,)}) for run in self.runs)
+        ]
+
 
 Wanted = dict[str, set[int]]
 """Epochs, by the measure they are needed for."""

@@ -70,7 +70,7 @@ def reproduce(
         The folder of all of it: ``runs``, ``figures``, ``numbers.csv``, ``claims.csv``, ``report.html``;
         ``reproduction/PROFILE`` by default.
     data_dir, trust_data
-        Where archives of data sets are, and whether to take unofficial ones.
+        Where archives of data sets and weights of networks are, and whether to take unofficial data.
     device
         Where to compute.
     workers
@@ -110,6 +110,8 @@ def _reproduced(
     """Do what a plan wants."""
     profile, place = plan.profile, plan.out
     images = Images(data_dir, trust_data, profile.limit)
+    for said in plan.hindrances(data_dir):  # before days go into training
+        attempts.progress.say(said)
     _train(plan, data_dir, trust_data, workers, attempts)
     plan = make_plan(profile, only, place, device)
     for run in plan.runs:
@@ -160,7 +162,15 @@ def _measure(plan: Plan, run: PlannedRun, images: Images, device: str, progress:
     """Measure a run where it lacks values."""
     lacking = run.unmeasured(plan.measures)
     if lacking and run.folder.snapshots():
-        measure(run.folder, lacking, plan.measures, images(run.config.dataset.name), device, progress)
+        measure(
+            run.folder,
+            lacking,
+            plan.measures,
+            images(run.config.dataset.name),
+            device,
+            progress,
+            images.where,
+        )
 
 
 def draw(plan: Plan, tables: Tables, attempts: Attempts) -> list[Drawn]:

@@ -1,0 +1,33 @@
+"""Runs every verb of the command line in turn, for `test_no_connections`; prints what each came to as JSON.
+
+Arguments: a folder, and a list of verbs and their words as JSON.
+"""
+
+import contextlib
+import io
+import json
+import os
+import sys
+
+
+def live(verbs):
+    os.environ["DREAMING_WATCHED"] = "(import)"
+    from dreaming import doctor
+    from dreaming.cli import main
+
+    # No timing of wide networks, which takes long; what else the doctor does is the same.
+    doctor._bfloat16_from = lambda *_: 32
+    for name, words in verbs:
+        os.environ["DREAMING_WATCHED"] = name
+        out, error = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(error):
+            try:
+                status = main([*name.split(), *words])
+            except SystemExit as stop:
+                status = stop.code
+        yield name, (status, error.getvalue(), out.getvalue())
+
+
+if __name__ == "__main__":  # the processes of --workers import this too
+    os.chdir(sys.argv[1])
+    print(json.dumps(dict(live(json.loads(sys.argv[2])))))
