@@ -71,6 +71,7 @@ def _taken(folder: Path, doing: str) -> tuple[list[Path], int | None]:
     try:
         made = make_folder(folder)
         while (descriptor := _tried(folder / NAME)) is None:
+            made += make_folder(folder)  # whoever held it may have taken it away, if nothing came of it
             if time.monotonic() > until:
                 raise UserError(
                     f"{folder} is in use: {_holder(folder / NAME)}; wait until it is done or stop it"
@@ -94,7 +95,10 @@ def _taken(folder: Path, doing: str) -> tuple[list[Path], int | None]:
 
 def _tried(path: Path) -> int | None:
     """Try to lock a file; None if another process holds it, or it was taken away while we waited for it."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    except FileNotFoundError:
+        return None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if os.path.samestat(os.fstat(descriptor), path.stat()):

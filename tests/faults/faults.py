@@ -190,7 +190,7 @@ def damaged_files(victims, out, wanted, times, seed):
 
 
 def _nobody_takes(file, good, victims):
-    """A snapshot or a sheet that nothing has needed since is as it was damaged: refused, and no other is changed."""
+    """A damaged snapshot or sheet that nothing has needed since is refused, and no other is changed."""
     if file.parent.name == "snapshots" and (not file.exists() or file.read_bytes() != good.read_bytes()):
         ending = victims("dream", file.parents[1], f"--epoch={int(file.stem)}", "--count=4")
         assert ending.status == 2, ending.said

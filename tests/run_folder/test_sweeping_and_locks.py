@@ -110,7 +110,7 @@ def test_a_folder_that_nothing_came_of_is_taken_away_again(tmp_path):
 def test_a_file_where_the_folder_should_be_is_named(tmp_path):
     (tmp_path / "runs").touch()
     with (
-        pytest.raises(UserError, match="cannot write into .*runs/seed-0"),
+        pytest.raises(UserError, match=r"cannot write into .*runs/seed-0"),
         locked(tmp_path / "runs/seed-0", "x"),
     ):
         pass
