@@ -158,6 +158,10 @@ def _opened(
     }
     sessions: list[dict[str, Any]] = []
     if folder.config.exists():
+        if "imported" in folder.read_environment():
+            raise UserError(
+                f"{folder.path} was imported, without what training could go on from; use another --out or --name"
+            )
         _same_run(folder, config, dataset)
         life.restore(folder, config)
         _complete(folder, life)

@@ -100,6 +100,46 @@ class Dream(Images):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Import(Images):
+    """Make a run folder of a checkpoint of the published program, to be measured, compared, and dreamt with."""
+
+    file: Annotated[Positional[Path], arg(metavar="FILE.pth")]
+    """its trained.pth; nothing in it is run"""
+    condition: str = "pad"
+    """the condition it was trained as, which the file does not say"""
+    name: Text = None
+    """what to call the condition, and its folder"""
+    dataset: str = "cifar10"
+    """the images it was trained on, which the file does not say: cifar10, svhn or folder:PATH"""
+    limit: Number = None
+    """measure it on the first INT images of each split"""
+    seed: int = 0
+    """number of the run, and the seed of its measures; the published program has none"""
+    epoch: Number = None
+    """after how many epochs it was kept, if the file has no losses"""
+    out: Path = Path("runs")
+    """the folder of runs; this one lies in OUT/DATASET/CONDITION/seed-N"""
+
+    def __call__(self) -> None:
+        """Import."""
+        from dreaming.published_program import import_checkpoint
+
+        run = import_checkpoint(
+            self.file,
+            condition=self.condition,
+            name=self.name,
+            dataset=self.dataset,
+            limit=self.limit,
+            seed=self.seed,
+            epoch=self.epoch,
+            out=self.out,
+            data_dir=self.data_dir,
+            trust_data=self.trust_data,
+        )
+        print(f"{run}: imported; measure it with: dreaming evaluate {run}")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Compare:
     """Compare evaluated runs: one table, one plot."""
 
