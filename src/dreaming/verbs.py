@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from tyro.conf import Positional, UseAppendAction, arg
 
-from dreaming.errors import UserError
+from dreaming.errors import UserError, shown
 
 # The library is imported where a verb calls it, so that --help and mistakes need not wait for torch.
 
@@ -96,7 +96,7 @@ class Dream(Images):
             trust_data=self.trust_data,
             to=self.to,
         )
-        print(f"{self.count} {self.phase.upper()} dreams are in {written}")
+        print(shown(f"{self.count} {self.phase.upper()} dreams are in {written}"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,7 +136,7 @@ class Import(Images):
             data_dir=self.data_dir,
             trust_data=self.trust_data,
         )
-        print(f"{run}: imported; measure it with: dreaming evaluate {run}")
+        print(shown(f"{run}: imported; measure it with: dreaming evaluate {run}"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,17 +153,17 @@ class Compare:
         from rich.table import Table
 
         from dreaming.evaluation.comparison import compare
-        from dreaming.progress import console
+        from dreaming.progress import cells, console
 
         found = compare(_some(self.runs, "compare"), self.to)
         table = Table(
             "data set", "condition", "seeds", "epoch", "latent", "untrained", "pixels", "pca", "missing"
         )
         for row in found.in_words():
-            table.add_row(*row)
+            table.add_row(*cells(*row))
         table.caption = "linear readout accuracy on test images in %, mean ± SEM over seeds"
         console().print(table)
-        print("written: " + ", ".join(str(path) for path in found.files))
+        print(shown("written: " + ", ".join(str(path) for path in found.files)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -218,7 +218,7 @@ class Reproduce(Images):
                 progress=display,
             )
         insist(found)
-        print(f"The report: {found.report}")
+        print(shown(f"The report: {found.report}"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -257,7 +257,7 @@ class FetchData:
 
         with downloading() as progress:
             files = fetch(self.name, self.data_dir, progress=progress)
-        print("\n".join(f"{file}: complete, checksum as published" for file in files))
+        print("\n".join(shown(f"{file}: complete, checksum as published") for file in files))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -274,7 +274,9 @@ class CheckData:
         from dreaming.data import check
 
         found = check(self.name, self.data_dir)
-        print("\n".join(f"{file.path}: {file.state}" for file in found) or f"{self.name} needs no files")
+        print(
+            "\n".join(shown(f"{file.path}: {file.state}") for file in found) or f"{self.name} needs no files"
+        )
         wrong = [file for file in found if file.state != "ok"]
         if wrong:
             raise UserError(

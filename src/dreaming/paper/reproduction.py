@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from dreaming.contents import csv
 from dreaming.errors import RunsFailed, UserError
 from dreaming.paper import table_1
 from dreaming.paper.attempts import Attempts
@@ -21,7 +22,7 @@ from dreaming.paper.report import Drawn, report
 from dreaming.paper.tables import Tables
 from dreaming.population import train_all
 from dreaming.progress import Silence
-from dreaming.runs import csv, write
+from dreaming.runs import write
 
 KINDS = ("svg", "pdf", "png")
 
