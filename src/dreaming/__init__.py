@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from dreaming.plasticity import Plasticity as Plasticity
     from dreaming.plasticity import Synapses as Synapses
     from dreaming.population import train_all as train_all
+    from dreaming.published_program import import_checkpoint as import_checkpoint
     from dreaming.rng import Random as Random
     from dreaming.snapshots import load as load
     from dreaming.training import train as train
@@ -58,6 +59,7 @@ _HOME = {
     "phases": ("NREM", "REM", "Draws", "Outcome", "Phase", "Wake", "sleep_wake_cycle"),
     "plasticity": ("Optimizer", "Plasticity", "Synapses"),
     "population": ("train_all",),
+    "published_program": ("import_checkpoint",),
     "rng": ("Random",),
     "snapshots": ("load",),
     "training": ("train",),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from tyro.conf import arg
 
 from dreaming import arguments
-from dreaming.errors import Stopped, UserError
+from dreaming.errors import Stopped, UserError, shown
 from dreaming.verbs import (
     CheckData,
     Compare,
@@ -17,6 +17,7 @@ from dreaming.verbs import (
     Evaluate,
     FetchData,
     Images,
+    Import,
     ListData,
     Number,
     Reproduce,
@@ -197,6 +198,7 @@ VERBS: dict[str, Any] = {
     "evaluate": Evaluate,
     "dream": Dream,
     "compare": Compare,
+    "import": Import,
     "data": {"list": ListData, "fetch": FetchData, "check": CheckData},
     "describe": Describe,
     "reproduce": Reproduce,
@@ -219,10 +221,10 @@ def main(words: Sequence[str] | None = None) -> int:
         verb: Callable[[], None] = arguments.read(VERBS, words, "dreaming", description)
         verb()
     except UserError as mistake:
-        print(f"dreaming: {mistake}", file=sys.stderr)
+        print(f"dreaming: {shown(str(mistake))}", file=sys.stderr)
         return 2
     except Stopped as stopped:
-        print(f"dreaming: {stopped}", file=sys.stderr)
+        print(f"dreaming: {shown(str(stopped))}", file=sys.stderr)
         return 3
     except KeyboardInterrupt:
         print(

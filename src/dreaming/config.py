@@ -14,7 +14,8 @@ from pydantic import (
     model_validator,
 )
 
-from dreaming.errors import UserError
+from dreaming.contents import content_of, yaml_of
+from dreaming.errors import UserError, brief
 from dreaming.networks import Cortex
 from dreaming.parameters import Parameters, assign, path_and_value, sentence
 from dreaming.phases import NREM, REM, Phase, Wake
@@ -23,11 +24,16 @@ from dreaming.rng import generator
 from dreaming.runs import RunFolder
 from dreaming.stages import Phases, Stage, kind_of, made
 
+MOST_WEIGHTS = 2**28
+"""Of one cortex, a gigabyte; the paper's has 3.4 million."""
+
 
 class DatasetConfig(Parameters):
     """Which images are seen."""
 
-    name: str = "digits"
+    name: str = Field(
+        default="digits", pattern=r"^(folder:[^\x00-\x1f\x7f-\x9f]+|[A-Za-z0-9][A-Za-z0-9_.+-]*)$"
+    )
     """``digits``, ``house_digits``, ``cifar10``, ``svhn`` or ``folder:PATH``."""
     limit: Annotated[int, Ge(1)] | None = None
     """How many images of each split are taken, from the first; all by default.
@@ -43,6 +49,17 @@ class Networks(Parameters):
     """Channels of the lowest layer; the next have twice and four times as many."""
     image_channels: Literal[1, 3] = 3
     """3 sees colour, 1 sees luminance."""
+
+    @model_validator(mode="after")
+    def _possible(self) -> "Networks":
+        c, n = self.base_channels, self.latent_dim
+        weights = 2 * 16 * (c * self.image_channels + 10 * c * c + 4 * c * n)
+        if weights > MOST_WEIGHTS:
+            raise ValueError(
+                f"networks of base_channels {brief(c)} and latent_dim {brief(n)} have more than {MOST_WEIGHTS:,} "
+                "weights"
+            )
+        return self
 
     def build(self, seed: int) -> Cortex:
         """Make an untrained cortex whose weights depend on the seed alone."""
@@ -174,10 +191,7 @@ class Config(Parameters):
         UserError
             If the file is missing, no YAML, or no config.
         """
-        try:
-            return cls._parsed(path, path.read_bytes())
-        except FileNotFoundError:
-            raise UserError(f"{path} is missing") from None
+        return cls._parsed(path, content_of(path))
 
     @classmethod
     def of_run(cls, folder: RunFolder) -> "Config":
@@ -193,7 +207,7 @@ class Config(Parameters):
     @classmethod
     def _parsed(cls, path: Path, text: bytes) -> "Config":
         try:
-            content = yaml.safe_load(text)
+            content = yaml_of(text)
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise UserError(f"{path} is damaged: it is no YAML ({_first_line(error)})") from None
         if not isinstance(content, dict):

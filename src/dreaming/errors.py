@@ -1,6 +1,7 @@
 """The errors a user can cause: each is one sentence that says what is wrong, where, and what to do."""
 
 import difflib
+import reprlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -33,6 +34,39 @@ class RunsFailed(UserError):  # noqa: N818 - it names what happened, as its sent
 
 class Stopped(Exception):  # noqa: N818 - it is no error: the work is saved and can go on
     """Work was interrupted, what was done is saved, and the same command goes on with it."""
+
+
+def shown(text: str) -> str:
+    r"""Write what does not print, such as a terminal's control codes, as its escape.
+
+    Names come from files and folders of others. A sentence with one in it stays one line, and does nothing to the
+    terminal.
+
+    Examples
+    --------
+    >>> shown("cats\x1b[2J\n")
+    'cats\\x1b[2J\\n'
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+_BRIEF = reprlib.Repr()
+_BRIEF.maxstring = _BRIEF.maxother = _BRIEF.maxlong = 120
+_BRIEF.maxlevel, _BRIEF.maxlist, _BRIEF.maxdict, _BRIEF.maxtuple = 3, 8, 8, 8
+
+
+def brief(value: object) -> str:
+    """Write a value as `repr` does, and only the beginning of a large one.
+
+    Examples
+    --------
+    >>> brief([0.5, "x"]), brief(2 << 100_000)
+    ("[0.5, 'x']", 'a very large number')
+    """
+    try:
+        return _BRIEF.repr(value)
+    except ValueError:  # a number with more digits than Python writes
+        return "a very large number"
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -14,10 +14,11 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
+from dreaming.contents import csv, read_table
 from dreaming.data import to_activity
 from dreaming.networks import Cortex
 from dreaming.phases import REM, Phase, Wake
-from dreaming.runs import RunFolder, csv, read_table
+from dreaming.runs import RunFolder
 
 NOT_FINITE = "not finite"
 DEAD = "dead latents"

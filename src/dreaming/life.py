@@ -117,7 +117,7 @@ class Life:
             totals = group("totals")
             self.totals = {name: totals[name] for name in position["terms"]}
             texts = {str(name): str(text) for name, text in about.get("texts", {}).items()}
-        except (RuntimeError, KeyError, ValueError, TypeError, AttributeError):
+        except (RuntimeError, KeyError, ValueError, TypeError, AttributeError, OverflowError):
             raise UserError(f"{path} is not the state of this run") from None
         self.hippocampus = Hippocampus(**group("hippocampus"))
         return texts

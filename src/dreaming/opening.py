@@ -74,6 +74,7 @@ def _lived(folder: RunFolder) -> bool:
 def _gone_on_with(life: Life, folder: RunFolder, config: Config, dataset: Dataset) -> list[str]:
     """Bring a life to where the run was saved, put right what is damaged beside it, and say what that was."""
     there = _readable_config(folder)
+    _refuse_imported(folder)
     if there is not None:
         _same_config(there, folder, config)
     sweep(folder.path)
@@ -86,6 +87,20 @@ def _gone_on_with(life: Life, folder: RunFolder, config: Config, dataset: Datase
         )
     _complete(folder, life)
     return repairs
+
+
+def _refuse_imported(folder: RunFolder) -> None:
+    """Refuse to go on with what was imported: it has no state."""
+    if folder.state.exists():
+        return
+    try:
+        imported = "imported" in folder.read_environment()
+    except UserError:  # what is wrong is told where it is needed
+        imported = False
+    if imported:
+        raise UserError(
+            f"{folder.path} was imported, without what training could go on from; use another --out or --name"
+        )
 
 
 def _readable_config(folder: RunFolder) -> Config | None:

@@ -9,7 +9,8 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
-from dreaming.errors import UserError, nearest
+from dreaming.contents import yaml_of
+from dreaming.errors import UserError, brief, nearest
 
 
 class Parameters(BaseModel):
@@ -51,7 +52,7 @@ def sentence(error: ValidationError, model: type[BaseModel], prefix: str = "") -
     "there is no 'rat'; did you mean 'rate'?"
     """
     first = error.errors()[0]
-    path = [str(part) for part in first["loc"]]
+    path = [str(part)[:80] for part in first["loc"]]
     trail = ".".join([prefix, *path] if prefix else path)
     if first["type"] == "extra_forbidden":
         return f"there is no '{trail}'; {nearest(path[-1], _fields(model, path[:-1]))}"
@@ -60,8 +61,8 @@ def sentence(error: ValidationError, model: type[BaseModel], prefix: str = "") -
         return message if path in ([], ["phases"]) else f"{trail}: {message}"
     meaning = _fields(model, path[:-1]).get(path[-1]) if path else None
     if first["type"] == "string_pattern_mismatch" and meaning:
-        return f"{trail} is {first['input']!r}, and should be: {' '.join(meaning.replace('``', '').split())}"
-    return f"{trail} is {first['input']!r}: {message[0].lower()}{message[1:]}"
+        return f"{trail} is {brief(first['input'])}, and should be: {' '.join(meaning.replace('``', '').split())}"
+    return f"{trail} is {brief(first['input'])}: {message[0].lower()}{message[1:]}"
 
 
 def _fields(model: type[BaseModel], path: Sequence[str]) -> dict[str, str | None]:
@@ -124,6 +125,6 @@ def assign(content: dict[str, Any], path: list[str], text: str, whole: str = "th
     if isinstance(here[path[-1]], dict):
         raise UserError(f"--set {'.'.join(path)}: this is a group; name one of {', '.join(here[path[-1]])}")
     try:
-        here[path[-1]] = text if isinstance(here[path[-1]], str) else yaml.safe_load(text)
+        here[path[-1]] = text if isinstance(here[path[-1]], str) else yaml_of(text)
     except yaml.YAMLError:
         raise UserError(f"--set {'.'.join(path)}: cannot read the value '{text}'") from None

@@ -18,6 +18,9 @@ from rich.progress import (
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
+from rich.text import Text
+
+from dreaming.errors import shown
 
 
 class Silence:
@@ -114,7 +117,12 @@ class Display(Silence):
 
     def say(self, text: str) -> None:
         """Say a line."""
-        self._console.print(text, markup=False)
+        self._console.print(shown(text), markup=False)
+
+
+def cells(*values: object) -> tuple[Text, ...]:
+    """Make cells of a table that show values as they are, be they another's, and do nothing with them."""
+    return tuple(Text(shown(str(value))) for value in values)
 
 
 def console() -> Console:

@@ -5,7 +5,6 @@ content or the whole of the new.
 """
 
 import hashlib
-import io
 import json
 import re
 from collections.abc import Mapping
@@ -19,12 +18,22 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from dreaming.contents import content_of, csv, json_of, read_table
 from dreaming.disk import write
 from dreaming.errors import UserError
 
-TEXTS = ("dataset", "condition", "measure", "parameter", "phase", "term", "finding")
-WHOLE = ("epoch", "cycles", "seed", "image", "label", "component")
 MEASURES = ("dataset", "condition", "seed", "epoch", "measure", "parameter", "value")
+# What a hostile or damaged file of tensors makes its readers stumble over; RecursionErrors are RuntimeErrors.
+_UNREADABLE = (
+    SafetensorError,
+    OSError,
+    ValueError,
+    AttributeError,
+    TypeError,
+    KeyError,
+    RuntimeError,
+    MemoryError,
+)
 PROJECTION = (*MEASURES[:-1], "image", "label", "occluded", "component", "value")
 
 
@@ -44,17 +53,20 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     UserError
         If the file is missing, or is not bit for bit what was written.
     """
+    if path.exists() and not path.is_file():
+        raise UserError(f"{path} is damaged: it is no plain file")
     try:
         with safe_open(path, "pt") as file:
-            metadata = json.loads((file.metadata() or {}).get("about", "{}"))
+            metadata = json_of((file.metadata() or {}).get("about", "{}"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
         checksum = metadata.pop("sha256", None)
         if checksum != _digest(tensors, metadata):
             raise UserError(f"{path} is damaged: its checksum is another than when it was written")
     except FileNotFoundError:
         raise UserError(f"{path} is missing") from None
-    except (SafetensorError, OSError, ValueError, AttributeError) as error:
-        raise UserError(f"{path} is damaged: {str(error).splitlines()[0]}") from None
+    except _UNREADABLE as error:
+        said = (str(error) or type(error).__name__).splitlines()[0][:200]
+        raise UserError(f"{path} is damaged: {said}") from None
     return tensors, metadata
 
 
@@ -160,14 +172,14 @@ class RunFolder:
         UserError
             If it is missing, or is not bit for bit what was written.
         """
-        content = _content(path)
+        content = content_of(path)
         if _sha256(content) not in self._checksums().get(path.name, []):
             raise UserError(f"{path} is damaged: its checksum is another than when it was written")
         return content
 
     def _checksums(self) -> dict[str, list[str]]:
         try:
-            known = json.loads(_content(self.checksums))
+            known = json_of(content_of(self.checksums))
         except ValueError:
             known = None
         if not isinstance(known, dict) or not all(isinstance(listed, list) for listed in known.values()):
@@ -230,12 +242,17 @@ class RunFolder:
             If it is missing or damaged.
         """
         try:
-            content = json.loads(self.read(self.environment))
+            content = json_of(self.read(self.environment))
         except ValueError as error:
             raise UserError(f"{self.environment} is damaged: it is no JSON ({error})") from None
         sessions = content.get("sessions") if isinstance(content, dict) else None
         if not isinstance(sessions, list) or not sessions or not all(isinstance(s, dict) for s in sessions):
             raise UserError(f"{self.environment} is damaged: it holds no sessions")
+        groups = [
+            session.get(name, {}) for session in sessions for name in ("dataset", "machine", "versions")
+        ]
+        if not all(isinstance(group, dict) for group in groups):
+            raise UserError(f"{self.environment} is damaged: a session in it is none")
         return dict(content)
 
     def write_environment(self, content: Mapping[str, Any]) -> None:
@@ -288,39 +305,3 @@ def _sealed(checksums: Mapping[str, list[str]]) -> bytes:
 
 def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
-
-
-def _content(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise UserError(f"{path} is missing") from None
-    except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror})") from None
-
-
-def read_table(path: Path, columns: tuple[str, ...], content: bytes) -> pd.DataFrame:
-    """Read the content of a CSV file that must begin with these columns, every float to its last bit.
-
-    Raises
-    ------
-    UserError
-        If it is no such table.
-    """
-    try:
-        table = pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False)
-        for column in table.columns.difference(list(TEXTS)):
-            numbers = table[column].map(lambda text: float(text) if text else float("nan"))
-            table[column] = numbers.astype("Int64") if column in WHOLE else numbers.astype(float)
-    except (ValueError, TypeError) as error:  # pandas' own errors are ValueErrors
-        raise UserError(f"{path} is damaged: it is no table ({str(error).splitlines()[0]})") from None
-    if tuple(table.columns[: len(columns)]) != columns:
-        raise UserError(f"{path} is damaged: its columns should begin with {', '.join(columns)}")
-    return table
-
-
-def csv(table: pd.DataFrame) -> bytes:
-    """Turn a table into CSV, every float to its last bit."""
-    buffer = io.StringIO()
-    table.to_csv(buffer, index=False, lineterminator="\n")
-    return buffer.getvalue().encode()

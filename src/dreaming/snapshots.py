@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 
 from dreaming.config import Config
-from dreaming.errors import UserError
+from dreaming.errors import UserError, brief
 from dreaming.networks import Cortex
 from dreaming.runs import RunFolder, read_tensors, write_tensors
 
@@ -54,7 +54,7 @@ def load(run_folder: str | Path, epoch: int | None = None) -> Cortex:
     other = [key for key, value in _about(config, epoch).items() if about.get(key) != value]
     if other:
         raise UserError(
-            f"{folder.snapshot(epoch)} belongs to another run: its {other[0]} is {about.get(other[0])}"
+            f"{folder.snapshot(epoch)} belongs to another run: its {other[0]} is {brief(about.get(other[0]))}"
         )
     cortex = config.networks.build(config.seed)
     try:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from tyro.conf import Positional, UseAppendAction, arg
 
-from dreaming.errors import UserError
+from dreaming.errors import UserError, shown
 
 # The library is imported where a verb calls it, so that --help and mistakes need not wait for torch.
 
@@ -96,7 +96,47 @@ class Dream(Images):
             trust_data=self.trust_data,
             to=self.to,
         )
-        print(f"{self.count} {self.phase.upper()} dreams are in {written}")
+        print(shown(f"{self.count} {self.phase.upper()} dreams are in {written}"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Import(Images):
+    """Make a run folder of a checkpoint of the published program, to be measured, compared, and dreamt with."""
+
+    file: Annotated[Positional[Path], arg(metavar="FILE.pth")]
+    """its trained.pth; nothing in it is run"""
+    condition: str = "pad"
+    """the condition it was trained as, which the file does not say"""
+    name: Text = None
+    """what to call the condition, and its folder"""
+    dataset: str = "cifar10"
+    """the images it was trained on, which the file does not say: cifar10, svhn or folder:PATH"""
+    limit: Number = None
+    """measure it on the first INT images of each split"""
+    seed: int = 0
+    """number of the run, and the seed of its measures; the published program has none"""
+    epoch: Number = None
+    """after how many epochs it was kept, if the file has no losses"""
+    out: Path = Path("runs")
+    """the folder of runs; this one lies in OUT/DATASET/CONDITION/seed-N"""
+
+    def __call__(self) -> None:
+        """Import."""
+        from dreaming.published_program import import_checkpoint
+
+        run = import_checkpoint(
+            self.file,
+            condition=self.condition,
+            name=self.name,
+            dataset=self.dataset,
+            limit=self.limit,
+            seed=self.seed,
+            epoch=self.epoch,
+            out=self.out,
+            data_dir=self.data_dir,
+            trust_data=self.trust_data,
+        )
+        print(shown(f"{run}: imported; measure it with: dreaming evaluate {run}"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,19 +153,19 @@ class Compare:
         from rich.table import Table
 
         from dreaming.evaluation.comparison import compare
-        from dreaming.progress import console
+        from dreaming.progress import cells, console
 
         found = compare(_some(self.runs, "compare"), self.to)
         table = Table(
             "data set", "condition", "seeds", "epoch", "latent", "untrained", "pixels", "pca", "missing"
         )
         for row in found.in_words():
-            table.add_row(*row)
+            table.add_row(*cells(*row))
         table.caption = "linear readout accuracy on test images in %, mean ± SEM over seeds"
         console().print(table)
         for line in found.findings:
-            print(f"found while it learned: {line}")
-        print("written: " + ", ".join(str(path) for path in found.files))
+            print(shown(f"found while it learned: {line}"))
+        print(shown("written: " + ", ".join(str(path) for path in found.files)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,7 +220,7 @@ class Reproduce(Images):
                 progress=display,
             )
         insist(found)
-        print(f"The report: {found.report}")
+        print(shown(f"The report: {found.report}"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -223,7 +263,7 @@ class FetchData:
 
         with downloading() as progress:
             files = fetch(self.name, self.data_dir, progress=progress)
-        print("\n".join(f"{file}: complete, checksum as published" for file in files))
+        print("\n".join(shown(f"{file}: complete, checksum as published") for file in files))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -240,7 +280,9 @@ class CheckData:
         from dreaming.data import check
 
         found = check(self.name, self.data_dir)
-        print("\n".join(f"{file.path}: {file.state}" for file in found) or f"{self.name} needs no files")
+        print(
+            "\n".join(shown(f"{file.path}: {file.state}") for file in found) or f"{self.name} needs no files"
+        )
         wrong = [file for file in found if file.state != "ok"]
         if wrong:
             raise UserError(

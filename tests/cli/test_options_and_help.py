@@ -53,6 +53,17 @@ OPTIONS = {
         "--to": None,
     },
     "compare": {"RUN": REQUIRED, "--to": Path("comparison")},
+    "import": {
+        "FILE": REQUIRED,
+        "--condition": "pad",
+        "--name": None,
+        "--dataset": "cifar10",
+        "--limit": None,
+        "--seed": 0,
+        "--epoch": None,
+        "--out": Path("runs"),
+        **WHICH_DATA,
+    },
     "describe": WHICH_RUN,
     "doctor": {
         "--device": "auto",
@@ -79,7 +90,7 @@ OPTIONS = {
     "data fetch": {"NAME": REQUIRED, "--data-dir": Path("data")},
     "data check": {"NAME": REQUIRED, "--data-dir": Path("data")},
 }
-POSITIONALS = {"run": "RUN", "runs": "RUN", "name": "NAME"}
+POSITIONALS = {"run": "RUN", "runs": "RUN", "name": "NAME", "file": "FILE"}
 SHOWN_AS = {"dream": "PATH", "data fetch": "STR", "data check": "STR"}
 
 

@@ -1,5 +1,7 @@
 """CIFAR-10 as it comes: Krizhevsky's archive, its unpacked folder, or Hugging Face's parquet files."""
 
+import gzip
+import io
 import tarfile
 import zlib
 from collections.abc import Mapping, Sequence
@@ -10,7 +12,7 @@ import numpy.typing as npt
 import torch
 
 from dreaming.data.parquet import read_parquet
-from dreaming.data.pickles import array_of, read_pickle
+from dreaming.data.pickles import array_of, read_batch
 from dreaming.data.splits import Contents, Split
 from dreaming.errors import UserError
 
@@ -19,6 +21,7 @@ MEMBERS = (*TRAIN, "test_batch", "batches.meta")
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 _FOLDER = "cifar-10-batches-py"
 _LARGEST = 64 * 1024**2  # bytes; an honest batch has 31 million
+_ALL = 256 * 1024**2  # bytes; the honest archive has 186 million
 
 
 def read_archive(paths: Sequence[Path]) -> Contents:
@@ -43,7 +46,7 @@ def read_archive(paths: Sequence[Path]) -> Contents:
     members: dict[str, bytes] = {}
     wanted = {f"{_FOLDER}/{name}": name for name in MEMBERS}
     try:
-        with tarfile.open(path, "r:gz") as archive:
+        with gzip.open(path) as unzipped, tarfile.open(fileobj=_Bounded(unzipped), mode="r|") as archive:
             for member in archive:
                 name = wanted.get(member.name)
                 if name is None or name in members:
@@ -57,6 +60,23 @@ def read_archive(paths: Sequence[Path]) -> Contents:
     if missing:
         raise UserError(f"{path} lacks {_FOLDER}/{missing[0]}; fetch it again")
     return _contents(members, f"{path}: {_FOLDER}")
+
+
+class _Bounded(io.RawIOBase):
+    """A stream that ends in an error where an honest archive would have ended long before."""
+
+    def __init__(self, stream: gzip.GzipFile) -> None:
+        self._stream, self._left = stream, _ALL
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1, /) -> bytes:
+        content = self._stream.read(min(size, self._left + 1) if size >= 0 else self._left + 1)
+        self._left -= len(content)
+        if self._left < 0:
+            raise OSError(f"it unpacks to more than {_ALL} bytes")
+        return content
 
 
 def _member(archive: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> bytes:
@@ -115,10 +135,12 @@ def _contents(members: Mapping[str, bytes], where: str) -> Contents:
 
 
 def _class_names(content: bytes, where: str) -> tuple[str, ...]:
-    names = read_pickle(content, where).get(b"label_names")
-    if not isinstance(names, list) or not 2 <= len(names) <= 256:
+    names = read_batch(content, where).get(b"label_names")
+    listed = names if isinstance(names, list) and 2 <= len(names) <= 256 else []
+    found = [name.decode("utf-8", "replace") if isinstance(name, bytes) else name for name in listed]
+    if not found or not all(isinstance(name, str) and len(name) <= 100 for name in found):
         raise UserError(f"{where} holds no list of class names; fetch it again")
-    return tuple(name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name) for name in names)
+    return tuple(map(str, found))
 
 
 def _split(batches: Sequence[tuple[bytes, str]], n_classes: int) -> Split:
@@ -130,7 +152,7 @@ def _split(batches: Sequence[tuple[bytes, str]], n_classes: int) -> Split:
 
 
 def _batch(content: bytes, where: str, n_classes: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
-    entries = read_pickle(content, where)
+    entries = read_batch(content, where)
     images = array_of(entries.get(b"data"), where)
     if images.ndim != 2 or images.shape[1] != 3072 or not len(images):
         raise UserError(f"{where} holds images of shape {list(images.shape)}, not [n, 3072]; fetch it again")

@@ -2,6 +2,7 @@
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,7 +11,8 @@ from dreaming.data.pictures import open_picture
 from dreaming.data.splits import Split
 from dreaming.errors import UserError
 
-_MOST = 10_000_000  # rows
+_MOST = 200_000  # rows; CIFAR-10 has 50,000, SVHN 73,257
+_LARGEST = 1024**3  # bytes of both columns, unpacked; SVHN's have 200 million
 
 
 def read_parquet(path: Path, image_column: str, n_classes: int) -> Split:
@@ -44,6 +46,7 @@ def read_parquet(path: Path, image_column: str, n_classes: int) -> Split:
             n = file.metadata.num_rows
             if not 1 <= n <= _MOST:
                 raise UserError(f"{path} holds {n} images; fetch it again")
+            _refuse_larger(file.metadata, path)
             images = np.empty((n, 32, 32, 3), dtype=np.uint8)
             labels = np.empty(n, dtype=np.int64)
             row = 0
@@ -62,6 +65,14 @@ def read_parquet(path: Path, image_column: str, n_classes: int) -> Split:
     if row != n:
         raise UserError(f"{path} holds {row} of {n} images; fetch it again")
     return Split(torch.from_numpy(images.transpose(0, 3, 1, 2).copy()), torch.from_numpy(labels))
+
+
+def _refuse_larger(metadata: Any, path: Path) -> None:
+    """Refuse a file whose columns unpack to more than images of 32 x 32 can have."""
+    groups = [metadata.row_group(group) for group in range(metadata.num_row_groups)]
+    size = sum(group.column(k).total_uncompressed_size for group in groups for k in range(group.num_columns))
+    if size > _LARGEST:
+        raise UserError(f"{path} unpacks to {size} bytes, more than images of 32 x 32 take; fetch it again")
 
 
 def _refuse_other_columns(schema: object, image_column: str, path: Path) -> None:

@@ -15,7 +15,9 @@ from dreaming.data.splits import Contents, Split
 from dreaming.errors import UserError
 
 CLASSES = tuple(str(digit) for digit in range(10))
-_MOST = 1_000_000  # images; the largest published file has 531,131
+_MOST = 200_000  # images; the training file has 73,257
+
+_NUMBERS = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64", "single", "double")
 
 # What scipy's reader stumbles over in a file that is cut off, damaged, or of another kind.
 _BROKEN = (
@@ -67,7 +69,10 @@ def read_parquets(paths: Sequence[Path]) -> Contents:
 def _split(path: Path) -> Split:
     try:
         # The headers first: a file that claims absurd shapes is refused before memory is asked for.
-        shapes = {name: (shape, kind) for name, shape, kind in scipy.io.whosmat(path)}
+        listed = scipy.io.whosmat(path)
+        shapes = {name: (shape, kind) for name, shape, kind in listed}
+        if len(shapes) < len(listed):  # the reader would read the one that was not looked at, too
+            raise UserError(f"{path} holds two arrays of one name; fetch it again")
         n = _number_of_images(shapes, path)
         arrays = scipy.io.loadmat(path, variable_names=["X", "y"])
         pixels = np.asarray(arrays["X"])
@@ -86,11 +91,12 @@ def _split(path: Path) -> Split:
 
 def _number_of_images(shapes: Mapping[str, tuple[tuple[int, ...], str]], path: Path) -> int:
     match shapes:
-        case {"X": ((32, 32, 3, int(n)), "uint8"), "y": ((int(rows), 1) | (1, int(rows)), _)} if (
-            n == rows and 1 <= n <= _MOST
+        case {"X": ((32, 32, 3, int(n)), "uint8"), "y": ((int(rows), 1) | (1, int(rows)), kind)} if (
+            n == rows and 1 <= n <= _MOST and kind in _NUMBERS
         ):
             return n
-    listed = ", ".join(f"{name} {list(shape)} {kind}" for name, (shape, kind) in shapes.items()) or "nothing"
+    found = [f"{name} {list(shape)} {kind}" for name, (shape, kind) in shapes.items()]
+    listed = ", ".join(each[:80] for each in found[:4]) or "nothing"
     raise UserError(
         f"{path} holds {listed}, where SVHN has X [32, 32, 3, n] uint8 and y [n, 1]; fetch it again"
     )

@@ -13,9 +13,10 @@ from matplotlib.ticker import MaxNLocator
 
 from dreaming import health
 from dreaming.config import Config
+from dreaming.contents import csv
 from dreaming.disk import write
-from dreaming.errors import UserError
-from dreaming.runs import RunFolder, csv
+from dreaming.errors import UserError, shown
+from dreaming.runs import RunFolder
 
 COLOURS = ("#000000", "#E69F00", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#8C8C00")
 """Okabe and Ito's palette, which people of any colour vision can tell apart (its yellow darkened)."""
@@ -187,6 +188,9 @@ def _row(group: pd.DataFrame, lacking: set[int]) -> dict[str, object]:
 
 def plot(values: pd.DataFrame) -> Figure:
     """Draw accuracy over epochs: a panel a data set, a colour a condition, each seed behind the mean ± SEM."""
+    values = values.assign(
+        **{name: values[name].map(unformatted) for name in ("dataset", "condition", "parameter")}
+    )
     datasets = list(dict.fromkeys(values["dataset"]))
     figure = Figure(figsize=(1.5 + 5.5 * len(datasets), 4.4), layout="constrained")
     panels = figure.subplots(1, len(datasets), squeeze=False)[0]
@@ -194,6 +198,11 @@ def plot(values: pd.DataFrame) -> Figure:
         _panel(panel, values[values["dataset"] == dataset])
         panel.set_title(str(dataset))
     return figure
+
+
+def unformatted(name: object) -> str:
+    """Let matplotlib show a name as it is: two dollars would make a formula of it."""
+    return shown(str(name)).replace("$", r"\$")
 
 
 def _panel(panel: Axes, values: pd.DataFrame) -> None:

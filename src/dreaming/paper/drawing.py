@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from dreaming.evaluation.comparison import unformatted
 from dreaming.paper.laboratory import field_and_value, stages
 from dreaming.paper.tables import by_seed, incomplete, measured, over_seeds
 
@@ -72,6 +73,11 @@ def dataset_name(dataset: str) -> str:
     return DATASETS.get(dataset, dataset.rpartition("/")[2].removeprefix("folder:"))
 
 
+def dataset_title(dataset: str) -> str:
+    """Name a data set as `dataset_name` does, for matplotlib to show as it is."""
+    return unformatted(dataset_name(dataset))
+
+
 def label(condition: str) -> str:
     """Name a condition as the paper does, and one of the user's own likewise.
 
@@ -104,7 +110,7 @@ def one_row(table: pd.DataFrame, draw: Callable[[Axes, pd.DataFrame], None], let
         panels = figure.subplots(1, max(1, len(datasets)), squeeze=False)[0]
         for panel, dataset, letter in zip(panels, datasets, letters, strict=False):
             draw(panel, table[table["dataset"] == dataset])
-            panel.set_title(f"{letter}   {dataset_name(dataset)}", loc="left")
+            panel.set_title(f"{letter}   {dataset_title(dataset)}", loc="left")
         say_gaps(figure, table)
     return figure
 

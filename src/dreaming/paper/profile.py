@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from dreaming.conditions import condition, configure
 from dreaming.config import Config
+from dreaming.contents import yaml_of
 from dreaming.errors import UserError, nearest
 from dreaming.paper.laboratory import Dose, doses, named_once, scheduled
 from dreaming.paper.panels import DOSES, FIGURES, OF_THE_PAPER, SCHEDULES, Need, When
@@ -232,7 +233,7 @@ def _value(path: str, text: str) -> Any:
     if path in ("schedules", "sweeps"):
         return text
     try:
-        return yaml.safe_load(text)
+        return yaml_of(text)
     except yaml.YAMLError:
         raise UserError(f"--set {path}: cannot read the value '{text}'") from None
 

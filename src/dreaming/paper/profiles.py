@@ -6,6 +6,7 @@ from pathlib import Path
 
 import yaml
 
+from dreaming.contents import content_of, yaml_of
 from dreaming.errors import UserError, nearest
 from dreaming.paper.panels import DOSES, FIGURES, SCHEDULES, named
 from dreaming.paper.profile import Profile, made
@@ -84,11 +85,11 @@ def profile(name: str | Path, settings: Sequence[str] = ()) -> Profile:
 
 
 def _read(path: Path) -> Profile:
+    if not path.exists():
+        raise UserError(f"there is no profile {path}")
     try:
-        content = yaml.safe_load(path.read_bytes())
-    except FileNotFoundError:
-        raise UserError(f"there is no profile {path}") from None
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        content = yaml_of(content_of(path))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is no profile: {str(error).splitlines()[0]}") from None
     if not isinstance(content, dict):
         raise UserError(f"{path} is no profile: it should hold fields such as `seeds: 2`")

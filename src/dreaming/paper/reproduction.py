@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from dreaming.contents import csv
 from dreaming.disk import write
 from dreaming.errors import RunsFailed, UserError
 from dreaming.locks import locked
@@ -23,7 +24,6 @@ from dreaming.paper.report import Drawn, report
 from dreaming.paper.tables import Tables
 from dreaming.population import train_all
 from dreaming.progress import Silence
-from dreaming.runs import csv
 
 KINDS = ("svg", "pdf", "png")
 

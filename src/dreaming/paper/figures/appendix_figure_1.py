@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from dreaming.paper.drawing import STYLE, curves, dataset_name, say_gaps
+from dreaming.paper.drawing import STYLE, curves, dataset_title, say_gaps
 from dreaming.paper.tables import DISCRIMINATOR, LOSS, Tables, figure_table, measured
 
 NREM, REAL, FAKE = "nrem.latent", "wake.externality", "rem.externality"
@@ -47,7 +47,7 @@ def plot(table: pd.DataFrame) -> Figure:
             rows = [*panels[2 * number], *panels[2 * number + 1]]
             for panel, term in zip(rows, TERMS, strict=True):
                 _panel(panel, own[(own["dataset"] == dataset) & (own["parameter"] == term)], term)
-            rows[0].set_title(f"{dataset_name(dataset)}: {TERMS['wake.image']}", loc="left")
+            rows[0].set_title(f"{dataset_title(dataset)}: {TERMS['wake.image']}", loc="left")
             rows[0].legend(loc="best")
         say_gaps(figure, table)
     return figure

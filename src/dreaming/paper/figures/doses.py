@@ -5,7 +5,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dreaming.paper.drawing import PANEL, STYLE, curve, dataset_name, say_gaps
+from dreaming.paper.drawing import PANEL, STYLE, curve, dataset_title, say_gaps
 from dreaming.paper.published import ACCURACY, OCCLUDED
 from dreaming.paper.tables import Tables, by_seed, figure_table, measured
 
@@ -36,7 +36,7 @@ def plot(table: pd.DataFrame) -> Figure:
         for row, field in zip(panels, fields, strict=True):
             for panel, dataset in zip(row, datasets, strict=True):
                 _panel(panel, own[(own["dataset"] == dataset) & (own["field"] == field)], field)
-                panel.set_title(dataset_name(dataset), loc="left")
+                panel.set_title(dataset_title(dataset), loc="left")
         panels[0, 0].legend(loc="best")
         say_gaps(figure, table)
     return figure

@@ -5,7 +5,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dreaming.paper.drawing import STYLE, bars, dataset_name, say_gaps
+from dreaming.paper.drawing import STYLE, bars, dataset_title, say_gaps
 from dreaming.paper.pictures import image_of
 from dreaming.paper.tables import Tables, figure_table, measured
 
@@ -44,7 +44,7 @@ def plot(table: pd.DataFrame) -> Figure:
 
 def _strips(panel: Axes, pictures: pd.DataFrame, dataset: str) -> None:
     panel.set_axis_off()
-    panel.set_title(f"a - c   {dataset_name(dataset)}, PAD, seed 0", loc="left")
+    panel.set_title(f"a - c   {dataset_title(dataset)}, PAD, seed 0", loc="left")
     if not len(pictures):
         panel.text(0.5, 0.5, "no pictures: the run is missing", ha="center", color="#A00000")
         return

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dreaming.evaluation.organisation import CLEAN_OCCLUDED, INTRA_INTER
-from dreaming.paper.drawing import CLASSES, COLOURS, STYLE, bars, dataset_name, label, say_gaps
+from dreaming.paper.drawing import CLASSES, COLOURS, STYLE, bars, dataset_title, label, say_gaps
 from dreaming.paper.tables import Tables, figure_table, measured
 
 CONDITIONS = ("pad", "without_rem", "without_nrem")
@@ -47,7 +47,7 @@ def plot(table: pd.DataFrame) -> Figure:
             _projection(panel, points[points["condition"] == name])
             panel.set_title(f"{letter}   {label(name)}", loc="left")
         for shown in dict.fromkeys(points["dataset"]):
-            above.suptitle(f"{dataset_name(shown)}, seed 0", fontsize=9, x=0.99, ha="right")
+            above.suptitle(f"{dataset_title(shown)}, seed 0", fontsize=9, x=0.99, ha="right")
         left, right = below.subplots(1, 2)
         _ratios(left, table, INTRA_INTER, [("pad", 0), *((name, None) for name in CONDITIONS)])
         left.set_title("e   intra-class / inter-class distance", loc="left")
@@ -91,6 +91,6 @@ def _ratios(panel: Axes, table: pd.DataFrame, measure: str, which: Sequence[tupl
             ]
             shown = ("untrained", UNTRAINED) if epoch == 0 else (label(name), COLOURS[name])
             columns.append((*shown, rows["value"]))
-        groups.append((dataset_name(dataset), columns))
+        groups.append((dataset_title(dataset), columns))
     bars(panel, groups)
     panel.set_ylabel("Ratio of mean distances")

@@ -5,7 +5,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dreaming.paper.drawing import STYLE, dataset_name
+from dreaming.paper.drawing import STYLE, dataset_title
 from dreaming.paper.pictures import image_of
 from dreaming.paper.tables import Tables
 
@@ -24,7 +24,7 @@ def plot(table: pd.DataFrame) -> Figure:
         panels = figure.subplots(1, max(1, len(datasets)), squeeze=False)[0]
         for panel, dataset in zip(panels, datasets, strict=False):
             _block(panel, table[table["dataset"] == dataset])
-            panel.set_title(dataset_name(dataset), loc="left")
+            panel.set_title(dataset_title(dataset), loc="left")
     return figure
 
 
