@@ -29,16 +29,17 @@ NO_MATTER = 64.0
 SETTLING = 0.25
 """Share of the samples at the beginning that is left out: allocators and libraries take what they need."""
 NOTES = f"""Each path is lived by a process of its own, which is looked at every so many cycles: by itself
-after a cycle, and *dreaming train* and *2 processes* from outside, after an epoch. Memory is what a process asked for
-itself, in MiB, swapped out or not; files it maps, such as libraries, come and go with what else the machine does,
-and are left out (*rss* is with them). Of *2 processes* (both children) and *crowd of 2*, a cycle is one of each run.
-A cycle of *evaluate* is a snapshot measured anew: readout, robustness, organisation, projection, realism.
-*dreaming train* is the command with snapshots, sheets of dreams and losses after each epoch; in *epochs of one
-cycle* losses.csv, which is written whole after each epoch, grows to as many rows as there are cycles.
+after a cycle, and *dreaming train* and *2 processes* from outside, after an epoch. Memory is what a process
+asked for itself, in MiB, swapped out or not; files it maps, such as libraries, come and go with what else the
+machine does, and are left out (*rss* is with them). Of *2 processes* (both children) and *crowd of 2*, a
+cycle is one of each run. A cycle of *evaluate* is a snapshot measured anew: readout, robustness,
+organisation, projection, realism. *dreaming train* is the command with snapshots, sheets of dreams and losses
+after each epoch; in *epochs of one cycle* losses.csv, which is written whole after each epoch, grows to as
+many rows as there are cycles.
 
-The first quarter of the samples is left out. *per 1,000* is the slope by Theil and Sen with the ends of its interval
-of 95 %; *in 24 h* is that slope times the cycles of a day at this path's pace here. A path is *flat* if the interval
-holds 0, or if its upper end comes to less than {NO_MATTER:.0f} MiB in 24 h."""
+The first quarter of the samples is left out. *per 1,000* is the slope by Theil and Sen with the ends of its
+interval of 95 %; *in 24 h* is that slope times the cycles of a day at this path's pace here. A path is *flat*
+if the interval holds 0, or if its upper end comes to less than {NO_MATTER:.0f} MiB in 24 h."""
 
 
 class Watch(Silence):

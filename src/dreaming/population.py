@@ -158,13 +158,14 @@ def _one_after_another(
 ) -> dict[Path, Ending]:
     """Train runs in this process, those of a group side by side."""
     endings: dict[Path, Ending] = {}
-    for group in groups:
-        failed: dict[Path, str] = {}
-        ending = ended(partial(_trained, list(group.values()), {**options, "progress": progress}, failed))
-        for path in group:
-            endings[path] = Ending("failed", failed[path]) if path in failed else ending
-        if ending.kind == "stopped":
-            break
+    with listening() as interrupt:  # between runs, and for a wish that comes too late for one of them
+        for group in groups:
+            failed: dict[Path, str] = {}
+            ending = ended(partial(_trained, list(group.values()), {**options, "progress": progress}, failed))
+            for path in group:
+                endings[path] = Ending("failed", failed[path]) if path in failed else ending
+            if ending.kind == "stopped" or interrupt.requested:
+                break
     return endings
 
 
@@ -179,13 +180,15 @@ def _trained(configs: Sequence[Config], options: Mapping[str, Any], failed: dict
         failed.update(failure.failed)
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Child:
     """A process that trains a run."""
 
     path: Path
     process: SpawnProcess
     progress: Silence
+    here: bool = False
+    """Whether it has imported what it needs, and can be told to stop."""
 
 
 def _at_once(runs: Runs, options: Mapping[str, Any], workers: int, progress: Silence) -> dict[Path, Ending]:
@@ -202,19 +205,29 @@ def _at_once(runs: Runs, options: Mapping[str, Any], workers: int, progress: Sil
                     path, config = waiting.pop(0)
                     ear, process = started(config, options, threads)
                     alive[ear] = _Child(path, process, progress.part(_named(path)))
-                if interrupt.requested and not told:
-                    told = True
-                    for child in alive.values():
-                        child.process.terminate()
                 ready = wait(list(alive), PAUSE)
                 for ear in [ear for ear in alive if ear in ready]:
                     if not _hear(ear, alive[ear], endings):
+                        del alive[ear]
+                if interrupt.requested and not told:
+                    told = True
+                    for ear in [ear for ear in alive if not _told_to_stop(alive[ear])]:
                         del alive[ear]
         finally:
             for child in alive.values():  # asked twice, or a fault here; what the runs have saved stays whole
                 child.process.kill()
                 child.process.join()
     return endings
+
+
+def _told_to_stop(child: _Child) -> bool:
+    """Tell a child to stop and say how it ended; one that still imports has nothing to tell, and is ended."""
+    if child.here:
+        child.process.terminate()
+        return True
+    child.process.kill()
+    child.process.join()
+    return False
 
 
 def _hear(ear: Connection, child: _Child, endings: dict[Path, Ending]) -> bool:
@@ -229,7 +242,9 @@ def _hear(ear: Connection, child: _Child, endings: dict[Path, Ending]) -> bool:
         endings.setdefault(child.path, Ending("failed", f"its process {how} before the run was done"))
         child.process.close()
         return False
-    if what == "ending":
+    if what == "here":
+        child.here = True
+    elif what == "ending":
         endings[child.path] = about[0]
     elif what == "cycles":
         for _ in range(about[0]):

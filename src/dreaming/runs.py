@@ -50,11 +50,12 @@ def write(path: Path, content: bytes) -> None:
         finally:
             os.close(folder)
     except OSError as error:
-        with suppress(OSError):  # the folder itself may not be there, or not ours: then nothing was written
-            beside.unlink(missing_ok=True)
         raise UserError(
             f"cannot write {path} ({error.strerror}); nothing is lost: mend that and give the same command again"
         ) from error
+    finally:  # also where somebody interrupts
+        with suppress(OSError):  # the folder itself may not be there, or not ours: then nothing was written
+            beside.unlink(missing_ok=True)
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:

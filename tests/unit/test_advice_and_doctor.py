@@ -44,7 +44,6 @@ class TestByRule:
         found = advice.advice(CPU)
         assert (found.workers, found.measured) == (hardware.cores(), False)
 
-
     @pytest.mark.parametrize(
         ("processor", "flags", "fast"),
         [

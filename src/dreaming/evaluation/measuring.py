@@ -19,7 +19,7 @@ from dreaming.evaluation.record import Record, fingerprint
 from dreaming.evaluation.robustness import Robustness
 from dreaming.evaluation.separability import Readout
 from dreaming.evaluation.subjects import Subjects
-from dreaming.interrupts import listening
+from dreaming.interrupts import stopping
 from dreaming.parameters import assign, path_and_value, sentence
 from dreaming.progress import Silence
 from dreaming.runs import RunFolder
@@ -101,15 +101,12 @@ def evaluate(
         return record.measures
     where = hardware.device(device)
     images = _same_images(folder, config, dataset, data_dir, trust_data)
-    with listening() as interrupt:
+    with stopping(MEASURING):
         for readout, control in controls:
-            interrupt.check(MEASURING)
             readout.add_control(control, record, images, where)
         for lacking, portion in todo:
-            interrupt.check(MEASURING)
             subjects = Subjects(folder, config, images, portion, where, record.progress)
             for measure in lacking:
-                interrupt.check(MEASURING)
                 record.add(measure.table, measure.measure(subjects))
     return record.measures
 
