@@ -9,6 +9,7 @@ from benchmarks import (
     data,
     endurance,
     every,
+    interruption,
     layers,
     memory,
     population,
@@ -27,6 +28,7 @@ SUBCOMMANDS = {
     "scaling": scaling.main,
     "population": population.main,
     "endurance": endurance.main,
+    "interruption": interruption.main,
     "all": every.main,
     "table": record.main,
 }

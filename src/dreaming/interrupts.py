@@ -1,6 +1,5 @@
 """Ctrl-C and SIGTERM: a wish to stop at the next good moment where something is to be saved, else an order."""
 
-import multiprocessing.process
 import os
 import signal
 import socket
@@ -138,7 +137,8 @@ def obeying() -> Iterator[None]:
 
 def leave(number: int = 0, frame: FrameType | None = None) -> None:
     """End this process and its children at once, with status 3 and one sentence; also a handler of signals."""
-    for child in multiprocessing.process.active_children():
+    processes = sys.modules.get("multiprocessing.process")  # where nobody asked for it, there are no children
+    for child in processes.active_children() if processes else ():
         child.kill()
     if sys.stdout is not None and sys.stdout.isatty():
         os.write(sys.stdout.fileno(), b"\x1b[?25h")  # a bar may have hidden the cursor
