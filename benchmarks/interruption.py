@@ -23,14 +23,14 @@ PROMISE = 5.0
 PATIENCE = 300.0
 """Seconds to wait for a moment, and for an end."""
 SENTENCE = re.compile(r"dreaming: (stopped|interrupted)[^\n]*the same command goes on[^\n]*\n")
-NOTES = f"""Each time a command is started, sent a signal at a random moment, and timed from there to the end of its
-process. A moment is so many seconds after the start, or after a line of the log that tells what is under way. SIGINT
-goes to the whole process group, as a terminal sends it, SIGTERM to the parent alone; they take turns.
+NOTES = f"""Each time a command is started, sent a signal at a random moment, and timed from there to the end of
+its process. A moment is so many seconds after the start, or after a line of the log that tells what is under way.
+SIGINT goes to the whole process group, as a terminal sends it, SIGTERM to the parent alone; they take turns.
 
-*kept*: it ended within {PROMISE:.0f} s with status 3, one sentence that says how to go on and nothing else on standard
-error, and no child of it lived on. *too early*: the signal came before the program's first line, and the process
-died of it (status -2 or -15), as every process does; Python may show where it was. *done*: the command had come to its
-end before the signal came. *broken*: all else."""
+*kept*: it ended within {PROMISE:.0f} s with status 3, one sentence that says how to go on and nothing else on
+standard error, and no child of it lived on. *too early*: the signal came before the program's first line, and the
+process died of it (status -2 or -15), as every process does; Python may show where it was. *done*: the command had
+come to its end before the signal came. *broken*: all else."""
 FULL = ("--dataset", "house_digits", "--limit", "2560", "--epochs", "40", "--precision", "float32")
 TINY = ("networks.base_channels=2", "networks.latent_dim=8")
 PROFILE = f"""base: demo
