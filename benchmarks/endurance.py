@@ -24,6 +24,9 @@ from dreaming.progress import Silence
 from dreaming.training import train_together
 
 DAY = 24 * 3600
+MOST = 4000
+"""Looks at a process."""
+NOTED = ("cycles", "seconds", "own", "rss", "files", "threads")
 NO_MATTER = 64.0
 """MiB in 24 hours."""
 SETTLING = 0.25
@@ -43,10 +46,14 @@ if the interval holds 0, or if its upper end comes to less than {NO_MATTER:.0f} 
 
 
 class Watch(Silence):
-    """Who is told of each cycle, and looks at some processes every so many."""
+    """Who is told of each cycle, and looks at some processes every so many.
+
+    What it notes has its place from the beginning, so that it does not grow itself.
+    """
 
     def __init__(self, every: int, processes: Callable[[], Sequence[int]] = lambda: [os.getpid()]) -> None:
-        self.every, self.processes, self.cycles, self.samples = every, processes, 0, []
+        self.every, self.processes, self.cycles = every, processes, 0
+        self.noted, self.looks = np.zeros((MOST, len(NOTED))), 0
 
     def cycle(self) -> None:
         self.cycles += 1
@@ -56,9 +63,14 @@ class Watch(Silence):
     def look(self) -> None:
         """Note what the processes hold together."""
         found = [held(process) for process in self.processes()]
-        each = ("own", "rss", "files", "threads")
-        together = {key: sum(getattr(one, key) for one in found) for key in each}
-        self.samples.append({"cycles": self.cycles, "seconds": time.monotonic(), **together})
+        together = (sum(getattr(one, key) for one in found) for key in NOTED[2:])
+        self.noted[self.looks] = self.cycles, time.monotonic(), *together
+        self.looks += 1
+
+    @property
+    def samples(self) -> list[dict]:
+        """All that was noted."""
+        return [dict(zip(NOTED, map(float, row), strict=True)) for row in self.noted[: self.looks]]
 
 
 class Children(Watch):
