@@ -4,7 +4,19 @@ import sys
 
 from tyro.extras import subcommand_cli_from_dict
 
-from benchmarks import cycle, data, every, layers, memory, population, readout, record, scaling
+from benchmarks import (
+    cycle,
+    data,
+    endurance,
+    every,
+    interruption,
+    layers,
+    memory,
+    population,
+    readout,
+    record,
+    scaling,
+)
 from dreaming.errors import UserError
 
 SUBCOMMANDS = {
@@ -15,6 +27,8 @@ SUBCOMMANDS = {
     "memory": memory.main,
     "scaling": scaling.main,
     "population": population.main,
+    "endurance": endurance.main,
+    "interruption": interruption.main,
     "all": every.main,
     "table": record.main,
 }

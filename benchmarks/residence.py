@@ -1,7 +1,9 @@
-"""How much memory a process held at most."""
+"""How much memory a process holds and held at most, and what else it keeps open."""
 
+import os
 import resource
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from dreaming.errors import UserError
@@ -23,3 +25,35 @@ def peak(process: int | None = None) -> float:
         )
     held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return held / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+@dataclass(frozen=True)
+class Held:
+    """What a process holds now; memory in MiB."""
+
+    rss: float
+    own: float
+    """Anonymous memory, swapped out or not: what the process asked for itself, whatever it shares with others."""
+    files: int
+    threads: int
+
+
+def held(process: int) -> Held:
+    """Look at a process.
+
+    Raises
+    ------
+    UserError
+        On a system without /proc.
+    """
+    about = Path(f"/proc/{process}")
+    if not (about / "smaps_rollup").exists():
+        raise UserError(f"this system does not say what process {process} holds; endurance needs Linux")
+    fields = [line.split() for line in (about / "smaps_rollup").read_text(encoding="utf-8").splitlines()[1:]]
+    mebibytes = {words[0].rstrip(":"): int(words[1]) / 1024 for words in fields}
+    return Held(
+        mebibytes["Rss"],
+        mebibytes["Anonymous"] + mebibytes["Swap"],
+        len(list((about / "fd").iterdir())) - (process == os.getpid()),  # the one that lists them
+        len(list((about / "task").iterdir())),
+    )

@@ -11,10 +11,12 @@ Examples
 ['wake', 'nrem']
 """
 
-from importlib import import_module, metadata
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    __version__: str
+
     from dreaming import losses as losses
     from dreaming.conditions import condition as condition
     from dreaming.conditions import conditions as conditions
@@ -66,7 +68,6 @@ _HOME = {
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
-__version__ = metadata.version("dreaming")
 __all__ = list(_MODULE_OF)
 __all__ += ["losses"]
 
@@ -74,6 +75,10 @@ __all__ += ["losses"]
 def __getattr__(name: str) -> Any:
     if name == "losses":
         return import_module("dreaming.losses")
+    if name == "__version__":
+        from importlib import metadata  # slow, and signals are not heard yet while this package is imported
+
+        return metadata.version("dreaming")
     if name not in _MODULE_OF:
         raise AttributeError(f"module 'dreaming' has no attribute {name!r}")
     # Kept under its name, also where a module is called the same, as `conditions` is.

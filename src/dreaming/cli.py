@@ -10,6 +10,7 @@ from tyro.conf import arg
 
 from dreaming import arguments
 from dreaming.errors import Stopped, UserError, shown
+from dreaming.interrupts import INTERRUPTED, obeying
 from dreaming.verbs import (
     CheckData,
     Compare,
@@ -218,8 +219,9 @@ def main(words: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if words is None else words
     description = "A laboratory for dreaming neural networks: train, sleep, dream, measure."
     try:
-        verb: Callable[[], None] = arguments.read(VERBS, words, "dreaming", description)
-        verb()
+        with obeying():
+            verb: Callable[[], None] = arguments.read(VERBS, words, "dreaming", description)
+            verb()
     except UserError as mistake:
         print(f"dreaming: {shown(str(mistake))}", file=sys.stderr)
         return 2
@@ -227,9 +229,7 @@ def main(words: Sequence[str] | None = None) -> int:
         print(f"dreaming: {shown(str(stopped))}", file=sys.stderr)
         return 3
     except KeyboardInterrupt:
-        print(
-            "dreaming: interrupted; what was finished is kept, and the same command goes on", file=sys.stderr
-        )
+        print(INTERRUPTED, file=sys.stderr)
         return 3
     return 0
 

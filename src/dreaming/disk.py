@@ -37,9 +37,10 @@ def write(path: Path, content: bytes) -> None:
         beside.replace(path)
         sync(path.parent)
     except OSError as error:
+        raise _not_written(path, error) from error
+    finally:  # also where somebody interrupts
         with suppress(OSError):  # the folder itself may not be there, or not ours: then nothing was written
             beside.unlink(missing_ok=True)
-        raise _not_written(path, error) from error
 
 
 def keep(path: Path, also: Path) -> None:
@@ -62,9 +63,10 @@ def keep(path: Path, also: Path) -> None:
         beside.replace(also)
         sync(also.parent)
     except OSError as error:
+        raise _not_written(also, error) from error
+    finally:
         with suppress(OSError):
             beside.unlink(missing_ok=True)
-        raise _not_written(also, error) from error
 
 
 def sweep(folder: Path) -> None:

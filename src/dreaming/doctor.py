@@ -3,9 +3,7 @@
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 
 import torch
@@ -16,6 +14,7 @@ from dreaming.advice import Advice, by_rule
 from dreaming.config import Config
 from dreaming.errors import UserError
 from dreaming.life import Life
+from dreaming.processes import in_processes
 from dreaming.progress import Silence
 from dreaming.runs import RunFolder
 from dreaming.timing import CYCLES, Maker, Timing, at_once, begin, maker, timed
@@ -185,8 +184,8 @@ def _checked(make: Maker, seeds: int, where: torch.device) -> Iterator[Check]:
 
 def _in_a_process(config: Config) -> dict[str, Tensor]:
     """Live in a process of one thread, as runs at once do; return all that a life is at the end."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(_on_one_thread, config).result()
+    (found,) = in_processes(_on_one_thread, [config])
+    return found
 
 
 def _on_one_thread(config: Config) -> dict[str, Tensor]:

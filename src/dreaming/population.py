@@ -15,7 +15,7 @@ from dreaming import hardware
 from dreaming.advice import advice
 from dreaming.config import Config
 from dreaming.errors import RunsFailed, Stopped, UserError
-from dreaming.interrupts import listening
+from dreaming.interrupts import Interrupt, listening
 from dreaming.processes import Ending, ended, started
 from dreaming.progress import Silence
 from dreaming.runs import run_path
@@ -102,13 +102,15 @@ def train_all(
     devices = {hardware.device(config.training.device) for config in configs}
     on_gpu = any(device.type == "cuda" for device in devices)
     runs = dict(zip(paths, configs, strict=True))
-    if workers is None and on_gpu:
-        endings = _one_after_another(_alike(runs), options, progress)
-    elif (count := workers or advice(devices.pop()).workers) == 1:
-        endings = _one_after_another([{path: config} for path, config in runs.items()], options, progress)
-    else:
-        endings = _at_once(runs, options, min(count, len(configs)), progress)
-    _whole(endings, paths, Path(out), progress)
+    with listening() as interrupt:  # also for a wish that comes between two runs, or too late for one
+        if workers is None and on_gpu:
+            endings = _one_after_another(_alike(runs), options, progress, interrupt)
+        elif (count := workers or advice(devices.pop()).workers) == 1:
+            each = [{path: config} for path, config in runs.items()]
+            endings = _one_after_another(each, options, progress, interrupt)
+        else:
+            endings = _at_once(runs, options, min(count, len(configs)), progress, interrupt)
+        _whole(endings, paths, Path(out), progress)
     return paths
 
 
@@ -154,7 +156,7 @@ def _whole(endings: Mapping[Path, Ending], paths: Sequence[Path], out: Path, pro
 
 
 def _one_after_another(
-    groups: Sequence[Runs], options: Mapping[str, Any], progress: Silence
+    groups: Sequence[Runs], options: Mapping[str, Any], progress: Silence, interrupt: Interrupt
 ) -> dict[Path, Ending]:
     """Train runs in this process, those of a group side by side."""
     endings: dict[Path, Ending] = {}
@@ -163,7 +165,7 @@ def _one_after_another(
         ending = ended(partial(_trained, list(group.values()), {**options, "progress": progress}, failed))
         for path in group:
             endings[path] = Ending("failed", failed[path]) if path in failed else ending
-        if ending.kind == "stopped":
+        if ending.kind == "stopped" or interrupt.requested:
             break
     return endings
 
@@ -179,42 +181,55 @@ def _trained(configs: Sequence[Config], options: Mapping[str, Any], failed: dict
         failed.update(failure.failed)
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Child:
     """A process that trains a run."""
 
     path: Path
     process: SpawnProcess
     progress: Silence
+    here: bool = False
+    """Whether it has imported what it needs, and can be told to stop."""
 
 
-def _at_once(runs: Runs, options: Mapping[str, Any], workers: int, progress: Silence) -> dict[Path, Ending]:
+def _at_once(
+    runs: Runs, options: Mapping[str, Any], workers: int, progress: Silence, interrupt: Interrupt
+) -> dict[Path, Ending]:
     """Train runs in processes, so many at once, until all ended or somebody wishes to stop."""
     threads = max(1, min(torch.get_num_threads(), hardware.cores() // workers))
     waiting = list(runs.items())
     alive: dict[Connection, _Child] = {}
     endings: dict[Path, Ending] = {}
     told = False
-    with listening() as interrupt:
-        try:
-            while alive or (waiting and not interrupt.requested):
-                while waiting and len(alive) < workers and not interrupt.requested:
-                    path, config = waiting.pop(0)
-                    ear, process = started(config, options, threads)
-                    alive[ear] = _Child(path, process, progress.part(_named(path)))
-                if interrupt.requested and not told:
-                    told = True
-                    for child in alive.values():
-                        child.process.terminate()
-                ready = wait(list(alive), PAUSE)
-                for ear in [ear for ear in alive if ear in ready]:
-                    if not _hear(ear, alive[ear], endings):
-                        del alive[ear]
-        finally:
-            for child in alive.values():  # asked twice, or a fault here; what the runs have saved stays whole
-                child.process.kill()
-                child.process.join()
+    try:
+        while alive or (waiting and not interrupt.requested):
+            while waiting and len(alive) < workers and not interrupt.requested:
+                path, config = waiting.pop(0)
+                ear, process = started(config, options, threads)
+                alive[ear] = _Child(path, process, progress.part(_named(path)))
+            ready = wait(list(alive), PAUSE)
+            for ear in [ear for ear in alive if ear in ready]:
+                if not _hear(ear, alive[ear], endings):
+                    del alive[ear]
+            if interrupt.requested and not told:
+                told = True
+                for ear in [ear for ear in alive if not _told_to_stop(alive[ear])]:
+                    del alive[ear]
+    finally:
+        for child in alive.values():  # asked twice, or a fault here; what the runs have saved stays whole
+            child.process.kill()
+            child.process.join()
     return endings
+
+
+def _told_to_stop(child: _Child) -> bool:
+    """Tell a child to stop and say how it ended; one that still imports has nothing to tell, and is ended."""
+    if child.here:
+        child.process.terminate()
+        return True
+    child.process.kill()
+    child.process.join()
+    return False
 
 
 def _hear(ear: Connection, child: _Child, endings: dict[Path, Ending]) -> bool:
@@ -229,7 +244,9 @@ def _hear(ear: Connection, child: _Child, endings: dict[Path, Ending]) -> bool:
         endings.setdefault(child.path, Ending("failed", f"its process {how} before the run was done"))
         child.process.close()
         return False
-    if what == "ending":
+    if what == "here":
+        child.here = True
+    elif what == "ending":
         endings[child.path] = about[0]
     elif what == "cycles":
         for _ in range(about[0]):

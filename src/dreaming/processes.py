@@ -9,15 +9,16 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context, parent_process, resource_tracker
+from multiprocessing import active_children, get_context, parent_process, resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import torch
 
@@ -28,6 +29,8 @@ from dreaming.progress import Silence
 from dreaming.training import train
 
 THREADS = "OMP_NUM_THREADS"
+Task = TypeVar("Task")
+Found = TypeVar("Found")
 TELL_EVERY = 1.0  # seconds between two counts of cycles
 
 
@@ -66,8 +69,9 @@ def ended(live: Callable[[], object]) -> Ending:
 def started(config: Config, options: Mapping[str, Any], threads: int) -> tuple[Connection, SpawnProcess]:
     """Start a process for a run; return where it is heard, and the process.
 
-    What is heard are tuples: the name of a method of `Silence` and its arguments, ``"cycles"`` and how many more
-    are done, and last ``"ending"`` and an `Ending`. A process that dies ends without.
+    What is heard are tuples: first ``"here"``, as soon as the process can be told to stop; then the name of a
+    method of `Silence` and its arguments, ``"cycles"`` and how many more are done, and last ``"ending"`` and an
+    `Ending`. A process that dies ends without.
 
     Parameters
     ----------
@@ -92,9 +96,9 @@ def started(config: Config, options: Mapping[str, Any], threads: int) -> tuple[C
 
 @contextmanager
 def _children(threads: int) -> Iterator[None]:
-    """Let processes which the block starts have so many threads, and hear no signal before they can save.
+    """Let processes which the block starts have so many threads, and hear no signal while they import.
 
-    SIGTERM waits until `_Relay` unblocks it. SIGINT, which a terminal sends to parent and children alike, reaches
+    SIGTERM waits until `_train` unblocks it. SIGINT, which a terminal sends to parent and children alike, reaches
     the parent alone.
     """
     resource_tracker.ensure_running()  # else the first child starts it, and that unblocks what is blocked here
@@ -110,6 +114,40 @@ def _children(threads: int) -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
+def in_processes(work: Callable[[Task], Found], tasks: Sequence[Task]) -> list[Found]:
+    """Do a piece of work on each of some tasks, each in a process of its own on one thread.
+
+    The processes end with the call, also where it is interrupted.
+
+    Parameters
+    ----------
+    work
+        A function that its module knows by name.
+    tasks
+        What it is given, once in each process.
+
+    Returns
+    -------
+    list
+        What it returned.
+
+    Examples
+    --------
+    >>> in_processes(abs, [-1, 2])
+    [1, 2]
+    """
+    others = set(active_children())
+    pool = ProcessPoolExecutor(len(tasks), mp_context=get_context("spawn"))
+    try:
+        with _children(1):
+            under_way = [pool.submit(work, task) for task in tasks]
+        return [each.result() for each in under_way]
+    finally:
+        for child in set(active_children()) - others:
+            child.kill()  # what is done is here, and what is not is not wanted any more
+        pool.shutdown()
+
+
 class _Relay(Silence):
     """Progress that is told to the parent; one that is gone is told nothing."""
 
@@ -123,9 +161,6 @@ class _Relay(Silence):
 
     def start(self, title: str, epochs: int, cycles: int, done: int) -> None:
         self.tell("start", title, epochs, cycles, done)
-        signal.pthread_sigmask(
-            signal.SIG_UNBLOCK, {signal.SIGTERM}
-        )  # from here on `train` listens, and saves
 
     def cycle(self) -> None:
         self._cycles += 1
@@ -148,19 +183,27 @@ def _live(
     parent: Connection, pickled: bytes, spec: str | None, options: dict[str, Any], where: Path, threads: int
 ) -> None:
     """Train a run: all that the child does."""
-    # A handler that does nothing: `train` puts its own in its place; afterwards a signal must not hide the ending.
-    signal.signal(signal.SIGTERM, lambda number, frame: None)
     os.chdir(where)  # spawned processes begin where multiprocessing was imported
     torch.set_num_threads(threads)
     threading.Thread(target=_stop_without_parent, daemon=True).start()
     relay = _Relay(parent)
+    relay.tell("here")
     relay.tell("ending", ended(partial(_train, pickled, spec, options, relay)))
 
 
 def _train(pickled: bytes, spec: str | None, options: dict[str, Any], relay: _Relay) -> None:
-    if spec is not None:
-        own_phases(spec, ())  # makes the module that the pickled phases name
-    train(pickle.loads(pickled), **options, progress=relay)  # noqa: S301 - the parent pickled it
+    try:
+        signal.signal(
+            signal.SIGTERM, signal.default_int_handler
+        )  # nothing is to be saved until `train` listens
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+        if spec is not None:
+            own_phases(spec, ())  # makes the module that the pickled phases name
+        train(pickle.loads(pickled), **options, progress=relay)  # noqa: S301 - the parent pickled it
+    except KeyboardInterrupt:
+        raise Stopped("stopped before it began") from None
+    finally:
+        signal.signal(signal.SIGTERM, lambda number, frame: None)  # a signal must not hide the ending
 
 
 def _stop_without_parent() -> None:

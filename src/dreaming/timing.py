@@ -2,9 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 from statistics import median, quantiles
 
 import torch
@@ -14,6 +12,7 @@ from dreaming.conditions import configure
 from dreaming.config import Config
 from dreaming.data import load
 from dreaming.life import Life
+from dreaming.processes import in_processes
 from dreaming.program import Program
 from dreaming.training import exactly
 
@@ -108,8 +107,7 @@ def at_once(config: Config, workers: int, rounds: int) -> tuple[Timing, Timing]:
     precision = "bfloat16" if hardware.fast_bfloat16(torch.device("cpu")) else "float32"
     auto = config.but([f"training.precision={precision}"])
     (apart,) = timed(lambda precision, seed=0: auto, {"all threads": ("", 1)}, rounds)
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        found = list(pool.map(_on_one_thread, [(auto, rounds)] * workers))
+    found = in_processes(_on_one_thread, [(auto, rounds)] * workers)
     shares = tuple(sum(spent) / workers**2 for spent in zip(*found, strict=True))
     return Timing(f"{workers} runs at once", shares), apart
 

@@ -16,6 +16,7 @@ import dreaming
 from dreaming import population
 from dreaming.cli import main
 from dreaming.errors import RunsFailed
+from dreaming.interrupts import Interrupt
 from dreaming.progress import Display, Silence
 
 FILE = """
@@ -176,7 +177,7 @@ class TestAsOnAGpu:
 
         monkeypatch.setattr(population, "train_together", one_fails)
         group = {path: configured(seed=seed) for seed, path in enumerate(paths)}
-        endings = population._one_after_another([group], {"out": tmp_path}, Silence())
+        endings = population._one_after_another([group], {"out": tmp_path}, Silence(), Interrupt())
         assert [endings[path].kind for path in paths] == ["finished", "failed"]
         with pytest.raises(dreaming.UserError, match=r"^1 of 2 runs failed, digits/pad/seed-1: it diverged;"):
             population._whole(endings, paths, tmp_path, Silence())

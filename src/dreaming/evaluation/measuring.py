@@ -19,7 +19,7 @@ from dreaming.evaluation.record import Record, fingerprint
 from dreaming.evaluation.robustness import Robustness
 from dreaming.evaluation.separability import Readout
 from dreaming.evaluation.subjects import Subjects
-from dreaming.interrupts import listening
+from dreaming.interrupts import stopping
 from dreaming.locks import locked
 from dreaming.parameters import assign, path_and_value, sentence
 from dreaming.progress import Silence
@@ -121,15 +121,12 @@ def _measured(
             raise UserError(said)  # before hours go into the other measures
     where = hardware.device(device)
     images = _same_images(folder, config, dataset, place, trust_data)
-    with listening() as interrupt:
+    with stopping(MEASURING):
         for readout, control in controls:
-            interrupt.check(MEASURING)
             readout.add_control(control, record, images, where)
         for lacking, portion in todo:
-            interrupt.check(MEASURING)
             subjects = Subjects(folder, config, images, portion, where, record.progress, place)
             for measure in lacking:
-                interrupt.check(MEASURING)
                 record.add(measure.table, measure.measure(subjects))
     return record.measures
 

@@ -1,0 +1,336 @@
+"""Whether a long run grows: memory, open files, threads and log over many cycles of each path, and in 24 hours."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from multiprocessing import active_children
+from pathlib import Path
+
+import numpy as np
+from scipy.stats import theilslopes
+
+import dreaming
+from benchmarks.measure import Row
+from benchmarks.record import RECORDS, Record
+from benchmarks.residence import held
+from dreaming.config import Config
+from dreaming.errors import UserError
+from dreaming.population import train_all
+from dreaming.progress import Silence
+from dreaming.training import train_together
+
+DAY = 24 * 3600
+MOST = 4000
+"""Looks at a process."""
+NOTED = ("cycles", "seconds", "own", "rss", "files", "threads")
+NO_MATTER = 64.0
+"""MiB in 24 hours."""
+SETTLING = 0.25
+"""Share of the samples at the beginning that is left out: allocators and libraries take what they need."""
+NOTES = f"""Each path is lived by a process of its own, which is looked at every so many cycles: by itself
+after a cycle, and *dreaming train* and *2 processes* from outside, after an epoch. Memory is what a process
+asked for itself, in MiB, swapped out or not; files it maps, such as libraries, come and go with what else the
+machine does, and are left out (*rss* is with them). Of *2 processes* (both children) and *crowd of 2*, a
+cycle is one of each run. A cycle of *evaluate* is a snapshot measured anew: readout, robustness,
+organisation, projection, realism. *dreaming train* is the command with snapshots, sheets of dreams and losses
+after each epoch; in *epochs of one cycle* losses.csv, which is written whole after each epoch, grows to as
+many rows as there are cycles.
+
+The first quarter of the samples is left out. *per 1,000* is the slope by Theil and Sen with the ends of its
+interval of 95 %; *in 24 h* is that slope times the cycles of a day at this path's pace here. A path is *flat*
+if the interval holds 0, or if its upper end comes to less than {NO_MATTER:.0f} MiB in 24 h."""
+
+
+class Watch(Silence):
+    """Who is told of each cycle, and looks at some processes every so many.
+
+    What it notes has its place from the beginning, so that it does not grow itself.
+    """
+
+    def __init__(self, every: int, processes: Callable[[], Sequence[int]] = lambda: [os.getpid()]) -> None:
+        self.every, self.processes, self.cycles = every, processes, 0
+        self.noted, self.looks = np.zeros((MOST, len(NOTED))), 0
+
+    def cycle(self) -> None:
+        self.cycles += 1
+        if self.cycles % self.every == 0:
+            self.look()
+
+    def look(self) -> None:
+        """Note what the processes hold together."""
+        found = [held(process) for process in self.processes()]
+        together = (sum(getattr(one, key) for one in found) for key in NOTED[2:])
+        self.noted[self.looks] = self.cycles, time.monotonic(), *together
+        self.looks += 1
+
+    @property
+    def samples(self) -> list[dict]:
+        """All that was noted."""
+        return [dict(zip(NOTED, map(float, row), strict=True)) for row in self.noted[: self.looks]]
+
+
+class Children(Watch):
+    """Looks at both of two children after each epoch of the first."""
+
+    def __init__(self, epoch: int) -> None:
+        super().__init__(epoch, lambda: [child.pid for child in active_children()])
+        self.watched = False
+
+    def part(self, name: str) -> Silence:
+        watched, self.watched = self.watched, True
+        return Silence() if watched else self
+
+    def cycle(self) -> None:
+        """Counted by epochs: children tell of several cycles at once."""
+
+    def epoch(self, epoch: int, seconds: float, terms: dict) -> None:
+        self.cycles = epoch * self.every
+        if len(active_children()) == 2:
+            self.look()
+
+
+def config(asked: dict, seed: int = 0) -> Config:
+    """One of the runs."""
+    return dreaming.configure(
+        "pad",
+        networks={key: asked[key] for key in ("base_channels", "latent_dim")},
+        dataset={"name": asked["dataset"], "limit": asked["batch"] * asked["epoch"]},
+        training={
+            **{"batch_size": asked["batch"], "epochs": -(-asked["cycles"] // asked["epoch"])},
+            **{"device": "cpu", "snapshots": "ends", **asked.get("training", {})},
+        },
+        seed=seed,
+    )
+
+
+def lived(asked: dict) -> list[dict]:
+    """Live as a path does, in this process, and return the samples."""
+    watch = Children(asked["epoch"]) if asked["path"] == "2 processes" else Watch(asked["every"])
+    with tempfile.TemporaryDirectory() as out:
+        both = [config(asked, seed) for seed in (0, 1)]
+        if asked["path"] == "2 processes":
+            train_all(both, out=out, workers=2, progress=watch)
+        elif asked["path"] == "crowd of 2":
+            train_together(both, out=out, progress=watch)
+        elif asked["path"] == "evaluate":
+            measured(asked, Path(out), watch)
+        else:
+            dreaming.train(both[0], out=out, progress=watch)
+    return watch.samples
+
+
+def measured(asked: dict, out: Path, watch: Watch) -> None:
+    """Measure the two snapshots of a run again and again."""
+    os.environ["DREAMING_CACHE"] = str(out / "cache")
+    run = dreaming.train(config(asked | {"cycles": asked["epoch"]}), out=out)
+    for _ in range(asked["cycles"] // 2):
+        for table in ("measures.csv", "projection.csv"):
+            (run / table).unlink(missing_ok=True)
+        dreaming.evaluate(run, measures="all,realism", settings=["realism.samples=200"], device="cpu")
+        watch.cycle()
+        watch.cycle()
+
+
+def in_a_process(asked: dict) -> list[dict]:
+    """Have a new process live, and return its samples."""
+    command = [sys.executable, "-m", "benchmarks.endurance", json.dumps(asked)]
+    root = Path(__file__).resolve().parents[1]
+    answer = subprocess.run(command, stdout=subprocess.PIPE, cwd=root, check=True, text=True)
+    return json.loads(answer.stdout)
+
+
+def commanded(asked: dict) -> list[dict]:
+    """Give the command ``dreaming train``, and look at its process after each epoch it tells of."""
+    wanted = config(asked)
+    words = [f"networks.{key}={asked[key]}" for key in ("base_channels", "latent_dim")]
+    words += [f"training.batch_size={asked['batch']}"]
+    with tempfile.TemporaryDirectory() as out:
+        command = [
+            *(sys.executable, "-m", "dreaming.cli", "train", "--dataset", asked["dataset"], "--out", out),
+            *("--limit", str(wanted.dataset.limit), "--epochs", str(wanted.training.epochs)),
+            *("--device", "cpu", "--snapshots", wanted.training.snapshots),
+            *(word for setting in words for word in ("--set", setting)),
+        ]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as training:
+            watch = Watch(1, lambda: [training.pid])
+            samples = list(after_epochs(training, watch, asked))
+        if training.returncode:
+            raise UserError(f"{' '.join(command)} ended with status {training.returncode}")
+    return samples
+
+
+def after_epochs(training: subprocess.Popen, watch: Watch, asked: dict) -> Sequence[dict]:
+    """Look at a training at the epochs after which enough cycles are done; count the log until then."""
+    lines = length = 0
+    for line in training.stdout:
+        lines, length = lines + 1, length + len(line)
+        if line.startswith("epoch ") and training.poll() is None:
+            done = int(line.split()[1].partition("/")[0])
+            watch.cycles = done * asked["epoch"]
+            if watch.cycles % asked["every"] == 0 and watch.cycles < asked["cycles"]:
+                watch.look()
+                yield watch.samples[-1] | {"epochs": done, "lines": lines, "bytes": length}
+
+
+def main(
+    cycles: int = 2000,
+    every: int = 25,
+    epoch: int = 50,
+    base_channels: int = 4,
+    latent_dim: int = 16,
+    batch: int = 16,
+    snapshots: int = 120,
+    wide: int = 64,
+    only: tuple[str, ...] = (),
+    threads: int | None = None,
+    out: Path = RECORDS,
+) -> Path:
+    """Look at a process while it lives, on each path there is on a CPU.
+
+    Parameters
+    ----------
+    cycles
+        How many are lived on each path.
+    every
+        Cycles from look to look, at most an epoch.
+    epoch
+        Cycles of an epoch.
+    base_channels, latent_dim, batch
+        Of the narrow networks.
+    snapshots
+        How many measurements of a snapshot.
+    wide
+        Base channels of the wide network (latents 256, batch 64), which takes some ten minutes; 0 leaves it out.
+    only
+        Paths by name; all by default.
+    threads, out
+        How many threads of torch, and the folder of records.
+    """
+    settings = dict(locals())
+    record = Record("endurance", out, threads)
+    narrow = {"cycles": cycles, "every": every, "epoch": epoch, "dataset": "digits"}
+    narrow |= {"base_channels": base_channels, "latent_dim": latent_dim, "batch": batch}
+    paths = paths_of(narrow, snapshots, wide)
+    unknown = [name for name in only if name not in paths]
+    if unknown:
+        raise UserError(f"there is no path '{unknown[0]}'; there are {', '.join(paths)}")
+    if threads:
+        os.environ["OMP_NUM_THREADS"] = str(threads)
+    samples = {}
+    for name, (way, asked) in paths.items():
+        if not only or name in only:
+            samples[name] = way(asked)
+            print(f"{name}: {verdict(grown(samples[name]))}", file=sys.stderr)
+    tables = [
+        ("Memory of its own, MiB", [memory(name, found) for name, found in samples.items()]),
+        ("Open files and threads", [kept(name, found) for name, found in samples.items()]),
+    ]
+    logs = [log(name, found) for name, found in samples.items() if "lines" in found[0]]
+    tables += [("Log, and the time of an epoch", logs)] if logs else []
+    return record.write(
+        tables,
+        {name: {key: [each[key] for each in found] for key in found[0]} for name, found in samples.items()},
+        settings,
+        NOTES,
+        baseline="each path beside itself, after the first quarter of the samples",
+        headlines=[headline(name, found) for name, found in samples.items()],
+    )
+
+
+def paths_of(narrow: dict, snapshots: int, wide: int) -> dict[str, tuple[Callable[[dict], list[dict]], dict]]:
+    """How each path is lived, and at which size."""
+
+    def told(way: Callable[[dict], list[dict]], name: str, more: dict, **training: str) -> tuple:
+        return way, narrow | {"path": name, "training": training} | more
+
+    paths = {
+        "plain, float32": told(in_a_process, "plain", {}, path="plain", precision="float32"),
+        "plain, bfloat16": told(in_a_process, "plain", {}, path="plain", precision="bfloat16"),
+        "program": told(in_a_process, "program", {}, path="captured", precision="float32"),
+        "crowd of 2": told(in_a_process, "crowd of 2", {}, precision="float32"),
+        "2 processes": told(in_a_process, "2 processes", {}, precision="float32"),
+        "evaluate": told(in_a_process, "evaluate", {"cycles": snapshots, "every": 2}),
+        "dreaming train": told(commanded, "dreaming train", {"every": narrow["epoch"]}, snapshots="all"),
+        "epochs of one cycle": told(commanded, "epochs", {"epoch": 1, "batch": 64}, snapshots="ends"),
+    }
+    if wide:
+        full = {"base_channels": wide, "latent_dim": 256, "batch": 64, "epoch": 25, "every": 25}
+        paths["wide"] = told(in_a_process, "wide", full | {"dataset": "house_digits"}, path="plain")
+    return paths
+
+
+def settled(samples: Sequence[dict]) -> Sequence[dict]:
+    """Leave out those of the beginning."""
+    return samples[int(SETTLING * len(samples)) :]
+
+
+def grown(samples: Sequence[dict]) -> dict[str, float]:
+    """The slope of memory in MiB for 1,000 cycles, its interval, and what comes of both in 24 hours."""
+    counted = settled(samples)
+    cycles, memory = (np.array([each[key] for each in counted]) for key in ("cycles", "own"))
+    slope, _, low, high = (1000 * value for value in theilslopes(memory, cycles, 0.95))
+    day = DAY * (cycles[-1] - cycles[0]) / (counted[-1]["seconds"] - counted[0]["seconds"]) / 1000
+    found = {
+        "per 1,000": slope,
+        "low": low,
+        "high": high,
+        "in 24 h": day * slope,
+        "at most in 24 h": day * high,
+    }
+    return {key: float(value) for key, value in found.items()} | {"cycles in 24 h": float(1000 * day)}
+
+
+def verdict(found: dict[str, float]) -> str:
+    """Whether that is no growth."""
+    flat = found["low"] <= 0 or found["at most in 24 h"] < NO_MATTER
+    return "flat" if flat else "grows"
+
+
+def memory(name: str, samples: Sequence[dict]) -> Row:
+    """The row of a path in the table of memory."""
+    found, counted = grown(samples), settled(samples)
+    about = {"cycles": samples[-1]["cycles"], "looks": len(counted)}
+    ends = {"at first": counted[0]["own"], "at last": counted[-1]["own"], "rss at last": counted[-1]["rss"]}
+    return {"": name, **about, **ends, **found, "verdict": verdict(found)}
+
+
+def kept(name: str, samples: Sequence[dict]) -> Row:
+    """The row of a path in the table of what stays open: when it has settled, at last, and at most."""
+    row: Row = {"": name}
+    for key in ("files", "threads"):
+        values = [each[key] for each in settled(samples)]
+        row |= {f"{key} at first": values[0], f"{key} at last": values[-1], f"{key} at most": max(values)}
+    return row
+
+
+def log(name: str, samples: Sequence[dict]) -> Row:
+    """Lines and bytes of log for each epoch, and how long one takes at the beginning and at the end."""
+    first, last = samples[0], samples[-1]
+    epochs = last["epochs"] - first["epochs"]
+    tenth = max(2, len(samples) // 10)
+    pace = [
+        1000 * (b["seconds"] - a["seconds"]) / (b["epochs"] - a["epochs"]) for a, b in ends(samples, tenth)
+    ]
+    each = {"lines an epoch": (last["lines"] - first["lines"]) / epochs}
+    each |= {"bytes an epoch": (last["bytes"] - first["bytes"]) / epochs}
+    return {"": name, "epochs": last["epochs"], **each, "first tenth, ms": pace[0], "last tenth, ms": pace[1]}
+
+
+def ends(samples: Sequence[dict], count: int) -> list[tuple[dict, dict]]:
+    """The first and the last of some samples at the beginning, and of as many at the end."""
+    return [(samples[0], samples[count - 1]), (samples[-count], samples[-1])]
+
+
+def headline(name: str, samples: Sequence[dict]) -> Row:
+    """The slope of a path, for the table of all records."""
+    found = grown(samples)
+    unit = f"MiB for 1,000 cycles ({verdict(found)})"
+    return {"": f"growth, {name}", "median": found["per 1,000"], "unit": unit, "n": len(settled(samples))}
+
+
+if __name__ == "__main__":
+    print(json.dumps(lived(json.loads(sys.argv[1]))))
