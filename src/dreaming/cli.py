@@ -1,5 +1,6 @@
 """The command line: one verb, one library call."""
 
+import errno
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -219,7 +220,15 @@ def main(words: Sequence[str] | None = None) -> int:
         verb: Callable[[], None] = arguments.read(VERBS, words, "dreaming", description)
         verb()
     except UserError as mistake:
-        print(f"dreaming: {mistake}", file=sys.stderr)
+        print(f"dreaming: {_on_one_line(str(mistake))}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        name = _on_one_line(str(error.filename))
+        print(
+            f"dreaming: {name[:200]}... is too long for the name of a file; choose another", file=sys.stderr
+        )
         return 2
     except Stopped as stopped:
         print(f"dreaming: {stopped}", file=sys.stderr)
@@ -230,6 +239,11 @@ def main(words: Sequence[str] | None = None) -> int:
         )
         return 3
     return 0
+
+
+def _on_one_line(text: str) -> str:
+    """Write out what would end the line, or command the terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 if __name__ == "__main__":

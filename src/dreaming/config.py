@@ -16,7 +16,7 @@ from pydantic import (
 
 from dreaming.errors import UserError
 from dreaming.networks import Cortex
-from dreaming.parameters import Parameters, assign, path_and_value, sentence
+from dreaming.parameters import Parameters, assign, path_and_value, read_yaml, sentence
 from dreaming.phases import NREM, REM, Phase, Wake
 from dreaming.plasticity import Optimizer
 from dreaming.rng import generator
@@ -27,7 +27,7 @@ from dreaming.stages import Phases, Stage, kind_of, made
 class DatasetConfig(Parameters):
     """Which images are seen."""
 
-    name: str = "digits"
+    name: str = Field(default="digits", pattern=r"^[^\x00-\x1f\x7f]*$")
     """``digits``, ``house_digits``, ``cifar10``, ``svhn`` or ``folder:PATH``."""
     limit: Annotated[int, Ge(1)] | None = None
     """How many images of each split are taken, from the first; all by default.
@@ -193,9 +193,9 @@ class Config(Parameters):
     @classmethod
     def _parsed(cls, path: Path, text: bytes) -> "Config":
         try:
-            content = yaml.safe_load(text)
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise UserError(f"{path} is damaged: it is no YAML ({_first_line(error)})") from None
+            content = read_yaml(text)
+        except ValueError as error:
+            raise UserError(f"{path} is damaged: it is no YAML ({error})") from None
         if not isinstance(content, dict):
             raise UserError(f"{path} is damaged: it holds no config")
         return validated(content, str(path))
@@ -221,7 +221,7 @@ class Config(Parameters):
             _set(content, *path_and_value(setting))
         own = {kind_of(type(phase)): type(phase) for each in self._cycles() for phase in each}
         try:
-            for part in (content, *content["schedule"]):
+            for part in (content, *_stages(content)):
                 part["phases"] = [made(name, values, own) for name, values in part["phases"].items()]
         except ValueError as error:
             raise UserError(f"--set: {error}") from None
@@ -231,18 +231,20 @@ class Config(Parameters):
         return [self.phases, *(stage.phases for stage in self.schedule)]
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0]
-
-
 def _set(content: dict[str, Any], path: list[str], text: str) -> None:
     """Change one value; one of a phase, in every stage that has the phase."""
     of_a_phase = path[0] == "phases" and len(path) > 1
-    stages = [stage for stage in content["schedule"] if of_a_phase and path[1] in stage["phases"]]
+    stages = [stage for stage in _stages(content) if of_a_phase and path[1] in stage["phases"]]
     for stage in stages:
         assign(stage, path, text)
     if not stages or path[1] in content["phases"]:
         assign(content, path, text)
+
+
+def _stages(content: dict[str, Any]) -> list[dict[str, Any]]:
+    """List the stages of a schedule, as far as a setting has left them such; what is none is refused later."""
+    schedule = content["schedule"] if isinstance(content["schedule"], list) else []
+    return [stage for stage in schedule if isinstance(stage, dict) and isinstance(stage.get("phases"), dict)]
 
 
 def validated(content: Any, where: str) -> Config:

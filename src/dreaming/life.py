@@ -81,6 +81,6 @@ class Life:
             self.seconds = float(position["seconds"])
             totals = group("totals")
             self.totals = {name: totals[name] for name in position["terms"]}
-        except (RuntimeError, KeyError, ValueError, TypeError):
+            self.hippocampus = Hippocampus(**group("hippocampus"))
+        except (RuntimeError, KeyError, ValueError, TypeError, OverflowError):
             raise UserError(f"{folder.state} is not the state of this run") from None
-        self.hippocampus = Hippocampus(**group("hippocampus"))

@@ -1,6 +1,7 @@
 """What every group of parameters has in common: frozen, typed, and no unknown names."""
 
 import re
+import reprlib
 import types
 import typing
 from collections.abc import Sequence
@@ -37,6 +38,72 @@ class Parameters(BaseModel):
     )
 
 
+_SHORTLY = reprlib.Repr()
+_SHORTLY.maxlevel = 3
+_SHORTLY.maxlist = _SHORTLY.maxtuple = _SHORTLY.maxdict = _SHORTLY.maxset = _SHORTLY.maxfrozenset = 8
+_SHORTLY.maxstring = _SHORTLY.maxlong = _SHORTLY.maxother = 200
+_MOST_SHOWN = 500  # characters of a value in a sentence
+
+
+def shown(value: object) -> str:
+    """Show a value in a sentence, cut where it is long, deep, or holds itself.
+
+    Examples
+    --------
+    >>> shown("pad"), shown([0.5, None])
+    ("'pad'", '[0.5, None]')
+    >>> shown(10**5000)
+    'a number of thousands of digits'
+    """
+    try:
+        text = _SHORTLY.repr(value)
+    except ValueError:  # Python writes no whole number of more than 4300 digits
+        return "a number of thousands of digits"
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}..."
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads plain values; a value that stands for others may take any time and memory, and is refused."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise ValueError("an alias such as *name; write the value out")
+        return super().compose_node(parent, index)
+
+
+def read_yaml(text: str | bytes) -> Any:
+    """Read YAML of plain values, without aliases.
+
+    Raises
+    ------
+    ValueError
+        If it is none; what is wrong is its text, in one line.
+
+    Examples
+    --------
+    >>> read_yaml("rate: 0.5")
+    {'rate': 0.5}
+    >>> read_yaml("2001-99-99")
+    Traceback (most recent call last):
+    ValueError: month must be in 1..12
+    """
+    try:
+        return yaml.load(text, Loader=_Loader)  # noqa: S506 - it is a SafeLoader
+    except (
+        yaml.YAMLError,
+        *(
+            ValueError,
+            TypeError,
+            KeyError,
+            AttributeError,
+            OverflowError,
+            RecursionError,
+        ),  # of its constructors
+    ) as error:
+        said = str(error).splitlines() or [type(error).__name__]
+        raise ValueError(said[0]) from None
+
+
 def sentence(error: ValidationError, model: type[BaseModel], prefix: str = "") -> str:
     """Say the first of a validation's errors as a sentence.
 
@@ -56,12 +123,13 @@ def sentence(error: ValidationError, model: type[BaseModel], prefix: str = "") -
     if first["type"] == "extra_forbidden":
         return f"there is no '{trail}'; {nearest(path[-1], _fields(model, path[:-1]))}"
     message = re.sub(r"^(Value error|Input), ?", "", first["msg"])
+    value = shown(first["input"])
     if first["type"] == "value_error":
         return message if path in ([], ["phases"]) else f"{trail}: {message}"
     meaning = _fields(model, path[:-1]).get(path[-1]) if path else None
     if first["type"] == "string_pattern_mismatch" and meaning:
-        return f"{trail} is {first['input']!r}, and should be: {' '.join(meaning.replace('``', '').split())}"
-    return f"{trail} is {first['input']!r}: {message[0].lower()}{message[1:]}"
+        return f"{trail} is {value}, and should be: {' '.join(meaning.replace('``', '').split())}"
+    return f"{trail} is {value}: {message[0].lower()}{message[1:]}"
 
 
 def _fields(model: type[BaseModel], path: Sequence[str]) -> dict[str, str | None]:
@@ -124,6 +192,6 @@ def assign(content: dict[str, Any], path: list[str], text: str, whole: str = "th
     if isinstance(here[path[-1]], dict):
         raise UserError(f"--set {'.'.join(path)}: this is a group; name one of {', '.join(here[path[-1]])}")
     try:
-        here[path[-1]] = text if isinstance(here[path[-1]], str) else yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise UserError(f"--set {'.'.join(path)}: cannot read the value '{text}'") from None
+        here[path[-1]] = text if isinstance(here[path[-1]], str) else read_yaml(text)
+    except ValueError:
+        raise UserError(f"--set {'.'.join(path)}: cannot read the value {shown(text)}") from None

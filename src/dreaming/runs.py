@@ -11,6 +11,8 @@ import os
 import re
 from collections.abc import Mapping
 from contextlib import suppress
+from csv import Error as CSVError
+from csv import reader
 from pathlib import Path
 from typing import Any
 
@@ -75,16 +77,35 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """
     try:
         with safe_open(path, "pt") as file:
-            metadata = json.loads((file.metadata() or {}).get("about", "{}"))
+            metadata = _object((file.metadata() or {}).get("about", "{}"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
         checksum = metadata.pop("sha256", None)
         if checksum != _digest(tensors, metadata):
             raise UserError(f"{path} is damaged: its checksum is another than when it was written")
     except FileNotFoundError:
         raise UserError(f"{path} is missing") from None
-    except (SafetensorError, OSError, ValueError, AttributeError) as error:
-        raise UserError(f"{path} is damaged: {str(error).splitlines()[0]}") from None
+    except (SafetensorError, OSError, ValueError) as error:
+        raise UserError(f"{path} is damaged: {_first_line(error)}") from None
     return tensors, metadata
+
+
+def _json(content: str | bytes) -> Any:
+    """Read JSON; what is none, or nested without end, is a ValueError."""
+    try:
+        return json.loads(content)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def _object(content: str) -> dict[str, Any]:
+    found = _json(content)
+    if not isinstance(found, dict):
+        raise ValueError("it says nothing about itself")
+    return found
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _digest(tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> str:
@@ -164,7 +185,7 @@ class RunFolder:
     def snapshots(self) -> list[int]:
         """List the epochs whose weights are there, in order."""
         found = (self.path / "snapshots").glob("*.safetensors")
-        return sorted(int(file.stem) for file in found if file.stem.isdigit())
+        return sorted(int(file.stem) for file in found if file.stem.isascii() and file.stem.isdigit())
 
     def write(self, path: Path, content: bytes) -> None:
         """Write one of the folder's text files so that `read` can tell whether it is whole.
@@ -194,7 +215,7 @@ class RunFolder:
 
     def _checksums(self) -> dict[str, list[str]]:
         try:
-            known = json.loads(_content(self.checksums))
+            known = _json(_content(self.checksums))
         except ValueError:
             known = None
         if not isinstance(known, dict) or not all(isinstance(listed, list) for listed in known.values()):
@@ -210,7 +231,7 @@ class RunFolder:
             If it is missing or damaged.
         """
         try:
-            content = json.loads(self.read(self.environment))
+            content = _json(self.read(self.environment))
         except ValueError as error:
             raise UserError(f"{self.environment} is damaged: it is no JSON ({error})") from None
         sessions = content.get("sessions") if isinstance(content, dict) else None
@@ -279,15 +300,43 @@ def read_table(path: Path, columns: tuple[str, ...], content: bytes) -> pd.DataF
         If it is no such table.
     """
     try:
-        table = pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False)
+        table = _rows(content)
         for column in table.columns.difference(list(TEXTS)):
-            numbers = table[column].map(lambda text: float(text) if text else float("nan"))
-            table[column] = numbers.astype("Int64") if column in WHOLE else numbers.astype(float)
-    except (ValueError, TypeError) as error:  # pandas' own errors are ValueErrors
-        raise UserError(f"{path} is damaged: it is no table ({str(error).splitlines()[0]})") from None
+            if column in WHOLE:
+                table[column] = pd.array([_whole(text) for text in table[column]], dtype="Int64")
+            else:
+                table[column] = [float(text) if text else float("nan") for text in table[column]]
+                table[column] = table[column].astype(float)
+    except (ValueError, TypeError, OverflowError, CSVError) as error:
+        raise UserError(f"{path} is damaged: it is no table ({_first_line(error)})") from None
     if tuple(table.columns[: len(columns)]) != columns:
         raise UserError(f"{path} is damaged: its columns should begin with {', '.join(columns)}")
     return table
+
+
+def _rows(content: bytes) -> pd.DataFrame:
+    """Read all cells as text; each row has one for every column."""
+    if b"\r" in content or b"\0" in content:
+        raise ValueError("it holds a carriage return or a zero")
+    columns, *rows = reader(io.StringIO(content.decode(), newline=""), strict=True)
+    if len(set(columns)) < len(columns):
+        raise ValueError("two columns have one name")
+    if any(len(row) != len(columns) for row in rows):
+        raise ValueError("a row is longer or shorter than the first line")
+    return pd.DataFrame(rows, columns=columns, dtype=str)
+
+
+def _whole(text: str) -> Any:
+    """Read a whole number, every digit of it, or that there is none."""
+    if not text:
+        return pd.NA
+    try:
+        return int(text)
+    except ValueError:
+        number = float(text)
+    if not number.is_integer():
+        raise ValueError(f"{text} is no whole number")
+    return int(number)
 
 
 def csv(table: pd.DataFrame) -> bytes:

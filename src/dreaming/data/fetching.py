@@ -13,6 +13,7 @@ import pooch
 import requests
 import urllib3
 
+from dreaming.data.folder import expanded
 from dreaming.data.loading import folder_of
 from dreaming.data.sources import SOURCES, RemoteFile, checksum
 from dreaming.errors import UserError
@@ -93,7 +94,7 @@ def fetch(name: str, data_dir: Path, *, progress: Progress | None = None) -> lis
     if name not in SOURCES:
         raise UserError(f"{name} needs no fetching: it comes with scikit-learn")
     files = SOURCES[name].layouts[0].files
-    return [download(file, data_dir.expanduser(), progress=progress) for file in files]
+    return [download(file, expanded(data_dir), progress=progress) for file in files]
 
 
 def download(

@@ -7,6 +7,8 @@ given, every other name is refused, and the array is built by us from the bytes 
 
 import io
 import pickle
+import pickletools
+import warnings
 from dataclasses import dataclass, field
 from math import prod
 from typing import NoReturn
@@ -28,6 +30,9 @@ _BROKEN = (
     OverflowError,
     MemoryError,
 )
+
+
+_MOST_AXES = 8
 
 
 class _RefusedNameError(pickle.UnpicklingError):
@@ -112,6 +117,7 @@ def read_pickle(content: bytes, where: str) -> dict[bytes, object]:
     nothing of it was run, and it is better deleted
     """
     try:
+        _refuse_far_memos(content)
         value = _HarmlessUnpickler(io.BytesIO(content), encoding="bytes").load()
     except _RefusedNameError as error:
         raise UserError(
@@ -123,6 +129,15 @@ def read_pickle(content: bytes, where: str) -> dict[bytes, object]:
     if not isinstance(value, dict):
         raise UserError(f"{where} holds a {type(value).__name__}, not a batch of CIFAR-10; fetch it again")
     return {key.encode() if isinstance(key, str) else key: item for key, item in value.items()}
+
+
+def _refuse_far_memos(content: bytes) -> None:
+    """Refuse a place in pickle's memory beyond all that this pickle can fill: room is made up to it at once."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of escapes in names, which are refused anyway
+        for opcode, argument, _ in pickletools.genops(content):
+            if opcode.name.endswith("PUT") and argument is not None and argument > len(content):
+                raise pickle.UnpicklingError(f"a place {argument} in memory")
 
 
 def array_of(value: object, where: str) -> npt.NDArray[np.uint8]:
@@ -155,7 +170,11 @@ def array_of(value: object, where: str) -> npt.NDArray[np.uint8]:
                 bool() | 0 | 1 as fortran,
                 bytes(content),
             ),
-        ) if all(type(n) is int and n >= 0 for n in shape) and prod(shape) == len(content):
+        ) if (
+            len(shape) <= _MOST_AXES
+            and all(type(n) is int and 0 <= n <= len(content) for n in shape)
+            and prod(shape) == len(content)
+        ):
             flat = np.frombuffer(content, dtype=np.uint8)
             return flat.reshape(shape, order="F" if fortran else "C")
     raise UserError(f"{where} holds no array of bytes where the images should be; fetch it again")

@@ -1,6 +1,7 @@
 """Street View House Numbers, cropped digits: Netzer's .mat files, or Hugging Face's parquet files."""
 
 import struct
+import warnings
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,6 +21,8 @@ _MOST = 1_000_000  # images; the largest published file has 531,131
 # What scipy's reader stumbles over in a file that is cut off, damaged, or of another kind.
 _BROKEN = (
     MatReadError,
+    RuntimeWarning,
+    UserWarning,
     OSError,
     EOFError,
     ValueError,
@@ -67,11 +70,14 @@ def read_parquets(paths: Sequence[Path]) -> Contents:
 def _split(path: Path) -> Split:
     try:
         # The headers first: a file that claims absurd shapes is refused before memory is asked for.
-        shapes = {name: (shape, kind) for name, shape, kind in scipy.io.whosmat(path)}
-        n = _number_of_images(shapes, path)
-        arrays = scipy.io.loadmat(path, variable_names=["X", "y"])
-        pixels = np.asarray(arrays["X"])
-        labels = np.asarray(arrays["y"]).astype(np.float64).reshape(-1)
+        with warnings.catch_warnings():
+            for doubt in (RuntimeWarning, UserWarning):  # sizes that overflow, two arrays of one name
+                warnings.simplefilter("error", doubt)
+            shapes = {name: (shape, kind) for name, shape, kind in scipy.io.whosmat(path)}
+            n = _number_of_images(shapes, path)
+            arrays = scipy.io.loadmat(path, variable_names=["X", "y"])
+            pixels = np.asarray(arrays["X"])
+            labels = np.asarray(arrays["y"]).astype(np.float64).reshape(-1)
     except _BROKEN as error:
         raise UserError(f"{path} is damaged or cut off ({error}); fetch it again") from error
     if pixels.dtype != np.uint8 or pixels.shape != (32, 32, 3, n) or len(labels) != n:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-import yaml
 from annotated_types import Ge, MinLen
 from pydantic import Field, ValidationError, field_validator, model_validator
 
@@ -14,7 +13,7 @@ from dreaming.errors import UserError, nearest
 from dreaming.paper.laboratory import Dose, doses, named_once, scheduled
 from dreaming.paper.panels import DOSES, FIGURES, OF_THE_PAPER, SCHEDULES, Need, When
 from dreaming.paper.published import EPOCHS, LONG_EPOCHS
-from dreaming.parameters import Parameters, sentence
+from dreaming.parameters import Parameters, read_yaml, sentence, shown
 
 PLANNED = (
     *("condition", "seed", "dataset.name", "dataset.limit"),
@@ -232,9 +231,9 @@ def _value(path: str, text: str) -> Any:
     if path in ("schedules", "sweeps"):
         return text
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise UserError(f"--set {path}: cannot read the value '{text}'") from None
+        return read_yaml(text)
+    except ValueError:
+        raise UserError(f"--set {path}: cannot read the value {shown(text)}") from None
 
 
 def made(content: Any, where: str) -> Profile:

@@ -4,11 +4,10 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-import yaml
-
 from dreaming.errors import UserError, nearest
 from dreaming.paper.panels import DOSES, FIGURES, SCHEDULES, named
 from dreaming.paper.profile import Profile, made
+from dreaming.parameters import read_yaml
 
 DEMO = Profile(
     name="demo",
@@ -85,11 +84,11 @@ def profile(name: str | Path, settings: Sequence[str] = ()) -> Profile:
 
 def _read(path: Path) -> Profile:
     try:
-        content = yaml.safe_load(path.read_bytes())
+        content = read_yaml(path.read_bytes())
     except FileNotFoundError:
         raise UserError(f"there is no profile {path}") from None
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is no profile: {str(error).splitlines()[0]}") from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} is no profile: {error}") from None
     if not isinstance(content, dict):
         raise UserError(f"{path} is no profile: it should hold fields such as `seeds: 2`")
     base = str(content.pop("base", "paper"))
