@@ -51,6 +51,9 @@ def read(verbs: Mapping[str, Any], words: Sequence[str], prog: str, description:
     Traceback (most recent call last):
     dreaming.errors.UserError: sleep has no option '--hour'; did you mean '--hours'?
     """
+    for word in words:
+        if not word.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in word):
+            raise UserError(f"{word!a} is no text in UTF-8; name it otherwise")
     path, verb = [prog], verbs
     for word in words:
         if not isinstance(verb, Mapping) or word in ("-h", "--help"):

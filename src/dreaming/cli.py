@@ -1,5 +1,6 @@
 """The command line: one verb, one library call."""
 
+import errno
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -224,6 +225,14 @@ def main(words: Sequence[str] | None = None) -> int:
             verb()
     except UserError as mistake:
         print(f"dreaming: {shown(str(mistake))}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        name = shown(str(error.filename))
+        print(
+            f"dreaming: {name[:200]}... is too long for the name of a file; choose another", file=sys.stderr
+        )
         return 2
     except Stopped as stopped:
         print(f"dreaming: {shown(str(stopped))}", file=sys.stderr)

@@ -182,7 +182,7 @@ def _scheduled(text: str) -> tuple[Cycle, tuple[Stage, ...], str]:
     for part in parts:
         name, _, end = part.partition(":")
         names.append(name)
-        ends.append(int(end) if end.isascii() and end.isdigit() else 0)
+        ends.append(int(end) if end.isascii() and end.isdigit() and len(end) < 10 else 0)
     if not parts or ":" in last or ends != sorted(set(ends)) or ends[0] < 1:
         raise UserError(
             "--schedule wants CONDITION:EPOCH,...,CONDITION with epochs that grow, such as "

@@ -235,7 +235,7 @@ class Config(Parameters):
             _set(content, *path_and_value(setting))
         own = {kind_of(type(phase)): type(phase) for each in self._cycles() for phase in each}
         try:
-            for part in (content, *content["schedule"]):
+            for part in (content, *_stages(content)):
                 part["phases"] = [made(name, values, own) for name, values in part["phases"].items()]
         except ValueError as error:
             raise UserError(f"--set: {error}") from None
@@ -246,17 +246,23 @@ class Config(Parameters):
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0]
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _set(content: dict[str, Any], path: list[str], text: str) -> None:
     """Change one value; one of a phase, in every stage that has the phase."""
     of_a_phase = path[0] == "phases" and len(path) > 1
-    stages = [stage for stage in content["schedule"] if of_a_phase and path[1] in stage["phases"]]
+    stages = [stage for stage in _stages(content) if of_a_phase and path[1] in stage["phases"]]
     for stage in stages:
         assign(stage, path, text)
     if not stages or path[1] in content["phases"]:
         assign(content, path, text)
+
+
+def _stages(content: dict[str, Any]) -> list[dict[str, Any]]:
+    """List the stages of a schedule, as far as a setting has left them such; what is none is refused later."""
+    schedule = content["schedule"] if isinstance(content["schedule"], list) else []
+    return [stage for stage in schedule if isinstance(stage, dict) and isinstance(stage.get("phases"), dict)]
 
 
 def validated(content: Any, where: str) -> Config:

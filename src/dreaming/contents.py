@@ -2,6 +2,8 @@
 
 import io
 import json
+from csv import Error as CSVError
+from csv import reader
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +64,10 @@ def json_of(text: str | bytes) -> Any:
         raise ValueError("it is nested too deep") from None
 
 
+# What YAML's constructors raise of a number, a date or a key that cannot be, besides their own errors.
+_CONSTRUCTORS = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
+
+
 class _Plain(yaml.SafeLoader):
     """Reads what a config needs: values, lists and mappings, each written out."""
 
@@ -98,8 +104,8 @@ def yaml_of(text: str | bytes) -> Any:
         raise yaml.YAMLError(f"it has more than {LARGEST_YAML} characters")
     try:
         return yaml.load(text, _Plain)  # noqa: S506 - a SafeLoader
-    except (ValueError, OverflowError) as error:  # of a number or a date that cannot be
-        raise yaml.YAMLError(str(error)) from None
+    except _CONSTRUCTORS as error:
+        raise yaml.YAMLError(str(error) or type(error).__name__) from None
 
 
 def read_table(path: Path, columns: tuple[str, ...], content: bytes) -> pd.DataFrame:
@@ -111,15 +117,44 @@ def read_table(path: Path, columns: tuple[str, ...], content: bytes) -> pd.DataF
         If it is no such table.
     """
     try:
-        table = pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False)
+        table = _rows(content)
         for column in table.columns.difference(list(TEXTS)):
-            numbers = table[column].map(lambda text: float(text) if text else float("nan"))
-            table[column] = numbers.astype("Int64") if column in WHOLE else numbers.astype(float)
-    except (ValueError, TypeError, OverflowError) as error:  # pandas' own errors are ValueErrors
-        raise UserError(f"{path} is damaged: it is no table ({str(error).splitlines()[0]})") from None
+            if column in WHOLE:
+                table[column] = pd.array([_whole(text) for text in table[column]], dtype="Int64")
+            else:
+                table[column] = [float(text) if text else float("nan") for text in table[column]]
+                table[column] = table[column].astype(float)
+    except (ValueError, TypeError, OverflowError, CSVError) as error:
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(f"{path} is damaged: it is no table ({said})") from None
     if tuple(table.columns[: len(columns)]) != columns:
         raise UserError(f"{path} is damaged: its columns should begin with {', '.join(columns)}")
     return table
+
+
+def _rows(content: bytes) -> pd.DataFrame:
+    """Read all cells as text; each row has one for every column."""
+    if b"\r" in content or b"\0" in content:
+        raise ValueError("it holds a carriage return or a zero")
+    columns, *rows = reader(io.StringIO(content.decode(), newline=""), strict=True)
+    if len(set(columns)) < len(columns):
+        raise ValueError("two columns have one name")
+    if any(len(row) != len(columns) for row in rows):
+        raise ValueError("a row is longer or shorter than the first line")
+    return pd.DataFrame(rows, columns=columns, dtype=str)
+
+
+def _whole(text: str) -> Any:
+    """Read a whole number, every digit of it, or that there is none."""
+    if not text:
+        return pd.NA
+    try:
+        return int(text)
+    except ValueError:
+        number = float(text)
+    if not number.is_integer():
+        raise ValueError(f"{text} is no whole number")
+    return int(number)
 
 
 def csv(table: pd.DataFrame) -> bytes:

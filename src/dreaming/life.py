@@ -116,8 +116,8 @@ class Life:
             self.seconds = float(position["seconds"])
             totals = group("totals")
             self.totals = {name: totals[name] for name in position["terms"]}
+            self.hippocampus = Hippocampus(**group("hippocampus"))
             texts = {str(name): str(text) for name, text in about.get("texts", {}).items()}
         except (RuntimeError, KeyError, ValueError, TypeError, AttributeError, OverflowError):
             raise UserError(f"{path} is not the state of this run") from None
-        self.hippocampus = Hippocampus(**group("hippocampus"))
         return texts

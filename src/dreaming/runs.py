@@ -70,6 +70,25 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return tensors, metadata
 
 
+def _json(content: str | bytes) -> Any:
+    """Read JSON; what is none, or nested without end, is a ValueError."""
+    try:
+        return json.loads(content)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def _object(content: str) -> dict[str, Any]:
+    found = _json(content)
+    if not isinstance(found, dict):
+        raise ValueError("it says nothing about itself")
+    return found
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
 def _digest(tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> str:
     digest = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode())
     for name in sorted(tensors):
@@ -149,7 +168,7 @@ class RunFolder:
     def snapshots(self) -> list[int]:
         """List the epochs whose weights are there, in order."""
         found = (self.path / "snapshots").glob("*.safetensors")
-        return sorted(int(file.stem) for file in found if file.stem.isdigit())
+        return sorted(int(file.stem) for file in found if file.stem.isascii() and file.stem.isdigit())
 
     def write(self, path: Path, content: bytes) -> None:
         """Write one of the folder's text files so that `read` can tell whether it is whole.

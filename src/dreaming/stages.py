@@ -1,12 +1,12 @@
 """Phases as a config holds them, read from names and values and written as such; and stages, one after another."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar
 
 from annotated_types import Ge
-from pydantic import BeforeValidator, ConfigDict, PlainSerializer, ValidationError
+from pydantic import BeforeValidator, ConfigDict, JsonValue, PlainSerializer, ValidationError
 
-from dreaming.errors import UserError, nearest
+from dreaming.errors import UserError, brief, nearest
 from dreaming.parameters import Parameters, sentence
 from dreaming.phases import NREM, REM, Draws, Outcome, Phase, Wake
 from dreaming.plasticity import Plasticity
@@ -19,6 +19,7 @@ class RecordedPhase(Phase):
 
     plasticity: ClassVar = Plasticity(encoder=0, generator=0)
     model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, JsonValue]
 
     kind: str
     """Name of the class."""
@@ -36,7 +37,7 @@ def kind_of(phase: type[Phase]) -> str:
 
 
 def _phase(name: str, values: Any) -> Phase:
-    if not isinstance(values, Mapping):
+    if not isinstance(values, Mapping) or not all(isinstance(key, str) for key in values):
         raise ValueError(f"phase '{name}' wants a mapping of its parameters")
     return made(name, values, {})
 
@@ -54,17 +55,30 @@ def made(name: str, values: Mapping[str, Any], own: Mapping[str, type[Phase]]) -
     if phase is None and "kind" not in values:
         raise ValueError(f"there is no phase '{name}'; {nearest(name, KINDS)}")
     if phase is None or phase is RecordedPhase:
-        return RecordedPhase(name=name, **{**values, "kind": kind})
+        phase, given = RecordedPhase, {**values, "kind": kind}
+    else:
+        given = {key: value for key, value in values.items() if key != "kind"}
     try:
-        return phase(**{**{k: v for k, v in values.items() if k != "kind"}, "name": name})
+        return phase(**{**given, "name": name})
     except ValidationError as error:
         raise ValueError(sentence(error, phase, f"phases.{name}")) from None
 
 
+def _entries(value: Any) -> Sequence[Any]:
+    """List phases, and names with values of phases."""
+    entries = list(value.items()) if isinstance(value, Mapping) else value
+    if not isinstance(entries, list | tuple):
+        raise ValueError("phases want a mapping of their names to their parameters")
+    for entry in entries:
+        named = isinstance(entry, list | tuple) and len(entry) == 2 and isinstance(entry[0], str)
+        if not named and not isinstance(entry, Phase):
+            raise ValueError(f"phases hold {brief(entry)}, which is no name with parameters")
+    return entries
+
+
 def _read_phases(value: Any) -> Any:
     """Read phases from a mapping of names, as the config file has them, or take them as they are."""
-    entries = list(value.items()) if isinstance(value, Mapping) else value
-    phases = tuple(e if isinstance(e, Phase) else _phase(*e) for e in entries)
+    phases = tuple(e if isinstance(e, Phase) else _phase(*e) for e in _entries(value))
     names = [phase.name for phase in phases]
     if len(set(names)) < len(names):
         raise ValueError(f"two phases have one name ({', '.join(names)}); give one of them another `name`")

@@ -48,13 +48,18 @@ def read_archive(paths: Sequence[Path]) -> Contents:
     try:
         with gzip.open(path) as unzipped, tarfile.open(fileobj=_Bounded(unzipped), mode="r|") as archive:
             for member in archive:
+                if member.size < 0:  # tarfile would go round in circles
+                    raise tarfile.ReadError("a member of negative size")
                 name = wanted.get(member.name)
                 if name is None or name in members:
                     continue
                 members[name] = _member(archive, member, path)
                 if len(members) == len(MEMBERS):
                     break
-    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
+    except (
+        *(tarfile.TarError, EOFError, OSError, zlib.error),
+        *(ValueError, OverflowError, MemoryError, RecursionError),  # of headers that are damaged or hostile
+    ) as error:
         raise UserError(f"{path} is damaged or cut off ({error}); fetch it again") from error
     missing = [name for name in MEMBERS if name not in members]
     if missing:

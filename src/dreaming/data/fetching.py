@@ -5,6 +5,7 @@ import shutil
 from collections import deque
 from pathlib import Path
 
+from dreaming.data.folder import expanded
 from dreaming.data.loading import folder_of
 from dreaming.data.mirror import MirrorFailedError, Patience, Progress, TooSlowError, take
 from dreaming.data.part import Part, held
@@ -56,7 +57,7 @@ def fetch(name: str, data_dir: Path, *, progress: Progress | None = None) -> lis
         raise UserError(f"{name} needs no fetching: it comes with scikit-learn")
     else:
         files = SOURCES[name].layouts[0].files
-    return [download(file, data_dir.expanduser(), progress=progress) for file in files]
+    return [download(file, expanded(data_dir), progress=progress) for file in files]
 
 
 def download(

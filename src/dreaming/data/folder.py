@@ -61,7 +61,7 @@ def list_folder(root: Path) -> Listing:
         If the folder, ``train`` or ``test`` is missing, if there are fewer than two classes or a class has no
         images, or if the classes of train and test differ.
     """
-    root = root.expanduser()
+    root = expanded(root)
     if not root.is_dir():
         raise UserError(f"there is no folder {root}; folder:PATH needs PATH/train/CLASS and PATH/test/CLASS")
     try:
@@ -87,6 +87,20 @@ def list_folder(root: Path) -> Listing:
             for split in (train, test)
         ),
     )
+
+
+def expanded(path: Path) -> Path:
+    """Put a user's home in the place of ``~``.
+
+    Raises
+    ------
+    UserError
+        If there is no such user.
+    """
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise UserError(f"{path}: there is no such user's home here; write the path out") from None
 
 
 def _list_split(folder: Path) -> dict[str, list[Path]]:

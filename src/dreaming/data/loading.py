@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dreaming.data import cifar10, house_digits, svhn
 from dreaming.data import digits as handwritten
-from dreaming.data.folder import list_folder, read_folder
+from dreaming.data.folder import expanded, list_folder, read_folder
 from dreaming.data.sources import (
     NETWORKS,
     SOURCES,
@@ -208,7 +208,7 @@ def load(
             f"{name} is read from files: say where they lie with --data-dir DIR or DREAMING_DATA,"
             f" or get them with `dreaming data fetch {name} --data-dir DIR`"
         )
-    return load_source(SOURCES[name], data_dir.expanduser(), limit=limit, trust=trust)
+    return load_source(SOURCES[name], expanded(data_dir), limit=limit, trust=trust)
 
 
 def load_source(source: Source, data_dir: Path, *, limit: int | None = None, trust: bool = False) -> Dataset:

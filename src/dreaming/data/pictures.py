@@ -63,6 +63,7 @@ def open_picture(
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
+            warnings.simplefilter("ignore", UserWarning)  # of what stands beside the pixels, such as EXIF
             with Image.open(file, formats=formats) as picture:
                 _refuse_more(picture, most_pixels)
                 return _to_rgb(ImageOps.exif_transpose(picture))

@@ -1,6 +1,7 @@
 """Street View House Numbers, cropped digits: Netzer's .mat files, or Hugging Face's parquet files."""
 
 import struct
+import warnings
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,6 +23,8 @@ _NUMBERS = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "in
 # What scipy's reader stumbles over in a file that is cut off, damaged, or of another kind.
 _BROKEN = (
     MatReadError,
+    RuntimeWarning,
+    UserWarning,
     OSError,
     EOFError,
     ValueError,
@@ -69,12 +72,15 @@ def read_parquets(paths: Sequence[Path]) -> Contents:
 def _split(path: Path) -> Split:
     try:
         # The headers first: a file that claims absurd shapes is refused before memory is asked for.
-        listed = scipy.io.whosmat(path)
-        shapes = {name: (shape, kind) for name, shape, kind in listed}
-        if len(shapes) < len(listed):  # the reader would read the one that was not looked at, too
-            raise UserError(f"{path} holds two arrays of one name; fetch it again")
-        n = _number_of_images(shapes, path)
-        arrays = scipy.io.loadmat(path, variable_names=["X", "y"])
+        with warnings.catch_warnings():
+            for doubt in (RuntimeWarning, UserWarning):  # sizes that overflow, two arrays of one name
+                warnings.simplefilter("error", doubt)
+            listed = scipy.io.whosmat(path)
+            shapes = {name: (shape, kind) for name, shape, kind in listed}
+            if len(shapes) < len(listed):  # the reader would read the one that was not looked at, too
+                raise UserError(f"{path} holds two arrays of one name; fetch it again")
+            n = _number_of_images(shapes, path)
+            arrays = scipy.io.loadmat(path, variable_names=["X", "y"])
         pixels = np.asarray(arrays["X"])
         labels = np.asarray(arrays["y"]).astype(np.float64).reshape(-1)
     except _BROKEN as error:

@@ -174,7 +174,7 @@ def _chosen_epochs(folder: RunFolder, epochs: str) -> list[int]:
         raise UserError(f"{folder.path} holds no snapshots yet; train it first")
     if epochs in ("all", "last"):
         return there if epochs == "all" else there[-1:]
-    if not all(part.isascii() and part.isdigit() for part in epochs.split(",")):
+    if not all(part.isascii() and part.isdigit() and len(part) < 10 for part in epochs.split(",")):
         raise UserError(f"--epochs wants all, last or a list such as 0,1,5, and got '{epochs}'")
     chosen = sorted({int(part) for part in epochs.split(",")})
     missing = [epoch for epoch in chosen if epoch not in there]

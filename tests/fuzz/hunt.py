@@ -1,0 +1,37 @@
+"""One target under libFuzzer, in a process of its own: ``python -m tests.fuzz.hunt TARGET LIBFUZZER-OPTION...``."""
+
+import sys
+import warnings
+
+import atheris
+import pandas
+import pyarrow.parquet
+import scipy.stats
+import sklearn.linear_model
+import torch
+
+BESIDE = (
+    pandas,
+    pyarrow,
+    scipy,
+    sklearn,
+    torch,
+)  # loaded before, and so not followed: they read no user's file
+GUIDED_BY = ["dreaming", "PIL", "yaml", "scipy.io.matlab", "tarfile", "gzip", "pickletools"]
+"""Whose branches tell the fuzzer that an input is new; of these, what is not compiled."""
+
+
+def main() -> None:
+    """Hunt until the options say that it is enough."""
+    name, *options = sys.argv[1:]
+    for loaded in ("tarfile", "gzip", "pickletools"):  # a copy of our own is followed
+        sys.modules.pop(loaded, None)
+    with atheris.instrument_imports(include=GUIDED_BY):
+        from tests.fuzz.targets import TARGETS
+    warnings.simplefilter("error")  # what is only a warning here is a second line for the user
+    atheris.Setup([sys.argv[0], *options], TARGETS[name])
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()
