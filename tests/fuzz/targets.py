@@ -19,6 +19,7 @@ from tests.fuzz import seeds
 
 from dreaming.conditions import configure, swept
 from dreaming.config import Config
+from dreaming.contents import csv, read_table
 from dreaming.data import cifar10, svhn
 from dreaming.data.parquet import read_parquet
 from dreaming.data.pictures import open_picture, to_square
@@ -27,7 +28,7 @@ from dreaming.errors import UserError
 from dreaming.evaluation.measuring import chosen_measures
 from dreaming.life import Life
 from dreaming.paper.profiles import profile
-from dreaming.runs import MEASURES, RunFolder, csv, read_table, read_tensors, write_tensors
+from dreaming.runs import MEASURES, RunFolder, read_tensors, write_tensors
 
 MOST_PIXELS = 1_000_000  # of a picture; the limit of the library would only cost time here
 
