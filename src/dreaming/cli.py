@@ -195,6 +195,9 @@ class Doctor:
             raise SystemExit(1)
 
 
+STOPPED = 3
+"""The status of a command that somebody stopped and that can go on."""
+
 VERBS: dict[str, Any] = {
     "train": Train,
     "evaluate": Evaluate,
@@ -236,10 +239,10 @@ def main(words: Sequence[str] | None = None) -> int:
         return 2
     except Stopped as stopped:
         print(f"dreaming: {shown(str(stopped))}", file=sys.stderr)
-        return 3
+        return STOPPED
     except KeyboardInterrupt:
         print(INTERRUPTED, file=sys.stderr)
-        return 3
+        return STOPPED
     return 0
 
 

@@ -189,6 +189,8 @@ def _live(
     relay = _Relay(parent)
     relay.tell("here")
     relay.tell("ending", ended(partial(_train, pickled, spec, options, relay)))
+    sys.stdout.flush()
+    os._exit(0)  # all is told and written; an interpreter with all its libraries takes long to end by itself
 
 
 def _train(pickled: bytes, spec: str | None, options: dict[str, Any], relay: _Relay) -> None:
