@@ -5,12 +5,14 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEMO := demo
 BROWSER := $(VENV)/.browser
+SECONDS_EACH ?= 130
 
-.PHONY: demo test lint format clean help
+.PHONY: demo test fuzz lint format clean help
 
 help:
 	@echo "make demo    the paper's figures on house numbers, with a small cortex: a report (minutes, no download)"
 	@echo "make test    run the whole test suite"
+	@echo "make fuzz    feed every reader with damaged files for half an hour (Linux)"
 	@echo "make lint    style, types and layers, as CI checks them"
 	@echo "make format  put the code into the project's format"
 
@@ -31,6 +33,10 @@ $(BROWSER): $(READY) tests/paper/browser.py
 
 test: $(READY) $(BROWSER)
 	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile
+
+fuzz: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[fuzz]"
+	$(BIN)/python -m tests.fuzz --seconds $(SECONDS_EACH)
 
 lint: $(READY)
 	$(BIN)/ruff check .
