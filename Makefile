@@ -5,13 +5,15 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEMO := demo
 BROWSER := $(VENV)/.browser
+SECONDS_EACH ?= 130
 
-.PHONY: demo test faults lint format clean help
+.PHONY: demo test faults fuzz lint format clean help
 
 help:
 	@echo "make demo    the paper's figures on house numbers, with a small cortex: a report (minutes, no download)"
 	@echo "make test    run the whole test suite"
 	@echo "make faults  faults made on purpose: kills, full disks, power cuts, damage (an hour on one core; keeps a record)"
+	@echo "make fuzz    feed every reader with damaged files for half an hour (Linux)"
 	@echo "make lint    style, types and layers, as CI checks them"
 	@echo "make format  put the code into the project's format"
 
@@ -35,6 +37,10 @@ test: $(READY) $(BROWSER)
 
 faults: $(READY)
 	$(BIN)/python -m tests.faults
+
+fuzz: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[fuzz]"
+	$(BIN)/python -m tests.fuzz --seconds $(SECONDS_EACH)
 
 lint: $(READY)
 	$(BIN)/ruff check .

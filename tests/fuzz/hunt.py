@@ -3,7 +3,6 @@
 import sys
 import warnings
 
-import atheris
 import pandas
 import pyarrow.parquet
 import scipy.stats
@@ -23,6 +22,8 @@ GUIDED_BY = ["dreaming", "PIL", "yaml", "scipy.io.matlab", "tarfile", "gzip", "p
 
 def main() -> None:
     """Hunt until the options say that it is enough."""
+    import atheris  # of the extra `fuzz`; the tests do without
+
     name, *options = sys.argv[1:]
     for loaded in ("tarfile", "gzip", "pickletools"):  # a copy of our own is followed
         sys.modules.pop(loaded, None)
