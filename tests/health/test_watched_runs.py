@@ -4,7 +4,6 @@ import io
 import shutil
 import signal
 
-import pandas as pd
 import pytest
 import torch
 from rich.console import Console
@@ -13,35 +12,12 @@ import dreaming
 from dreaming import health, session
 from dreaming.conditions import conditions
 from dreaming.errors import RunsFailed, Stopped, UserError
-from dreaming.evaluation.comparison import compare
 from dreaming.health import COLLAPSED, DEAD, NOT_FINITE, WON, Finding
-from dreaming.paper.plan import make_plan
-from dreaming.paper.profile import Profile
-from dreaming.paper.report import report
-from dreaming.paper.table_1 import numbers
-from dreaming.paper.tables import Tables
 from dreaming.progress import Display, Silence
-from dreaming.runs import MEASURES, RunFolder, read_tensors, write_tensors
+from dreaming.runs import RunFolder, read_tensors, write_tensors
 from dreaming.training import train_together
 
 pytestmark = pytest.mark.usefixtures("without_drawing")
-
-
-@pytest.fixture(scope="module")
-def small_dataset(dataset_of):
-    """Three cycles of eight an epoch."""
-    return dataset_of(train=24, test=10)
-
-
-@pytest.fixture
-def trained(tiny_config, small_dataset, tmp_path):
-    """Trains, or goes on, in one folder: (condition, settings, epochs, out, progress)."""
-
-    def run(name="pad", settings=(), epochs=2, out=tmp_path, progress=None):
-        config = tiny_config(name, settings, training={"epochs": epochs, "snapshots": "all"})
-        return RunFolder(dreaming.train(config, out=out, dataset=small_dataset, progress=progress))
-
-    return run
 
 
 def kinds(folder):
@@ -309,55 +285,3 @@ def test_it_is_said_once_and_when_it_is_over(trained):
     changed(folder, lambda tensors: tensors["cortex.encoder.latent_head.weight"][:3].mul_(1e3))
     trained(settings=STILL, epochs=5, progress=show)
     assert "epoch 5: no more dead latents" in said.getvalue()
-
-
-class TestShown:
-    FOUND = (
-        Finding(1, "cortex", "latents", DEAD, 0.25),
-        Finding(2, "cortex", "latents", DEAD, 0.5),
-        Finding(2, "<b>rem", "externality", WON, 0.005),
-    )
-
-    def test_in_compare(self, trained, tmp_path):
-        folder = trained(out=tmp_path / "runs")
-        row = ("digits", "pad", 0, 2, "readout_accuracy", "latent", 0.5)
-        folder.write_table(folder.measures, pd.DataFrame([row], columns=list(MEASURES)))
-        nothing = compare([folder.path], tmp_path / "comparison")
-        assert nothing.findings == ()
-        assert (tmp_path / "comparison/findings.csv").read_text().count("\n") == 1
-        health.keep(folder, self.FOUND)
-        found = compare([folder.path, tmp_path / "runs"], tmp_path / "comparison")
-        assert found.findings == (
-            "digits/pad/seed-0: dead latents: 4 of 8 (50 %), epochs 1 to 2",
-            "digits/pad/seed-0: discriminator won: <b>rem.externality 0.005, epoch 2",
-        )
-        lines = (tmp_path / "comparison/findings.csv").read_text().splitlines()
-        assert lines[0] == "dataset,condition,seed,epoch,phase,term,finding,value"
-        assert lines[1:] == [
-            "digits,pad,0,1,cortex,latents,dead latents,0.25",
-            "digits,pad,0,2,cortex,latents,dead latents,0.5",
-            "digits,pad,0,2,<b>rem,externality,discriminator won,0.005",
-        ]
-
-    def page(self, folder):
-        profile = Profile(name="made-up", datasets=("digits",), seeds=1, epochs=2, long_epochs=2, every=1)
-        plan = make_plan(profile, ("table-1",), folder, "cpu")
-        empty = Tables(profile, {}, *(pd.DataFrame() for _ in range(3)))
-        return plan, lambda: report(plan, empty, [], numbers({}, empty), {})
-
-    def test_in_the_report(self, tmp_path):
-        plan, write = self.page(tmp_path)
-        assert "What went wrong while cortices learned" not in write()
-        health.keep(plan.runs[0].folder, self.FOUND)
-        page = write()
-        head, runs = page.split('<h2 id="runs">')
-        assert f"{plan.runs[0].title}</strong>: dead latents: 128 of 256 (50 %), epochs 1 to 2" in head
-        assert "1 not sound" in head
-        assert "discriminator won: &lt;b&gt;rem.externality 0.005, epoch 2" in runs
-        assert "<b>rem" not in page
-
-    def test_a_damaged_record_is_told_of_in_the_report(self, tmp_path):
-        plan, write = self.page(tmp_path)
-        health.keep(plan.runs[0].folder, self.FOUND)
-        plan.runs[0].folder.findings.write_text("epoch\n")
-        assert "findings.csv is damaged" in write()
