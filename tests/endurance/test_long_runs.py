@@ -20,7 +20,7 @@ from dreaming.population import train_all
 from dreaming.progress import Display, Silence
 from dreaming.training import train_together
 
-EPOCHS = 40
+EPOCHS = 30
 PATHS = [("plain", "float32"), ("plain", "bfloat16"), ("captured", "float32")]
 
 
@@ -58,8 +58,10 @@ def test_a_run_leaves_nothing_open_and_says_a_line_an_epoch(
     path, precision, tiny_config, few_images, tmp_path
 ):
     training = {"epochs": EPOCHS, "path": path, "precision": precision, "snapshots": "all"}
+    # With two channels, latents of bfloat16 are the same for all images, and their divergence is infinite.
+    config = tiny_config(training=training, networks={"base_channels": 4})
     with Log() as log:
-        dreaming.train(tiny_config(training=training), out=tmp_path, dataset=few_images, progress=log)
+        dreaming.train(config, out=tmp_path, dataset=few_images, progress=log)
     assert sum(line.startswith("epoch ") for line in log.lines) == EPOCHS
     assert len(log.lines) == EPOCHS + 1
 
@@ -160,8 +162,7 @@ def test_300_cycles_take_no_memory_that_they_do_not_give_back(tiny_config, tiny_
     assert last - first < 8  # MiB; if each cycle kept its images, which are 98 kB, it would be 29
 
 
-@pytest.mark.parametrize("verb", ["train"])
-def test_the_command_says_a_line_an_epoch(verb, capsys, tmp_path):
-    assert main([verb, *TINY, "--epochs", "12", "--snapshots", "ends", "--out", str(tmp_path)]) == 0
+def test_the_command_says_a_line_an_epoch(capsys, tmp_path):
+    assert main(["train", *TINY, "--epochs", "12", "--snapshots", "ends", "--out", str(tmp_path)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 12 + 2  # what is trained; where it lies
