@@ -21,6 +21,7 @@ MEMBERS = (*TRAIN, "test_batch", "batches.meta")
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 _FOLDER = "cifar-10-batches-py"
 _LARGEST = 64 * 1024**2  # bytes; an honest batch has 31 million
+_MOST_MEMBERS = 1000  # the honest archive has 9
 _ALL = 256 * 1024**2  # bytes; the honest archive has 186 million
 
 
@@ -47,9 +48,12 @@ def read_archive(paths: Sequence[Path]) -> Contents:
     wanted = {f"{_FOLDER}/{name}": name for name in MEMBERS}
     try:
         with gzip.open(path) as unzipped, tarfile.open(fileobj=_Bounded(unzipped), mode="r|") as archive:
-            for member in archive:
+            for count, member in enumerate(archive):
                 if member.size < 0:  # tarfile would go round in circles
                     raise tarfile.ReadError("a member of negative size")
+                # The offset is where the next one begins, and all that lies between would be walked through.
+                if archive.offset > _ALL or count == _MOST_MEMBERS:
+                    raise UserError(f"{path} claims more than an archive of CIFAR-10 holds; fetch it again")
                 name = wanted.get(member.name)
                 if name is None or name in members:
                     continue
@@ -57,7 +61,7 @@ def read_archive(paths: Sequence[Path]) -> Contents:
                 if len(members) == len(MEMBERS):
                     break
     except (
-        *(tarfile.TarError, EOFError, OSError, zlib.error),
+        *(tarfile.TarError, EOFError, OSError, zlib.error, LookupError),
         *(ValueError, OverflowError, MemoryError, RecursionError),  # of headers that are damaged or hostile
     ) as error:
         raise UserError(f"{path} is damaged or cut off ({error}); fetch it again") from error
