@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from multiprocessing import active_children
 from pathlib import Path
 
@@ -90,7 +91,8 @@ class Children(Watch):
     def epoch(self, epoch: int, seconds: float, terms: dict) -> None:
         self.cycles = epoch * self.every
         if len(active_children()) == 2:
-            self.look()
+            with suppress(ProcessLookupError, FileNotFoundError):  # of one that ends just now
+                self.look()
 
 
 def config(asked: dict, seed: int = 0) -> Config:

@@ -3,6 +3,7 @@
 import gc
 import io
 import os
+from contextlib import suppress
 from multiprocessing import active_children
 
 import pytest
@@ -20,7 +21,7 @@ from dreaming.population import train_all
 from dreaming.progress import Display, Silence
 from dreaming.training import train_together
 
-EPOCHS = 30
+EPOCHS = 25
 PATHS = [("plain", "float32"), ("plain", "bfloat16"), ("captured", "float32")]
 
 
@@ -85,11 +86,10 @@ class Children(Log):
 
         def epoch(*about):
             tell(*about)
-            found = [held(child.pid) for child in active_children()]
-            if len(found) == 2:
-                self.looks.append(
-                    tuple(sum(getattr(one, key) for one in found) for key in ("files", "threads"))
-                )
+            with suppress(ProcessLookupError, FileNotFoundError):  # of one that ends just now
+                found = [held(child.pid) for child in active_children()]
+                if len(found) == 2:
+                    self.looks.append(sum(each.files + each.threads for each in found))
 
         part.epoch = epoch
         return part
@@ -119,8 +119,8 @@ def test_pictures_leave_no_figure_behind_and_reproducing_says_a_line_for_each_va
         name="tiny",
         datasets=("digits",),
         seeds=1,
-        epochs=3,
-        long_epochs=3,
+        epochs=2,
+        long_epochs=2,
         limit=64,
         figures=("figure-4", "figure-9"),
         settings=(
@@ -133,8 +133,8 @@ def test_pictures_leave_no_figure_behind_and_reproducing_says_a_line_for_each_va
     runs = [run.folder.path for run in found.plan.runs]
     trained = sum(line.startswith("epoch ") for line in log.lines)
     measured = sum(": readout accuracy of " in line for line in log.lines)
-    assert trained == 3 * len(runs)
-    assert measured <= (3 + 1 + 2) * len(runs)  # each epoch, the untrained cortex, two controls
+    assert trained == 2 * len(runs)
+    assert measured <= (2 + 1 + 2) * len(runs)  # each epoch, the untrained cortex, two controls
     assert len(log.lines) <= trained + measured + 3 * len(runs) + 2
     compare(runs, tmp_path / "comparison")
     assert main(["dream", str(runs[0]), "--count", "4"]) == 0
@@ -154,10 +154,10 @@ class Meter(Silence):
 
 
 @pytest.mark.usefixtures("without_drawing")
-def test_300_cycles_take_no_memory_that_they_do_not_give_back(tiny_config, tiny_dataset, tmp_path):
+def test_300_cycles_take_no_memory_that_they_do_not_give_back(tiny_config, dataset_of, tmp_path):
     meter = Meter(100, 400)
-    config = tiny_config(training={"epochs": 80})  # of five cycles
-    dreaming.train(config, out=tmp_path, dataset=tiny_dataset, progress=meter)
+    config = tiny_config(training={"epochs": 20})  # of 20 cycles
+    dreaming.train(config, out=tmp_path, dataset=dataset_of(train=160), progress=meter)
     first, last = meter.noted
     assert last - first < 8  # MiB; if each cycle kept its images, which are 98 kB, it would be 29
 
