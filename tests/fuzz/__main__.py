@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -53,7 +54,9 @@ def hunt(target: str, seconds: int, keep: bool) -> Hunted:
             f" -artifact_prefix={corpus}/"
         )
         command = [sys.executable, "-m", "tests.fuzz.hunt", target, *options.split(), work, str(corpus)]
+        begun = time.monotonic()
         ended = subprocess.run(command, capture_output=True, check=False)
+        wall = time.monotonic() - begun
         said = ended.stderr.decode(errors="replace")
         if keep and ended.returncode == 0:
             _keep(target, Path(work))
@@ -68,7 +71,9 @@ def hunt(target: str, seconds: int, keep: bool) -> Hunted:
     runs = [int(count) for count in re.findall(r"(?m)^(?:#|Done )(\d+)\s", said)]
     took = [int(count) for count in re.findall(r"runs in (\d+) second", said)]
     covered = [int(count) for count in re.findall(r" cov: (\d+)", said)]
-    return Hunted(target, max(runs, default=0), max(took, default=0), max(covered, default=0), sorted(found))
+    return Hunted(
+        target, max(runs, default=0), max(took, default=round(wall)), max(covered, default=0), sorted(found)
+    )
 
 
 def _keep(target: str, work: Path) -> None:

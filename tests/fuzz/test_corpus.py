@@ -6,10 +6,11 @@ import tarfile
 
 import pytest
 from tests.fuzz import __main__ as fuzz
-from tests.fuzz.seeds import CORPUS, inputs
+from tests.fuzz.seeds import CORPUS, inputs, mat
 from tests.fuzz.targets import TARGETS
 
 from dreaming.contents import yaml_of
+from dreaming.data import svhn
 from dreaming.errors import UserError
 from dreaming.runs import RunFolder
 
@@ -125,6 +126,17 @@ def test_a_target_lets_nothing_but_a_refusal_pass(break_it, monkeypatch):
     monkeypatch.setattr("tests.fuzz.targets.read_tensors", lambda path: break_it())
     with pytest.raises((ArithmeticError, ValueError, EOFError)):
         TARGETS["headers"](b"{}")
+
+
+@pytest.mark.parametrize("kind", [0, 8, 10, 11, 14, 15, 19, 20, 4000])
+def test_an_element_that_scipy_would_crash_at_is_refused_before(tmp_path, kind):
+    path = tmp_path / "train_32x32.mat"
+    content = mat()
+    at = content.index(b"y\0\0\0") + 4  # where the numbers of y begin: type and size, then themselves
+    assert content[at : at + 4] == b"\x02\0\x01\0"
+    path.write_bytes(content[:at] + kind.to_bytes(2, "little") + content[at + 2 :])
+    with pytest.raises(UserError, match="other than arrays of real numbers"):
+        svhn.read_mats([path, path])
 
 
 def test_a_snapshot_whose_number_is_no_digit_of_ours_is_passed_over(tmp_path):

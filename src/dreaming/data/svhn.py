@@ -20,6 +20,12 @@ _MOST = 200_000  # images; the training file has 73,257
 
 _NUMBERS = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64", "single", "double")
 
+# Of the file format: https://www.mathworks.com/help/pdf_doc/matlab/matfile_format.pdf
+_MATRIX, _COMPRESSED, _COMPLEX = 14, 15, 0x0800
+_ARRAYS = range(6, 16)  # numbers, from double to uint64
+_ELEMENTS = (1, 2, 3, 4, 5, 6, 7, 9, 12, 13)  # types of elements, from int8 to uint64
+_HEAD = 1024  # bytes; flags, dimensions and name take 60
+
 # What scipy's reader stumbles over in a file that is cut off, damaged, or of another kind.
 _BROKEN = (
     MatReadError,
@@ -75,6 +81,7 @@ def _split(path: Path) -> Split:
         with warnings.catch_warnings():
             for doubt in (RuntimeWarning, UserWarning):  # sizes that overflow, two arrays of one name
                 warnings.simplefilter("error", doubt)
+            _refuse_other_elements(path)
             listed = scipy.io.whosmat(path)
             shapes = {name: (shape, kind) for name, shape, kind in listed}
             if len(shapes) < len(listed):  # the reader would read the one that was not looked at, too
@@ -93,6 +100,45 @@ def _split(path: Path) -> Split:
         torch.from_numpy(np.ascontiguousarray(pixels.transpose(3, 2, 0, 1))),
         torch.from_numpy(labels.astype(np.int64) % 10),
     )
+
+
+def _refuse_other_elements(path: Path) -> None:
+    """Refuse all but arrays of real numbers; scipy reads past the end of its own table at a type it does not know.
+
+    Raises
+    ------
+    ValueError, struct.error, zlib.error
+        If there is something else in the file, or it is cut off.
+    """
+    with path.open("rb") as file:
+        if file.read(128)[124:] != b"\x00\x01IM":
+            raise ValueError("it is no MATLAB 5 file")
+        while tag := file.read(8):
+            kind, size = struct.unpack("<II", tag)
+            begin = file.tell()
+            head = file.read(min(size, _HEAD))
+            if kind == _COMPRESSED:
+                head = zlib.decompressobj().decompress(head, _HEAD)
+                kind = struct.unpack_from("<I", head)[0]
+                head = head[8:]
+            if kind != _MATRIX or not _is_of_real_numbers(head):
+                raise ValueError("it holds something other than arrays of real numbers")
+            file.seek(begin + size)
+
+
+def _is_of_real_numbers(head: bytes) -> bool:
+    """Tell it by the beginning of an array: flags and class, dimensions, name, then the numbers."""
+    flags = struct.unpack_from("<I", head, 8)[0]
+    _, at = _element(head, 16)
+    _, at = _element(head, at)
+    kind, _ = _element(head, at)
+    return flags & 0xFF in _ARRAYS and not flags & _COMPLEX and kind in _ELEMENTS
+
+
+def _element(head: bytes, at: int) -> tuple[int, int]:
+    """Read the type of an element, and say where the next one begins; a small one has its size beside its type."""
+    kind, size = struct.unpack_from("<II", head, at)
+    return (kind & 0xFFFF, at + 8) if kind >> 16 else (kind, at + 8 + size + -size % 8)
 
 
 def _number_of_images(shapes: Mapping[str, tuple[tuple[int, ...], str]], path: Path) -> int:
