@@ -21,7 +21,9 @@ from dreaming.errors import UserError
 PROMISE = 5.0
 """Seconds from a signal to the end."""
 PATIENCE = 300.0
-"""Seconds to wait for a moment, and for an end."""
+"""Seconds to wait for a moment."""
+LONGEST = 60.0
+"""Seconds to wait for an end."""
 SENTENCE = re.compile(r"dreaming: (stopped|interrupted)[^\n]*the same command goes on[^\n]*\n")
 NOTES = f"""Each time a command is started, sent a signal at a random moment, and timed from there to the end of
 its process. A moment is so many seconds after the start, or after a line of the log that tells what is under way.
@@ -133,9 +135,11 @@ def interrupted(moment: Moment, number: signal.Signals, delay: float, place: Pat
             begin = time.monotonic()
             if program.poll() is None:
                 (os.killpg if number == signal.SIGINT else os.kill)(program.pid, number)
-            status = program.wait(PATIENCE)
+            with suppress(subprocess.TimeoutExpired):  # nothing came of it: what is left is ended below
+                program.wait(LONGEST)
             seconds = time.monotonic() - begin
             alone = no_child_of(program.pid)
+            status = program.wait()
             error.seek(0)
             sentence = error.read()
         row = {"": moment.what, "signal": number.name, "after s": delay, "load": os.getloadavg()[0]}
@@ -197,6 +201,9 @@ def main(
     """
     settings = dict(locals())
     record = Record("interruption", out, threads)
+    signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # a shell has what it starts with & ignore Ctrl-C
     if threads:
         os.environ["OMP_NUM_THREADS"] = str(threads)
     dice, found = random.Random(seed), []

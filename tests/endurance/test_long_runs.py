@@ -21,7 +21,7 @@ from dreaming.population import train_all
 from dreaming.progress import Display, Silence
 from dreaming.training import train_together
 
-EPOCHS = 25
+EPOCHS = 20
 PATHS = [("plain", "float32"), ("plain", "bfloat16"), ("captured", "float32")]
 
 
