@@ -127,4 +127,4 @@ def assign(content: dict[str, Any], path: list[str], text: str, whole: str = "th
     try:
         here[path[-1]] = text if isinstance(here[path[-1]], str) else yaml_of(text)
     except yaml.YAMLError:
-        raise UserError(f"--set {'.'.join(path)}: cannot read the value '{text}'") from None
+        raise UserError(f"--set {'.'.join(path)}: cannot read the value {brief(text)}") from None

@@ -201,9 +201,10 @@ class RunFolder:
             known = json_of(content_of(self.checksums))
         except ValueError:
             known = None
-        if not isinstance(known, dict) or not all(isinstance(listed, list) for listed in known.values()):
+        listed = known.values() if isinstance(known, dict) else [None]
+        if not all(isinstance(each, list) and all(isinstance(one, str) for one in each) for each in listed):
             raise UserError(f"{self.checksums} is damaged: it holds no checksums")
-        return known
+        return dict(known)
 
     def texts(self) -> dict[str, str]:
         """Return what the files hold that `repair` can put back, by name: those that are there and whole."""

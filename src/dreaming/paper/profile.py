@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from dreaming.conditions import condition, configure
 from dreaming.config import Config
 from dreaming.contents import yaml_of
-from dreaming.errors import UserError, nearest
+from dreaming.errors import UserError, brief, nearest
 from dreaming.paper.laboratory import Dose, doses, named_once, scheduled
 from dreaming.paper.panels import DOSES, FIGURES, OF_THE_PAPER, SCHEDULES, Need, When
 from dreaming.paper.published import EPOCHS, LONG_EPOCHS
@@ -235,7 +235,7 @@ def _value(path: str, text: str) -> Any:
     try:
         return yaml_of(text)
     except yaml.YAMLError:
-        raise UserError(f"--set {path}: cannot read the value '{text}'") from None
+        raise UserError(f"--set {path}: cannot read the value {brief(text)}") from None
 
 
 def made(content: Any, where: str) -> Profile:
