@@ -36,6 +36,7 @@ def opened(
         "precision": config.training.precision,
         "dataset": {**images, "files": dataset.source},
     }
+    sweep(folder.path)
     repairs: list[str] = []
     sessions: list[dict[str, Any]] = []
     begun = folder.config.exists() or _lived(folder)
@@ -77,7 +78,6 @@ def _gone_on_with(life: Life, folder: RunFolder, config: Config, dataset: Datase
     _refuse_imported(folder)
     if there is not None:
         _same_config(there, folder, config)
-    sweep(folder.path)
     texts, repairs = life.restore(folder, config)
     repairs += folder.repair(texts)
     seen = folder.read_environment()["sessions"][-1].get("dataset", {}).get("fingerprint")
