@@ -17,7 +17,7 @@ TINY = (
 @pytest.mark.parametrize(
     ("words", "because"),
     [
-        ((), "train, evaluate, dream, compare, data, describe"),
+        ((), "train, evaluate, dream, compare, import, data, describe"),
         (("trian",), "'trian'; did you mean 'train'"),
         (("qqqq",), "'qqqq'; there are: train, evaluate"),
         (("data",), "list, fetch, check"),
