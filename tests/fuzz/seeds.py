@@ -85,6 +85,12 @@ def run_config() -> Config:
 
 
 @cache
+def run_file() -> bytes:
+    """That config as it is kept."""
+    return run_config().to_yaml().encode()
+
+
+@cache
 def _saved() -> tuple[dict[str, torch.Tensor], bytes]:
     """A state just born: its tensors, and what it says about itself without which run it is."""
     with tempfile.TemporaryDirectory() as name:
@@ -111,7 +117,7 @@ def of_a_run() -> dict[str, bytes]:
     with tempfile.TemporaryDirectory() as name:
         folder = RunFolder(Path(name))
         folder.write_environment({"sessions": [{"from": {"epoch": 1}, "dataset": {"fingerprint": "f0"}}]})
-        folder.write(folder.config, run_config().to_yaml().encode())
+        folder.write(folder.config, run_file())
         return {path.name: path.read_bytes() for path in folder.path.iterdir()}
 
 

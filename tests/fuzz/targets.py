@@ -244,9 +244,9 @@ def checksums(content: bytes) -> None:
     """The checksums of a run folder, and a config that only the right ones let through."""
     folder = RunFolder(place() / "checksums")
     folder.path.mkdir(exist_ok=True)
-    folder.config.write_bytes(seeds.run_config().to_yaml().encode())
+    folder.config.write_bytes(seeds.run_file())
     folder.checksums.write_bytes(content)
-    assert Config.of_run(folder) == seeds.run_config()
+    assert folder.read(folder.config) == seeds.run_file()
     folder.write(folder.losses, b"epoch,cycles,seconds\n")
     assert len(folder.read_losses()) == 0
 
