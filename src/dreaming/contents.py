@@ -125,7 +125,7 @@ def read_table(path: Path, columns: tuple[str, ...], content: bytes) -> pd.DataF
                 table[column] = [float(text) if text else float("nan") for text in table[column]]
                 table[column] = table[column].astype(float)
     except (ValueError, TypeError, OverflowError, CSVError) as error:
-        said = (str(error).splitlines() or [type(error).__name__])[0]
+        said = (str(error).splitlines() or [type(error).__name__])[0][:200]
         raise UserError(f"{path} is damaged: it is no table ({said})") from None
     if tuple(table.columns[: len(columns)]) != columns:
         raise UserError(f"{path} is damaged: its columns should begin with {', '.join(columns)}")

@@ -8,6 +8,7 @@ it only writes down the name and what the name was given. What it makes grows wi
 
 import io
 import pickletools
+import warnings
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
@@ -239,7 +240,11 @@ def read_pickle(
     """
     stream = io.BytesIO(content) if isinstance(content, bytes) else content
     try:
-        return _Machine(names, references).run(stream)
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore", DeprecationWarning
+            )  # of escapes in names, which are refused anyway
+            return _Machine(names, references).run(stream)
     except _RefusedError as error:
         raise UserError(
             f"{where} is a pickle that asks for {str(error)[:200]}, which no {kind} does;"

@@ -24,6 +24,7 @@ def test_a_run_folder_holds_config_environment_losses_snapshots_dreams_and_state
         "checksums.json",
         "environment.json",
         "losses.csv",
+        "state.before.safetensors",
         "state.safetensors",
         "snapshots",
         "dreams",

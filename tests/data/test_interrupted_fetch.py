@@ -28,6 +28,8 @@ print("begun", flush=True)
 sys.exit(main(words))
 """
 
+STOPPED = "dreaming: interrupted; what was finished is kept, and the same command goes on\n"
+
 
 @pytest.fixture(autouse=True)
 def _no_proxy(monkeypatch):
@@ -97,15 +99,7 @@ def names_in(folder):
 
 @pytest.mark.parametrize(
     ("number", "status", "said"),
-    [
-        (
-            signal.SIGINT,
-            3,
-            "dreaming: interrupted; what was finished is kept, and the same command goes on\n",
-        ),
-        (signal.SIGTERM, -signal.SIGTERM, ""),
-        (signal.SIGKILL, -signal.SIGKILL, ""),
-    ],
+    [(signal.SIGINT, 3, STOPPED), (signal.SIGTERM, 3, STOPPED), (signal.SIGKILL, -signal.SIGKILL, "")],
     ids=["SIGINT", "SIGTERM", "SIGKILL"],
 )
 def test_stopped_in_the_middle_it_goes_on_from_the_part(server, begun, again, tmp_path, number, status, said):

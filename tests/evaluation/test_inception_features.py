@@ -69,7 +69,7 @@ def weights(tmp_path):
 @pytest.fixture
 def tiny_run(tiny_config, tiny_dataset, tmp_path, monkeypatch):
     """The folder of an untrained cortex."""
-    monkeypatch.setattr("dreaming.session.sheet", lambda *args: b"no picture")
+    monkeypatch.setattr("dreaming.opening.sheet", lambda *args: b"no picture")
     return dreaming.train(tiny_config("untrained"), out=tmp_path / "runs", dataset=tiny_dataset)
 
 
