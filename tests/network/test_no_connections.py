@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from published_checkpoint import Published, save
 
 from dreaming import cli
 
@@ -22,6 +23,7 @@ WORDS = {
     "evaluate": (RUN, "--measures=all", "--epochs=last", "--device=cpu"),
     "dream": (RUN, "--count=4"),
     "compare": ("runs",),
+    "import": ("trained.pth", "--dataset=digits", "--limit=64", "--name=published"),
     "describe": ("--condition=without_rem",),
     "doctor": (
         *("--dry-run", "--device=cpu", "--base-channels=8", "--batch-size=8", "--rounds=2", "--seeds=2"),
@@ -85,6 +87,7 @@ def watched(program, folder, *, alone=True):
 def lived(tmp_path_factory):
     """What each verb came to, and what was noted meanwhile."""
     folder = tmp_path_factory.mktemp("without network")
+    save(Published().content(), folder / "trained.pth")
     words = json.dumps([(verb, WORDS[verb]) for verb in WORDS])
     done, noted = watched([str(HERE / "every_verb.py"), str(folder), words], folder)
     assert done.returncode == 0, done.stderr
