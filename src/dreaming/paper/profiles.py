@@ -33,6 +33,7 @@ DEMO = Profile(
 QUICK = Profile(
     name="quick",
     datasets=("cifar10",),
+    seeds=2,
     epochs=3,
     long_epochs=3,
     samples=5000,
@@ -41,7 +42,7 @@ QUICK = Profile(
         *("appendix-figure-1", "appendix-figure-3"),
     ),
 )
-"""Real images at full width and as many seeds as the paper has, for a few epochs: hours on two cores."""
+"""Real images at full width, for a few epochs and two seeds: an hour on two cores, or two if they are busy."""
 
 PAPER = Profile(name="paper", datasets=("cifar10", "svhn"), features=("classifier", "inception"))
 """As the paper has it."""
