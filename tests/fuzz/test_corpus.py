@@ -102,7 +102,7 @@ def test_the_corpus_is_read_whole_or_refused(target):
 
 
 @pytest.mark.parametrize("name", FOUND)
-def test_what_once_broke_a_reader_is_refused(name):
+def test_what_once_broke_a_reader_is_read_whole_or_refused(name):
     target, content = FOUND[name]
     TARGETS[target](content)
 
