@@ -30,6 +30,8 @@ MOST = 4000
 NOTED = ("cycles", "seconds", "own", "rss", "files", "threads")
 NO_MATTER = 64.0
 """MiB in 24 hours."""
+FULL_WIDTH = 500_000
+"""Cycles of a day at full width, of 0.176 s each as they were measured on two cores (record 2026-11-24_cycle_2)."""
 SETTLING = 0.25
 """Share of the samples at the beginning that is left out: allocators and libraries take what they need."""
 NOTES = f"""Each path is lived by a process of its own, which is looked at every so many cycles: by itself
@@ -42,8 +44,8 @@ after each epoch; in *epochs of one cycle* losses.csv, which is written whole af
 many rows as there are cycles.
 
 The first quarter of the samples is left out. *per 1,000* is the slope by Theil and Sen with the ends of its
-interval of 95 %; *in 24 h* is that slope times the cycles of a day at this path's pace here. A path is *flat*
-if the interval holds 0, or if its upper end comes to less than {NO_MATTER:.0f} MiB in 24 h."""
+interval of 95 %; *in 24 h* is that slope times the cycles of a day: at this path's pace here, or {FULL_WIDTH:,}, the pace
+at full width, if networks are narrower than one would train for a day. A path is *flat* if the interval holds 0, or if its upper end comes to less than {NO_MATTER:.0f} MiB in 24 h."""
 
 
 class Watch(Silence):
@@ -275,7 +277,8 @@ def grown(samples: Sequence[dict]) -> dict[str, float]:
     counted = settled(samples)
     cycles, memory = (np.array([each[key] for each in counted]) for key in ("cycles", "own"))
     slope, _, low, high = (1000 * value for value in theilslopes(memory, cycles, 0.95))
-    day = DAY * (cycles[-1] - cycles[0]) / (counted[-1]["seconds"] - counted[0]["seconds"]) / 1000
+    own = DAY * (cycles[-1] - cycles[0]) / (counted[-1]["seconds"] - counted[0]["seconds"])
+    day = min(own, FULL_WIDTH) / 1000
     found = {
         "per 1,000": slope,
         "low": low,
