@@ -44,8 +44,9 @@ after each epoch; in *epochs of one cycle* losses.csv, which is written whole af
 many rows as there are cycles.
 
 The first quarter of the samples is left out. *per 1,000* is the slope by Theil and Sen with the ends of its
-interval of 95 %; *in 24 h* is that slope times the cycles of a day: at this path's pace here, or {FULL_WIDTH:,}, the pace
-at full width, if networks are narrower than one would train for a day. A path is *flat* if the interval holds 0, or if its upper end comes to less than {NO_MATTER:.0f} MiB in 24 h."""
+interval of 95 %; *in 24 h* is that slope times the cycles of a day: at this path's pace here, or {FULL_WIDTH:,},
+the pace at full width, if networks are narrower than one would train for a day. A path is *flat* if the
+interval holds 0, or if its upper end comes to less than {NO_MATTER:.0f} MiB in 24 h."""
 
 
 class Watch(Silence):
