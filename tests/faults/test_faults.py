@@ -39,8 +39,14 @@ def test_a_death_in_the_middle_of_work_on_the_disk_costs_nothing(victims, undist
 
 
 def test_a_write_that_fails_is_said_and_costs_nothing(victims, undisturbed, tmp_path):
-    faults.struck_at_points(victims, tmp_path, undisturbed[0], "EIO", [7, 60])
-    faults.struck_at_points(victims, tmp_path, undisturbed[0], "ENOSPC", [33])
+    assert (
+        faults.struck_at_points(victims, tmp_path, undisturbed[0], "EIO", [7, 60])["refused in a sentence"]
+        == 2
+    )
+    assert (
+        faults.struck_at_points(victims, tmp_path, undisturbed[0], "ENOSPC", [33])["refused in a sentence"]
+        == 1
+    )
 
 
 def test_a_clock_that_jumps_changes_nothing(victims, undisturbed, tmp_path):
