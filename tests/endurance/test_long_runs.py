@@ -106,7 +106,8 @@ def test_processes_leave_nothing_open_and_say_a_line_an_epoch(tiny_config, tmp_p
     assert len(log.lines) == 2 * EPOCHS + 2
     assert len(log.looks) > EPOCHS / 2
     early, late = log.looks[: len(log.looks) // 2], log.looks[len(log.looks) // 2 :]
-    assert min(early) == min(late)  # a look may find a file that is being written
+    # A look may find a file that is being written, and late ones find a run that has ended.
+    assert min(late) <= min(early)
 
 
 def figures():
@@ -128,6 +129,7 @@ def test_pictures_leave_no_figure_behind_and_reproducing_says_a_line_for_each_va
             *("training.batch_size=32", "training.precision=float32"),
         ),
     )
+    before = figures()  # of other tests, whose fixtures may hold some
     with Log() as log:
         found = reproduce(profile, out=tmp_path, device="cpu", workers=1, progress=log)
     runs = [run.folder.path for run in found.plan.runs]
@@ -138,7 +140,7 @@ def test_pictures_leave_no_figure_behind_and_reproducing_says_a_line_for_each_va
     assert len(log.lines) <= trained + measured + 3 * len(runs) + 2
     compare(runs, tmp_path / "comparison")
     assert main(["dream", str(runs[0]), "--count", "4"]) == 0
-    assert figures() == []
+    assert not [figure for figure in figures() if not any(figure is old for old in before)]
 
 
 class Meter(Silence):
