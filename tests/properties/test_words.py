@@ -69,7 +69,7 @@ VALUES = [
     *("cpu", "cuda:9", "rem", "demo", "x.yaml", "readout", "a" * 300, "a/" * 3000, "ends", "..", ""),
     *("\udcff", "\x1b[31m\n", "9" * 5000),
 ]
-JUNK = st.text(st.characters(blacklist_characters="\0"), max_size=6)
+JUNK = st.text(st.characters(blacklist_characters="\0/"), max_size=6)  # no path leads out of the test
 WORDS = st.lists(st.one_of(st.sampled_from(OPTIONS), st.sampled_from(VALUES), JUNK), max_size=5)
 
 
