@@ -5,6 +5,7 @@ import json
 import pickle
 import tarfile
 import tempfile
+import zipfile
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -15,6 +16,7 @@ import pyarrow.parquet as pq
 import torch
 from PIL import Image
 from scipy.io import savemat
+from tests.published_program.published_checkpoint import Published, without
 
 from dreaming.conditions import configure
 from dreaming.config import Config
@@ -75,6 +77,36 @@ def mat(n: int = 1, label: object = None, **options: object) -> bytes:
         (32, 96 * n) if options.get("format") == "4" else (32, 32, 3, n)
     )  # that format knows two dimensions
     savemat(packed, {"X": np.zeros(shape, np.uint8), "y": labels}, **options)
+    return packed.getvalue()
+
+
+@cache
+def checkpoint(zipped: bool = True, whole: bool = True) -> bytes:
+    """The smallest checkpoint of the published program's layout, with its optimisers or without."""
+    content = Published(latents=1, width=1, channels=1).content(epochs=1)
+    packed = io.BytesIO()
+    left_out = () if whole else ("g_optim", "d_optim")
+    torch.save(without(content, *left_out), packed, _use_new_zipfile_serialization=zipped)
+    return packed.getvalue()
+
+
+@cache
+def _entries() -> Mapping[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(checkpoint())) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def description() -> bytes:
+    """The pickle that says what a checkpoint holds, beside the numbers."""
+    return next(content for name, content in _entries().items() if name.endswith("data.pkl"))
+
+
+def described(pickled: bytes) -> bytes:
+    """The checkpoint with another such pickle, and the checksums that zip wants."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name, content in _entries().items():
+            archive.writestr(name, pickled if name.endswith("data.pkl") else content)
     return packed.getvalue()
 
 
@@ -165,6 +197,7 @@ def inputs() -> dict[str, list[bytes]]:
             *(picture("JPEG", size=(40, 33), exif=exif), picture("JPEG", "CMYK"), picture("WEBP", "RGBA")),
             picture("PNG", "1", size=(1, 50)),
         ],
+        "checkpoints": [description(), checkpoint(zipped=False, whole=False), checkpoint(whole=False)],
         "tensors": [tensors({}), tensors({"epoch": 3, "networks": {"latent_dim": 2}})],
         "headers": [b'{"sha256": "0"}', b'{"epoch": 3, "run": {"seed": 0.5, "list": [null, true]}}'],
         "states": [_saved()[1], b'{"position": {"epochs": 1, "cycles": 0, "seconds": 1e3, "terms": []}}'],

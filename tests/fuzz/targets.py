@@ -7,6 +7,7 @@ Everything else is a finding. The same functions serve the fuzzer, the replay of
 import gzip
 import io
 import json
+import shutil
 import tempfile
 from collections.abc import Callable
 from functools import cache
@@ -17,6 +18,7 @@ import torch
 from safetensors.torch import save
 from tests.fuzz import seeds
 
+from dreaming import snapshots
 from dreaming.conditions import configure, swept
 from dreaming.config import Config
 from dreaming.contents import csv, read_table
@@ -28,6 +30,7 @@ from dreaming.errors import UserError
 from dreaming.evaluation.measuring import chosen_measures
 from dreaming.life import Life
 from dreaming.paper.profiles import profile
+from dreaming.published_program import import_checkpoint
 from dreaming.runs import MEASURES, RunFolder, read_tensors, write_tensors
 
 MOST_PIXELS = 1_000_000  # of a picture; the limit of the library would only cost time here
@@ -123,6 +126,19 @@ def pictures(content: bytes) -> None:
     assert 1 <= picture.width * picture.height <= MOST_PIXELS
     square = np.asarray(to_square(picture))
     assert (square.shape, square.dtype) == ((32, 32, 3), np.uint8)
+
+
+@refusing
+def checkpoints(content: bytes) -> None:
+    """A checkpoint of the published program, in either format, or the pickle in it among numbers that are whole."""
+    whole = content.startswith((b"PK", seeds.checkpoint(zipped=False, whole=False)[:14]))
+    file = held("trained.pth", content if whole else seeds.described(content))
+    try:
+        run = import_checkpoint(file, dataset="digits", limit=10, out=place() / "imported")
+        cortex = snapshots.load(run)
+    finally:
+        shutil.rmtree(place() / "imported", ignore_errors=True)
+    assert all(bool(weight.isfinite().all()) for weight in cortex.state_dict().values())
 
 
 @refusing
@@ -254,7 +270,7 @@ def checksums(content: bytes) -> None:
 TARGETS: dict[str, Callable[[bytes], None]] = {
     target.__name__: target
     for target in (
-        *(batches, archives, mats, parquets, pictures),
+        *(batches, archives, mats, parquets, pictures, checkpoints),
         *(tensors, headers, states, tables, configs, settings, lists, environments, checksums),
     )
 }
