@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import dreaming
 from benchmarks.measure import Row, statistics
 from benchmarks.record import RECORDS, Record
 from dreaming.errors import UserError
@@ -24,6 +25,7 @@ PATIENCE = 300.0
 """Seconds to wait for a moment."""
 LONGEST = 60.0
 """Seconds to wait for an end."""
+OURS = str(Path(dreaming.__file__).parent)
 SENTENCE = re.compile(r"dreaming: (stopped|interrupted)[^\n]*the same command goes on[^\n]*\n")
 NOTES = f"""Each time a command is started, sent a signal at a random moment, and timed from there to the end of
 its process. A moment is so many seconds after the start, or after a line of the log that tells what is under way.
@@ -32,8 +34,9 @@ SIGINT goes to the whole process group, as a terminal sends it, SIGTERM to the p
 *load* is that of the machine: with one of 10 on 2 cores, a cycle of 0.4 s takes 2 to 3 s.
 
 *kept*: it ended within {PROMISE:.0f} s with status 3, one sentence that says how to go on and nothing else on
-standard error, and no child of it lived on. *too early*: the signal came before the program's first line, and the
-process died of it (status -2 or -15), as every process does; Python may show where it was. *done*: the command had
+standard error, and no child of it lived on. *too early*: the signal came before the program's first line, while
+Python itself began, and the process died of it (status -2, -15, or Python's own 1), as every Python program does;
+Python may show where it was, and that was in no file of ours. *done*: the command had
 come to its end before the signal came. *broken*: all else."""
 FULL = ("--dataset", "house_digits", "--limit", "2560", "--epochs", "40", "--precision", "float32")
 TINY = ("networks.base_channels=2", "networks.latent_dim=8")
@@ -173,8 +176,9 @@ def verdict(seconds: float, status: int, said: str, alone: bool) -> str:
     """How an end is to be called; see the notes."""
     if status == 0 and not said:
         return "done"
-    if status in (-signal.SIGINT, -signal.SIGTERM) and "dreaming" not in said.partition("Traceback")[0]:
-        return "too early" if "cli" not in said else "broken"
+    died = status in (-signal.SIGINT, -signal.SIGTERM) or (status == 1 and "KeyboardInterrupt" in said)
+    if died and OURS not in said and "dreaming:" not in said:
+        return "too early"
     whole = status == 3 and SENTENCE.fullmatch(said) is not None
     return "kept" if whole and alone and seconds <= PROMISE else "broken"
 

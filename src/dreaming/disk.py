@@ -27,20 +27,20 @@ def write(path: Path, content: bytes) -> None:
     ...     [path.name for path in Path(folder).rglob("*")]
     ['new', 'losses.csv']
     """
-    beside = _beside(path)
+    unfinished = beside(path)
     try:
         make_folder(path.parent)
-        with beside.open("wb") as file:
+        with unfinished.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        beside.replace(path)
+        unfinished.replace(path)
         sync(path.parent)
     except OSError as error:
         raise _not_written(path, error) from error
     finally:  # also where somebody interrupts
         with suppress(OSError):  # the folder itself may not be there, or not ours: then nothing was written
-            beside.unlink(missing_ok=True)
+            unfinished.unlink(missing_ok=True)
 
 
 def keep(path: Path, also: Path) -> None:
@@ -51,30 +51,33 @@ def keep(path: Path, also: Path) -> None:
     UserError
         If it cannot be; both names lead to what they led to before.
     """
-    beside = _beside(also)
+    unfinished = beside(also)
     try:
-        beside.unlink(missing_ok=True)
+        unfinished.unlink(missing_ok=True)
         try:
-            os.link(path, beside)
+            os.link(path, unfinished)
         except OSError:  # not every file system has links
-            shutil.copyfile(path, beside)
-            with beside.open("rb") as file:
+            shutil.copyfile(path, unfinished)
+            with unfinished.open("rb") as file:
                 os.fsync(file.fileno())
-        beside.replace(also)
+        unfinished.replace(also)
         sync(also.parent)
     except OSError as error:
         raise _not_written(also, error) from error
     finally:
         with suppress(OSError):
-            beside.unlink(missing_ok=True)
+            unfinished.unlink(missing_ok=True)
 
 
 def sweep(folder: Path) -> None:
-    """Take away, in a folder and below, what processes that died left of files which they were writing."""
-    for path in folder.rglob(".*.part"):
+    """Take away, in a folder and below, what processes that died left of files and folders they were writing."""
+    for path in list(folder.rglob(".*.part")):
         writer = path.name.split(".")[-2]
         if writer.isascii() and writer.isdigit() and not _lives(int(writer)):
-            path.unlink(missing_ok=True)
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
 
 
 def _lives(process: int) -> bool:
@@ -99,6 +102,21 @@ def make_folder(folder: Path) -> list[Path]:
     return made
 
 
+def publish(unfinished: Path, folder: Path) -> None:
+    """Move a folder that is written whole to its place, on the disk before it counts.
+
+    Raises
+    ------
+    UserError
+        If it cannot be moved, as where another process has put something there meanwhile.
+    """
+    try:
+        unfinished.rename(folder)
+        sync(folder.parent)
+    except OSError as error:
+        raise _not_written(folder, error) from error
+
+
 def sync(folder: Path) -> None:
     """Bring the names in a folder to the disk."""
     descriptor = os.open(folder, os.O_RDONLY)
@@ -108,7 +126,8 @@ def sync(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _beside(path: Path) -> Path:
+def beside(path: Path) -> Path:
+    """Name the place beside a path where this process writes what will stand there; `sweep` knows such names."""
     return path.with_name(f".{path.name}.{os.getpid()}.part")
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 import torch
 
-from dreaming import hardware, snapshots
+from dreaming import disk, hardware, snapshots
 from dreaming.conditions import configure
 from dreaming.config import Config
 from dreaming.data import Dataset, load
@@ -61,7 +61,8 @@ def import_checkpoint(
     condition
         The condition it was trained as, one of `dreaming.conditions`; the file does not say.
     name
-        What to call the condition, and its folder; by default what it is called.
+        What to call the condition, and its folder; by default ``published_CONDITION``, so that no mean is taken
+        over runs of two programs.
     dataset, limit, data_dir, trust_data
         The images it was trained on, which it will be measured on; the file does not say which they were.
     seed
@@ -94,7 +95,7 @@ def import_checkpoint(
     }
     config = configure(
         condition,
-        name=name,
+        name=name or f"published_{condition}",
         networks=networks,
         optimizer=_optimizer(found, parts),
         dataset={"name": dataset, "limit": limit},
@@ -104,19 +105,20 @@ def import_checkpoint(
     if not config.phases:
         raise UserError(f"condition '{condition}' has no phases to be trained in; name another --condition")
     folder = RunFolder(run_path(Path(out), dataset, config.condition, seed))
+    disk.sweep(folder.path.parent)
     if folder.path.exists():
         raise UserError(f"{folder.path} is there already; use another --out or --name")
     where = None if data_dir is None else Path(data_dir)
     images = load(dataset, where, limit=limit, trust=trust_data)
     losses = _losses(found, parts, epochs, config)
-    unfinished = RunFolder(folder.path.with_name(f".{folder.path.name}.part"))
+    unfinished = RunFolder(disk.beside(folder.path))
     try:
         snapshots.save(unfinished, config, epochs, cortex)
         if losses is not None:
             unfinished.write_table(unfinished.losses, losses)
         unfinished.write_environment(_record(found, images))
         unfinished.write(unfinished.config, config.to_yaml().encode())
-        unfinished.path.rename(folder.path)
+        disk.publish(unfinished.path, folder.path)
     finally:
         shutil.rmtree(unfinished.path, ignore_errors=True)
     return folder.path

@@ -108,7 +108,7 @@ class Import(Images):
     condition: str = "pad"
     """the condition it was trained as, which the file does not say"""
     name: Text = None
-    """what to call the condition, and its folder"""
+    """what to call the condition, and its folder: published_CONDITION by default"""
     dataset: str = "cifar10"
     """the images it was trained on, which the file does not say: cifar10, svhn or folder:PATH"""
     limit: Number = None

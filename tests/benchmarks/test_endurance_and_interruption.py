@@ -53,7 +53,11 @@ SENTENCE = INTERRUPTED + "\n"
         (1.0, 1, SENTENCE, True, "broken"),
         (0.0, 0, "", True, "done"),
         (0.1, -15, "", True, "too early"),
-        (0.1, -2, 'Traceback\n  File "src/dreaming/cli.py", line 1', True, "broken"),
+        (0.1, -2, "Traceback\nKeyboardInterrupt", True, "too early"),
+        (0.1, 1, "object address\nTraceback\nKeyboardInterrupt", True, "too early"),
+        (0.1, 1, "", True, "broken"),
+        (0.1, -2, f'Traceback\n  File "{interruption.OURS}/cli.py", line 1', True, "broken"),
+        (0.1, 1, f'Traceback\n  File "{interruption.OURS}/cli.py"\nKeyboardInterrupt', True, "broken"),
     ],
 )
 def test_a_promise_is_kept_soon_with_the_status_and_the_sentence_alone(seconds, status, said, alone, verdict):

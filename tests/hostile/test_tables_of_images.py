@@ -12,6 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 from scipy.io import savemat
 
+from dreaming.data.parquet import read_parquet
+from dreaming.errors import UserError
+
 READ = """
 import resource, sys
 from pathlib import Path
@@ -93,6 +96,17 @@ def write_parquets(folder):
     (folder / "footer.parquet").write_bytes(whole[:-8] + struct.pack("<I", 2**31 - 1) + b"PAR1")
     size = struct.unpack("<I", whole[-8:-4])[0]
     (folder / "noise.parquet").write_bytes(whole[: -8 - size] + b"\x19" * size + whole[-8:])
+
+
+def test_a_value_that_many_rows_share_is_unpacked_once(tmp_path):
+    """Kept once in the file, a thousand rows of it would take 16 GB."""
+    rows = pa.array([{"bytes": bytes(2**24)}] * 20)
+    path = tmp_path / "values.parquet"
+    pq.write_table(pa.table({"img": rows, "label": [0] * 20}), path, compression="zstd")
+    assert path.stat().st_size < 10_000
+    assert pq.read_metadata(path).row_group(0).total_byte_size < 2**25
+    with pytest.raises(UserError, match=r"values\.parquet, row 0 holds no image of 32 x 32"):
+        read_parquet(path, "img", 10)
 
 
 @pytest.mark.parametrize("write", [write_mats, write_parquets], ids=["mat", "parquet"])

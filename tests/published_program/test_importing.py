@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from published_checkpoint import Published, rezipped, save, without
 from tiny_runs import tree
 
 import dreaming
+from dreaming import published_program
 from dreaming.cli import main
 from dreaming.config import Config
 from dreaming.data import load, to_activity
@@ -108,22 +110,45 @@ def test_the_record_says_what_it_is_and_what_nobody_knows(imported, tmp_path):
 def test_it_is_measured_compared_and_dreams_but_is_not_trained_on(published, tmp_path, capsys):
     path, out = save(published.content(), tmp_path / "trained.pth"), str(tmp_path / "runs")
     words = ["--dataset", "digits", "--limit", "128", "--out", out]
-    run = f"{out}/digits/pad/seed-0"
+    run = f"{out}/digits/published_pad/seed-0"
     to = str(tmp_path / "comparison")
     assert main(["import", str(path), *words]) == 0
     assert main(["evaluate", run, "--measures", "readout,organisation"]) == 0
     assert main(["compare", out, "--to", to]) == 0
     assert main(["dream", run, "--count", "4"]) == 0
-    assert (tmp_path / "comparison/table.csv").read_text().splitlines()[1].startswith("digits,pad,1,2,")
-    assert (tmp_path / "runs/digits/pad/seed-0/dreams/rem-0002.png").is_file()
+    assert (
+        (tmp_path / "comparison/table.csv")
+        .read_text()
+        .splitlines()[1]
+        .startswith("digits,published_pad,1,2,")
+    )
+    assert (tmp_path / "runs/digits/published_pad/seed-0/dreams/rem-0002.png").is_file()
     capsys.readouterr()
     before = tree(tmp_path)
-    small = ["--set=networks.base_channels=2", "--set=networks.latent_dim=8", "--device=cpu"]
-    assert main(["train", *words, *small, "--epochs", "3"]) == 2
-    assert "was imported" in capsys.readouterr().err
+    with pytest.raises(UserError, match="was imported"):
+        dreaming.train(Config.of_run(RunFolder(Path(run))), out=out)
     assert main(["import", str(path), *words]) == 2
     assert "is there already" in capsys.readouterr().err
     assert tree(tmp_path) == before
+
+
+def test_what_a_killed_import_left_is_swept_and_what_came_meanwhile_stands(published, tmp_path, monkeypatch):
+    path = save(published.content(), tmp_path / "trained.pth")
+    place = tmp_path / "runs/digits/published_pad"
+    left = place / ".seed-0.999999999.part"
+    (left / "snapshots").mkdir(parents=True)
+    load = published_program.load
+
+    def load_while_another_imports(*words, **settings):
+        (place / "seed-0").mkdir()
+        (place / "seed-0/config.yaml").touch()
+        return load(*words, **settings)
+
+    monkeypatch.setattr(published_program, "load", load_while_another_imports)
+    with pytest.raises(UserError, match=r"cannot write .*seed-0 .*not empty"):
+        import_checkpoint(path, out=tmp_path / "runs", **HERE)
+    assert [path.name for path in place.iterdir()] == ["seed-0"]
+    assert [path.name for path in (place / "seed-0").iterdir()] == ["config.yaml"]
 
 
 @pytest.mark.parametrize(
