@@ -27,6 +27,8 @@ REBUILT = "torch._utils._rebuild_tensor_v2"
 FLOAT = "torch.FloatStorage"
 NAMES = frozenset({*SCALAR, REBUILT, FLOAT, "numpy.dtype", "_codecs.encode", "collections.OrderedDict"})
 _MOST_ENTRIES = 10_000
+_UNREADABLE = (zipfile.BadZipFile, LookupError, OSError, ValueError, RuntimeError, EOFError, struct.error)
+"""What `zipfile` raises at archives that are damaged, encrypted, or packed in ways that it does not know."""
 _MAGIC = 0x1950A86A20F9469CFC6C  # the first of the old format's pickles
 _FLOATS = {"f8": "d", "f4": "f"}
 
@@ -81,20 +83,13 @@ class TorchFile:
             if f"{root}/byteorder" in archive.namelist() and archive.read(f"{root}/byteorder") != b"little":
                 raise self._damaged("its bytes are in another order than here")
             content = self._pickled(archive.read(f"{root}/data.pkl"))
-        except (
-            zipfile.BadZipFile,
-            KeyError,
-            OSError,
-            ValueError,
-            NotImplementedError,
-            struct.error,
-        ) as error:
+        except _UNREADABLE as error:
             raise self._damaged(str(error)) from None
 
         def storage(key: str, count: int) -> bytes:
             try:
                 return archive.read(f"{root}/data/{key}")
-            except (zipfile.BadZipFile, KeyError, OSError, ValueError, struct.error) as error:
+            except _UNREADABLE as error:
                 raise self._damaged(str(error)) from None
 
         return content, storage
