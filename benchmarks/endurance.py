@@ -1,6 +1,7 @@
 """Whether a long run grows: memory, open files, threads and log over many cycles of each path, and in 24 hours."""
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -12,28 +13,20 @@ from multiprocessing import active_children
 from pathlib import Path
 
 import numpy as np
-from scipy.stats import theilslopes
 
 import dreaming
-from benchmarks.measure import Row
+from benchmarks.growth import FULL_WIDTH, NO_MATTER, grown, headline, kept, log, memory, verdict
 from benchmarks.record import RECORDS, Record
-from benchmarks.residence import held
+from benchmarks.residence import asked_for, held
 from dreaming.config import Config
 from dreaming.errors import UserError
 from dreaming.population import train_all
 from dreaming.progress import Silence
 from dreaming.training import train_together
 
-DAY = 24 * 3600
 MOST = 4000
 """Looks at a process."""
-NOTED = ("cycles", "seconds", "own", "rss", "files", "threads")
-NO_MATTER = 64.0
-"""MiB in 24 hours."""
-FULL_WIDTH = 500_000
-"""Cycles of a day at full width, of 0.176 s each as they were measured on two cores (record 2026-11-24_cycle_2)."""
-SETTLING = 0.25
-"""Share of the samples at the beginning that is left out: allocators and libraries take what they need."""
+NOTED = ("cycles", "seconds", "asked", "own", "rss", "files", "threads")
 NOTES = f"""Each path is lived by a process of its own, which is looked at every so many cycles: by itself
 after a cycle, and *dreaming train* and *2 processes* from outside, after an epoch. Memory is what a process
 asked for itself, in MiB, swapped out or not; files it maps, such as libraries, come and go with what else the
@@ -43,10 +36,19 @@ organisation, projection, realism. *dreaming train* is the command with snapshot
 after each epoch; in *epochs of one cycle* losses.csv, which is written whole after each epoch, grows to as
 many rows as there are cycles.
 
-The first quarter of the samples is left out. *per 1,000* is the slope by Theil and Sen with the ends of its
+*asked* is what the process has asked the C library for and not given back: resident memory moves in steps of some
+MiB, with where the library finds room, while this does not. It is known of the paths that are lived in a process
+which looks at itself. It grows with each epoch by its line of losses, which a run keeps in memory.
+
+The first third of the samples is left out. *per 1,000* is the slope by Theil and Sen with the ends of its
 interval of 95 %; *in 24 h* is that slope times the cycles of a day: at this path's pace here, or {FULL_WIDTH:,},
 the pace at full width, if networks are narrower than one would train for a day. A path is *flat* if the
 interval holds 0, or if its upper end comes to less than {NO_MATTER:.0f} MiB in 24 h."""
+
+
+def myself() -> list[int]:
+    """Name this process."""
+    return [os.getpid()]
 
 
 class Watch(Silence):
@@ -55,7 +57,7 @@ class Watch(Silence):
     What it notes has its place from the beginning, so that it does not grow itself.
     """
 
-    def __init__(self, every: int, processes: Callable[[], Sequence[int]] = lambda: [os.getpid()]) -> None:
+    def __init__(self, every: int, processes: Callable[[], Sequence[int]] = myself) -> None:
         self.every, self.processes, self.cycles = every, processes, 0
         self.noted, self.looks = np.zeros((MOST, len(NOTED))), 0
 
@@ -67,14 +69,16 @@ class Watch(Silence):
     def look(self) -> None:
         """Note what the processes hold together."""
         found = [held(process) for process in self.processes()]
-        together = (sum(getattr(one, key) for one in found) for key in NOTED[2:])
-        self.noted[self.looks] = self.cycles, time.monotonic(), *together
+        together = (sum(getattr(one, key) for one in found) for key in NOTED[3:])
+        asked = asked_for() if self.processes is myself else float("nan")
+        self.noted[self.looks] = self.cycles, time.monotonic(), asked, *together
         self.looks += 1
 
     @property
     def samples(self) -> list[dict]:
-        """All that was noted."""
-        return [dict(zip(NOTED, map(float, row), strict=True)) for row in self.noted[: self.looks]]
+        """All that was noted, as far as it could be known."""
+        rows = (zip(NOTED, map(float, row), strict=True) for row in self.noted[: self.looks])
+        return [{key: value for key, value in row if not math.isnan(value)} for row in rows]
 
 
 class Children(Watch):
@@ -182,14 +186,15 @@ def after_epochs(training: subprocess.Popen, watch: Watch, asked: dict) -> Seque
 
 
 def main(
-    cycles: int = 2000,
-    every: int = 25,
-    epoch: int = 50,
+    cycles: int = 6000,
+    every: int = 100,
+    epoch: int = 200,
     base_channels: int = 4,
     latent_dim: int = 16,
     batch: int = 16,
     snapshots: int = 120,
     wide: int = 64,
+    wide_cycles: int = 2000,
     only: tuple[str, ...] = (),
     threads: int | None = None,
     out: Path = RECORDS,
@@ -210,6 +215,8 @@ def main(
         How many measurements of a snapshot.
     wide
         Base channels of the wide network (latents 256, batch 64), which takes some ten minutes; 0 leaves it out.
+    wide_cycles
+        How many it lives.
     only
         Paths by name; all by default.
     threads, out
@@ -217,9 +224,9 @@ def main(
     """
     settings = dict(locals())
     record = Record("endurance", out, threads)
-    narrow = {"cycles": cycles, "every": every, "epoch": epoch, "dataset": "digits"}
+    narrow = {"cycles": cycles, "every": every, "epoch": epoch, "dataset": "house_digits"}
     narrow |= {"base_channels": base_channels, "latent_dim": latent_dim, "batch": batch}
-    paths = paths_of(narrow, snapshots, wide)
+    paths = paths_of(narrow, snapshots, {"base_channels": wide, "cycles": wide_cycles} if wide else {})
     unknown = [name for name in only if name not in paths]
     if unknown:
         raise UserError(f"there is no path '{unknown[0]}'; there are {', '.join(paths)}")
@@ -241,12 +248,14 @@ def main(
         {name: {key: [each[key] for each in found] for key in found[0]} for name, found in samples.items()},
         settings,
         NOTES,
-        baseline="each path beside itself, after the first quarter of the samples",
+        baseline="each path beside itself, after the first third of the samples",
         headlines=[headline(name, found) for name, found in samples.items()],
     )
 
 
-def paths_of(narrow: dict, snapshots: int, wide: int) -> dict[str, tuple[Callable[[dict], list[dict]], dict]]:
+def paths_of(
+    narrow: dict, snapshots: int, wide: dict
+) -> dict[str, tuple[Callable[[dict], list[dict]], dict]]:
     """How each path is lived, and at which size."""
 
     def told(way: Callable[[dict], list[dict]], name: str, more: dict, **training: str) -> tuple:
@@ -263,79 +272,9 @@ def paths_of(narrow: dict, snapshots: int, wide: int) -> dict[str, tuple[Callabl
         "epochs of one cycle": told(commanded, "epochs", {"epoch": 1, "batch": 64}, snapshots="ends"),
     }
     if wide:
-        full = {"base_channels": wide, "latent_dim": 256, "batch": 64, "epoch": 25, "every": 25}
-        paths["wide"] = told(in_a_process, "wide", full | {"dataset": "house_digits"}, path="plain")
+        full = {"latent_dim": 256, "batch": 64, "epoch": 100, "every": 25}
+        paths["wide"] = told(in_a_process, "wide", full | wide, path="plain")
     return paths
-
-
-def settled(samples: Sequence[dict]) -> Sequence[dict]:
-    """Leave out those of the beginning."""
-    return samples[int(SETTLING * len(samples)) :]
-
-
-def grown(samples: Sequence[dict]) -> dict[str, float]:
-    """The slope of memory in MiB for 1,000 cycles, its interval, and what comes of both in 24 hours."""
-    counted = settled(samples)
-    cycles, memory = (np.array([each[key] for each in counted]) for key in ("cycles", "own"))
-    slope, _, low, high = (1000 * value for value in theilslopes(memory, cycles, 0.95))
-    own = DAY * (cycles[-1] - cycles[0]) / (counted[-1]["seconds"] - counted[0]["seconds"])
-    day = min(own, FULL_WIDTH) / 1000
-    found = {
-        "per 1,000": slope,
-        "low": low,
-        "high": high,
-        "in 24 h": day * slope,
-        "at most in 24 h": day * high,
-    }
-    return {key: float(value) for key, value in found.items()} | {"cycles in 24 h": float(1000 * day)}
-
-
-def verdict(found: dict[str, float]) -> str:
-    """Whether that is no growth."""
-    flat = found["low"] <= 0 or found["at most in 24 h"] < NO_MATTER
-    return "flat" if flat else "grows"
-
-
-def memory(name: str, samples: Sequence[dict]) -> Row:
-    """The row of a path in the table of memory."""
-    found, counted = grown(samples), settled(samples)
-    about = {"cycles": samples[-1]["cycles"], "looks": len(counted)}
-    ends = {"at first": counted[0]["own"], "at last": counted[-1]["own"], "rss at last": counted[-1]["rss"]}
-    return {"": name, **about, **ends, **found, "verdict": verdict(found)}
-
-
-def kept(name: str, samples: Sequence[dict]) -> Row:
-    """The row of a path in the table of what stays open: when it has settled, at last, and at most."""
-    row: Row = {"": name}
-    for key in ("files", "threads"):
-        values = [each[key] for each in settled(samples)]
-        row |= {f"{key} at first": values[0], f"{key} at last": values[-1], f"{key} at most": max(values)}
-    return row
-
-
-def log(name: str, samples: Sequence[dict]) -> Row:
-    """Lines and bytes of log for each epoch, and how long one takes at the beginning and at the end."""
-    first, last = samples[0], samples[-1]
-    epochs = last["epochs"] - first["epochs"]
-    tenth = max(2, len(samples) // 10)
-    pace = [
-        1000 * (b["seconds"] - a["seconds"]) / (b["epochs"] - a["epochs"]) for a, b in ends(samples, tenth)
-    ]
-    each = {"lines an epoch": (last["lines"] - first["lines"]) / epochs}
-    each |= {"bytes an epoch": (last["bytes"] - first["bytes"]) / epochs}
-    return {"": name, "epochs": last["epochs"], **each, "first tenth, ms": pace[0], "last tenth, ms": pace[1]}
-
-
-def ends(samples: Sequence[dict], count: int) -> list[tuple[dict, dict]]:
-    """The first and the last of some samples at the beginning, and of as many at the end."""
-    return [(samples[0], samples[count - 1]), (samples[-count], samples[-1])]
-
-
-def headline(name: str, samples: Sequence[dict]) -> Row:
-    """The slope of a path, for the table of all records."""
-    found = grown(samples)
-    unit = f"MiB for 1,000 cycles ({verdict(found)})"
-    return {"": f"growth, {name}", "median": found["per 1,000"], "unit": unit, "n": len(settled(samples))}
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """How much memory a process holds and held at most, and what else it keeps open."""
 
+import ctypes
 import os
 import resource
 import sys
@@ -57,3 +58,29 @@ def held(process: int) -> Held:
         len(list((about / "fd").iterdir())) - (process == os.getpid()),  # the one that lists them
         len(list((about / "task").iterdir())),
     )
+
+
+class _Heap(ctypes.Structure):
+    """What glibc's mallinfo2 tells."""
+
+    _fields_ = [
+        (name, ctypes.c_size_t)
+        for name in (
+            *("arena", "ordblks", "smblks", "hblks", "hblkhd"),
+            *("usmblks", "fsmblks", "uordblks", "fordblks", "keepcost"),
+        )
+    ]
+
+
+def asked_for() -> float:
+    """Count what this process has asked the C library for and not given back, in MiB; NaN if that is not glibc.
+
+    Resident memory moves in steps, with where the library finds room; this is what the program itself holds on to.
+    """
+    try:
+        tell = ctypes.CDLL(None).mallinfo2
+    except (AttributeError, OSError):
+        return float("nan")
+    tell.restype = _Heap
+    heap = tell()
+    return float(heap.uordblks + heap.hblkhd) / 2**20
