@@ -1,4 +1,4 @@
-"""Whether memory that was looked at again and again grows: its slope, what comes of it in a day, and rows of both."""
+"""Whether memory that was looked at again and again grows: its slope, what comes of it in a day, and rows."""
 
 from collections.abc import Sequence
 
