@@ -32,12 +32,15 @@ class Record:
         torch's threads; None leaves them.
     device
         As in a config.
+    module
+        The program that makes it.
     """
 
     name: str
     out: Path = RECORDS
     threads: int | None = None
     device: str = "cpu"
+    module: str = "benchmarks"
     load: tuple[float, ...] = field(init=False, default=())
 
     def __post_init__(self) -> None:
@@ -83,7 +86,7 @@ class Record:
         record = {
             "benchmark": self.name,
             "date": datetime.now(UTC).isoformat(timespec="seconds"),
-            "command": ["python", "-m", "benchmarks", *environment["command"][1:]],
+            "command": ["python", "-m", self.module, *environment["command"][1:]],
             "settings": {key: str(v) if isinstance(v, Path) else v for key, v in settings.items()},
             "threads": torch.get_num_threads(),
             "cores_allowed": hardware.cores(),

@@ -61,7 +61,7 @@ def main(
         Folder of records.
     """
     settings = dict(locals())
-    record = Record("faults", out, 1, "cpu")
+    record = Record("faults", out, 1, "cpu", "tests.faults")
     rows = []
 
     def row(fault, make):

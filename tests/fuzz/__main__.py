@@ -1,11 +1,10 @@
 """Hunt in every target, one after another: ``python -m tests.fuzz [TARGET...] --seconds N``.
 
 What breaks a target is written into its corpus, where the tests replay it. The number of inputs, their rate and
-what was found are printed, and kept as JSON with ``--record``. Status 1: something was found.
+what was found are printed, and kept as a record with ``--out``. Status 1: something was found.
 """
 
 import argparse
-import json
 import re
 import subprocess
 import sys
@@ -14,7 +13,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
+from benchmarks.record import Record
 from tests.fuzz.seeds import CORPUS
 
 MOST_SECONDS = 20  # for one input
@@ -22,6 +23,10 @@ MOST_MEMORY = 3000  # MiB, of which the libraries take 430
 MOST_BYTES = {"archives": 45_000, "checkpoints": 16_000, "batches": 7000, "mats": 7000}
 """Of an input; of every other, 4096."""
 KEPT_BYTES = 6000  # of inputs that are kept for each target
+NOTES = f"""Seconds are those of hunting, without the time in which libraries are loaded and instrumented. An input
+may have {MOST_SECONDS} s, {MOST_MEMORY} MiB and 4096 bytes ({", ".join(f"{n} {v}" for n, v in MOST_BYTES.items())}).
+*branches*: libFuzzer's `cov`, of dreaming, Pillow, scipy.io.matlab, tarfile, zipfile, gzip, pickletools, and for
+configs yaml, as far as they are Python. What is found is a file in `tests/fuzz/corpus`, and the tests replay it."""
 TARGETS = (
     *("batches", "archives", "mats", "parquets", "pictures", "checkpoints", "tensors", "headers", "states"),
     *("tables", "configs", "settings", "lists", "environments", "checksums"),
@@ -87,6 +92,31 @@ def _keep(target: str, work: Path) -> None:
         (CORPUS / target / f"kept-{path.name[:12]}").write_bytes(path.read_bytes())
 
 
+def _recorded(record: Record, done: Sequence[Hunted], settings: dict[str, Any]) -> None:
+    rows = [
+        {
+            **{"": each.target, "inputs": each.inputs, "seconds": each.seconds},
+            **{"inputs/s": each.inputs / max(each.seconds, 1), "branches": each.branches},
+            "found": ", ".join(each.found) or "nothing",
+        }
+        for each in done
+    ]
+    inputs, minutes = sum(each.inputs for each in done), sum(each.seconds for each in done) / 60
+    found = sum(len(each.found) for each in done)
+    total = {"": "all", "inputs": inputs, "seconds": round(60 * minutes), "found": f"{found} findings"}
+    record.write(
+        [("Targets", [*rows, total])],
+        {"targets": [asdict(each) for each in done]},
+        settings,
+        NOTES,
+        baseline="none; every input is read whole or refused with UserError",
+        headlines=[
+            {"": "fuzzing, inputs", "median": inputs, "unit": f"inputs ({found} findings)", "n": len(done)},
+            {"": "fuzzing, time", "median": minutes, "unit": "minutes", "n": len(done)},
+        ],
+    )
+
+
 def main(words: Sequence[str] | None = None) -> int:
     """Hunt, and say what came of it."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
@@ -94,17 +124,19 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--seconds", type=int, default=120, help="for each target")
     parser.add_argument("--rounds", type=int, default=1, help="how often each has its turn")
     parser.add_argument("--keep", action="store_true", help="keep small inputs that reach something new")
-    parser.add_argument("--record", type=Path, metavar="FILE.json", help="where the numbers are kept")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="the folder of records where one is kept")
     asked = parser.parse_args(words)
     chosen = asked.targets or list(TARGETS)
     if unknown := set(chosen) - set(TARGETS):
         parser.error(f"there is no target {', '.join(sorted(unknown))}; there are {', '.join(TARGETS)}")
+    record = Record("fuzzing", asked.out, 1, module="tests.fuzz") if asked.out else None
     done = []
     for target in chosen * asked.rounds:
         done.append(hunt(target, asked.seconds, asked.keep))
         print(done[-1], flush=True)
-        if asked.record:
-            asked.record.write_text(json.dumps([asdict(each) for each in done], indent=1) + "\n")
+    if record:
+        settings = {"seconds": asked.seconds, "rounds": asked.rounds, "keep": asked.keep}
+        _recorded(record, done, settings)
     inputs, seconds = sum(each.inputs for each in done), sum(each.seconds for each in done)
     found = [f"{each.target}/{name}" for each in done for name in each.found]
     print(f"all: {inputs:,} inputs in {seconds / 60:.1f} minutes; found: {', '.join(found) or 'nothing'}")
