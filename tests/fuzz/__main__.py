@@ -23,8 +23,14 @@ MOST_MEMORY = 3000  # MiB, of which the libraries take 430
 MOST_BYTES = {"archives": 45_000, "checkpoints": 16_000, "batches": 7000, "mats": 7000}
 """Of an input; of every other, 4096."""
 KEPT_BYTES = 6000  # of inputs that are kept for each target
+
+
+def _bytes() -> str:
+    return ", ".join(f"{target} {most}" for target, most in MOST_BYTES.items())
+
+
 NOTES = f"""Seconds are those of hunting, without the time in which libraries are loaded and instrumented. An input
-may have {MOST_SECONDS} s, {MOST_MEMORY} MiB and 4096 bytes ({", ".join(f"{n} {v}" for n, v in MOST_BYTES.items())}).
+may have {MOST_SECONDS} s, {MOST_MEMORY} MiB and 4096 bytes ({_bytes()}).
 *branches*: libFuzzer's `cov`, of dreaming, Pillow, scipy.io.matlab, tarfile, zipfile, gzip, pickletools, and for
 configs yaml, as far as they are Python. What is found is a file in `tests/fuzz/corpus`, and the tests replay it."""
 TARGETS = (
