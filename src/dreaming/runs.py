@@ -193,7 +193,10 @@ class RunFolder:
         """
         content = content_of(path)
         if _sha256(content) not in self._checksums().get(path.name, []):
-            raise UserError(f"{path} is damaged: its checksum is another than when it was written")
+            beside = self.checksums.name
+            raise UserError(
+                f"{path} is damaged (or {beside} beside it): its checksum is another than when it was written"
+            )
         return content
 
     def _checksums(self) -> dict[str, list[str]]:

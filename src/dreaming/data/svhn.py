@@ -111,7 +111,9 @@ def _refuse_other_elements(path: Path) -> None:
         If there is something else in the file, or it is cut off.
     """
     with path.open("rb") as file:
-        if file.read(128)[124:] != b"\x00\x01IM":
+        header = file.read(128)
+        # By a zero here scipy takes a file for MATLAB 4's, and may look through such a one without end.
+        if header[124:] != b"\x00\x01IM" or 0 in header[:4]:
             raise ValueError("it is no MATLAB 5 file")
         while tag := file.read(8):
             kind, size = struct.unpack("<II", tag)
