@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 import dreaming
-from benchmarks.growth import FULL_WIDTH, NO_MATTER, grown, headline, kept, log, memory, verdict
+from benchmarks.growth import FULL_WIDTH, NO_MATTER, SHORT_EPOCHS, STEPS, headline, kept, log, memory, verdict
 from benchmarks.record import RECORDS, Record
 from benchmarks.residence import asked_for, held
 from dreaming.config import Config
@@ -42,8 +42,10 @@ which looks at itself. It grows with each epoch by its line of losses, which a r
 
 The first third of the samples is left out. *per 1,000* is the slope by Theil and Sen with the ends of its
 interval of 95 %; *in 24 h* is that slope times the cycles of a day: at this path's pace here, or {FULL_WIDTH:,},
-the pace at full width, if networks are narrower than one would train for a day. A path is *flat* if the
-interval holds 0, or if its upper end comes to less than {NO_MATTER:.0f} MiB in 24 h."""
+the pace at full width, if networks are narrower than one would train for a day; for *epochs of one cycle*,
+{SHORT_EPOCHS["epochs of one cycle"]:,.0f}, as an epoch of full width has 25 cycles at least. A path is *flat* if
+the interval holds 0, or if its upper end comes to less than {NO_MATTER:.0f} MiB in 24 h; *flat, in steps* if resident
+memory grew by less than {STEPS:.0%} since it had settled and that holds of what was asked for; else it *grows*."""
 
 
 def myself() -> list[int]:
@@ -236,7 +238,7 @@ def main(
     for name, (way, asked) in paths.items():
         if not only or name in only:
             samples[name] = way(asked)
-            print(f"{name}: {verdict(grown(samples[name]))}", file=sys.stderr)
+            print(f"{name}: {verdict(name, samples[name])}", file=sys.stderr)
     tables = [
         ("Memory of its own, MiB", [memory(name, found) for name, found in samples.items()]),
         ("Open files and threads", [kept(name, found) for name, found in samples.items()]),

@@ -12,6 +12,10 @@ NO_MATTER = 64.0
 """MiB in 24 hours."""
 FULL_WIDTH = 500_000
 """Cycles of a day at full width, of 0.176 s each as they were measured on two cores (record 2026-11-24_cycle_2)."""
+SHORT_EPOCHS = {"epochs of one cycle": FULL_WIDTH / 25}
+"""Cycles of a day of paths that are no path of a day: epochs of fewer than 25 cycles are none at full width."""
+STEPS = 0.01
+"""Share by which resident memory may grow in steps, while what was asked for does not."""
 SETTLING = 1 / 3
 """Share of the samples at the beginning that is left out: allocators and libraries take what they need."""
 
@@ -21,13 +25,13 @@ def settled(samples: Sequence[dict]) -> Sequence[dict]:
     return samples[int(SETTLING * len(samples)) :]
 
 
-def grown(samples: Sequence[dict], of: str = "own") -> dict[str, float]:
+def grown(samples: Sequence[dict], of: str = "own", most: float = FULL_WIDTH) -> dict[str, float]:
     """The slope of memory in MiB for 1,000 cycles, its interval, and what comes of both in 24 hours."""
     counted = settled(samples)
     cycles, memory = (np.array([each[key] for each in counted]) for key in ("cycles", of))
     slope, _, low, high = (1000 * value for value in theilslopes(memory, cycles, 0.95))
     own = DAY * (cycles[-1] - cycles[0]) / (counted[-1]["seconds"] - counted[0]["seconds"])
-    day = min(own, FULL_WIDTH) / 1000
+    day = min(own, most) / 1000
     found = {
         "per 1,000": slope,
         "low": low,
@@ -38,20 +42,31 @@ def grown(samples: Sequence[dict], of: str = "own") -> dict[str, float]:
     return {key: float(value) for key, value in found.items()} | {"cycles in 24 h": float(1000 * day)}
 
 
-def verdict(found: dict[str, float]) -> str:
+def flat(found: dict[str, float]) -> bool:
     """Whether that is no growth."""
-    flat = found["low"] <= 0 or found["at most in 24 h"] < NO_MATTER
-    return "flat" if flat else "grows"
+    return found["low"] <= 0 or found["at most in 24 h"] < NO_MATTER
+
+
+def verdict(name: str, samples: Sequence[dict]) -> str:
+    """Whether a path grows: in resident memory or, where that moves in small steps, in what it has asked for."""
+    most, counted = SHORT_EPOCHS.get(name, FULL_WIDTH), settled(samples)
+    if flat(grown(samples, most=most)):
+        return "flat"
+    small = counted[-1]["own"] < (1 + STEPS) * counted[0]["own"]
+    if small and "asked" in counted[0] and flat(grown(samples, "asked", most)):
+        return "flat, in steps"
+    return "grows"
 
 
 def memory(name: str, samples: Sequence[dict]) -> Row:
     """The row of a path in the table of memory."""
-    found, counted = grown(samples), settled(samples)
+    most = SHORT_EPOCHS.get(name, FULL_WIDTH)
+    found, counted = grown(samples, most=most), settled(samples)
     about = {"cycles": samples[-1]["cycles"], "looks": len(counted)}
     ends = {"at first": counted[0]["own"], "at last": counted[-1]["own"], "rss at last": counted[-1]["rss"]}
-    row: Row = {"": name, **about, **ends, **found, "verdict": verdict(found)}
+    row: Row = {"": name, **about, **ends, **found, "verdict": verdict(name, samples)}
     if "asked" in counted[0]:
-        asked = grown(samples, "asked")
+        asked = grown(samples, "asked", most)
         row |= {"asked at last": counted[-1]["asked"], "asked per 1,000": asked["per 1,000"]}
         row |= {"asked in 24 h": asked["in 24 h"]}
     return row
@@ -87,5 +102,5 @@ def ends(samples: Sequence[dict], count: int) -> list[tuple[dict, dict]]:
 def headline(name: str, samples: Sequence[dict]) -> Row:
     """The slope of a path, for the table of all records."""
     found = grown(samples)
-    unit = f"MiB for 1,000 cycles ({verdict(found)})"
+    unit = f"MiB for 1,000 cycles ({verdict(name, samples)})"
     return {"": f"growth, {name}", "median": found["per 1,000"], "unit": unit, "n": len(settled(samples))}

@@ -30,13 +30,24 @@ def test_growth_is_a_slope_that_is_not_nought(slope, seconds, said):
     assert found["low"] - 1e-6 <= slope <= found["high"] + 1e-6
     assert found["per 1,000"] == pytest.approx(slope, abs=0.5)
     assert found["cycles in 24 h"] == pytest.approx(min(growth.DAY / seconds, growth.FULL_WIDTH))
-    assert growth.verdict(found) == said
+    assert growth.verdict("plain", samples(slope, seconds)) == said
 
 
 def test_growth_too_slow_to_matter_in_a_day_is_none():
     found = growth.grown(samples(1.0, seconds_a_cycle=10))  # 8,640 cycles a day
     assert found["low"] > 0
-    assert growth.verdict(found) == "flat"
+    assert growth.verdict("plain", samples(1.0, seconds_a_cycle=10)) == "flat"
+
+
+@pytest.mark.parametrize(
+    ("step", "asked", "said"), [(0.5, 0.0, "flat, in steps"), (0.5, 5.0, "grows"), (50.0, 0.0, "grows")]
+)
+def test_a_small_step_of_what_is_resident_is_no_growth_if_no_more_is_asked_for(step, asked, said):
+    looked = [
+        each | {"own": 300 + step * (i > 25), "asked": 100 + asked * each["cycles"] / 1000}
+        for i, each in enumerate(samples(0.0))
+    ]
+    assert growth.verdict("plain", looked) == said
 
 
 SENTENCE = INTERRUPTED + "\n"

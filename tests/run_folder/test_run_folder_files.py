@@ -281,7 +281,9 @@ def test_a_text_that_is_not_what_was_written_is_damaged(tmp_path):
     folder.write(folder.losses, b"epoch,cycles,seconds\n1,2,0.25\n")
     for content in (b"epoch,cycles,seconds\n1,2,0.2\n", b"", b"epoch,cycles,seconds\n1,3,0.25\n"):
         folder.losses.write_bytes(content)
-        with pytest.raises(UserError, match=r"losses\.csv is damaged \(or checksums\.json beside it\): its checksum"):
+        with pytest.raises(
+            UserError, match=r"losses\.csv is damaged \(or checksums\.json beside it\): its checksum"
+        ):
             folder.read_losses()
 
 
