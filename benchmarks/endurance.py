@@ -44,8 +44,8 @@ The first third of the samples is left out. *per 1,000* is the slope by Theil an
 interval of 95 %; *in 24 h* is that slope times the cycles of a day: at this path's pace here, or {FULL_WIDTH:,},
 the pace at full width, if networks are narrower than one would train for a day; for *epochs of one cycle*,
 {SHORT_EPOCHS["epochs of one cycle"]:,.0f}, as an epoch of full width has 25 cycles at least. A path is *flat* if
-the interval holds 0, or if its upper end comes to less than {NO_MATTER:.0f} MiB in 24 h; *flat, in steps* if resident
-memory grew by less than {STEPS:.0%} since it had settled and that holds of what was asked for; else it *grows*."""
+the interval holds 0, or if its upper end comes to less than {NO_MATTER:.0f} MiB in 24 h; *flat, in steps* if that
+holds of what was asked for, and resident memory grew by less than {STEPS:.0%} since it had settled; else it *grows*."""
 
 
 def myself() -> list[int]:

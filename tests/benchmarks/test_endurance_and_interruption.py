@@ -44,7 +44,7 @@ def test_growth_too_slow_to_matter_in_a_day_is_none():
 )
 def test_a_small_step_of_what_is_resident_is_no_growth_if_no_more_is_asked_for(step, asked, said):
     looked = [
-        each | {"own": 300 + step * (i > 25), "asked": 100 + asked * each["cycles"] / 1000}
+        each | {"own": 300 + step * (i // 8), "asked": 100 + asked * each["cycles"] / 1000}
         for i, each in enumerate(samples(0.0))
     ]
     assert growth.verdict("plain", looked) == said
