@@ -45,7 +45,8 @@ interval of 95 %; *in 24 h* is that slope times the cycles of a day: at this pat
 the pace at full width, if networks are narrower than one would train for a day; for *epochs of one cycle*,
 {SHORT_EPOCHS["epochs of one cycle"]:,.0f}, as an epoch of full width has 25 cycles at least. A path is *flat* if
 the interval holds 0, or if its upper end comes to less than {NO_MATTER:.0f} MiB in 24 h; *flat, in steps* if that
-holds of what was asked for, and resident memory grew by less than {STEPS:.0%} since it had settled; else it *grows*."""
+holds of what was asked for, and what is resident grew by less than {STEPS:.0%} since it had settled; else it
+*grows*."""
 
 
 def myself() -> list[int]:
