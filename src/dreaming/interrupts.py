@@ -98,7 +98,7 @@ def stopping(doing: str) -> Iterator[None]:
         yield
         return
     try:
-        with _handling(_interrupt):
+        with _insisting(_interrupt):
             yield
     except KeyboardInterrupt:  # no Stopped from the start: libraries catch what is an Exception
         raise Stopped(f"stopped while {doing}") from None
@@ -124,7 +124,7 @@ def obeying() -> Iterator[None]:
     fd, hook = signal.set_wakeup_fd(mouth.fileno(), warn_on_full_buffer=False), sys.unraisablehook
     sys.unraisablehook = _quietly
     try:
-        with _handling(_obey):
+        with _insisting(_obey):
             yield
     finally:
         sys.unraisablehook = hook
@@ -158,6 +158,29 @@ def _handling(handler: _Handler) -> Iterator[None]:
     finally:
         for number, earlier in before.items():
             signal.signal(number, earlier)
+
+
+@contextmanager
+def _insisting(handler: _Handler) -> Iterator[None]:
+    """Handle signals by raising KeyboardInterrupt, also where a library has made another error of it.
+
+    A signal while safetensors makes a tensor, for one, ends in a TypeError, by which the file would seem damaged.
+    """
+    heard = []
+
+    def hear(number: int, frame: FrameType | None) -> None:
+        heard.append(number)
+        handler(number, frame)
+
+    try:
+        with _handling(hear):
+            yield
+    except Stopped:
+        raise
+    except Exception:
+        if heard:
+            raise KeyboardInterrupt from None
+        raise
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

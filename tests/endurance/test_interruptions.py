@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from multiprocessing import active_children
 
 import pytest
@@ -15,6 +16,7 @@ import dreaming
 from dreaming import population, runs
 from dreaming.cli import main
 from dreaming.data import house_digits
+from dreaming.errors import Stopped
 from dreaming.evaluation import readout
 from dreaming.evaluation.measuring import MEASURING
 from dreaming.interrupts import INTERRUPTED, SIGNALS, listening, stopping
@@ -58,6 +60,21 @@ with interrupts.obeying():
 """
 
 
+MADE_ANOTHER_ERROR = """
+import signal, sys
+from dreaming import cli
+from dreaming.errors import UserError
+def read(*words):
+    try:
+        signal.raise_signal(signal.SIGTERM)
+    except KeyboardInterrupt:
+        raise UserError("the file is damaged: could not determine the shape of an object") from None
+cli.arguments.read = read
+from dreaming.__main__ import main
+sys.exit(main())
+"""
+
+
 def ended(code):
     """Run a program; give its status, what it said, and its errors."""
     done = subprocess.run(
@@ -72,6 +89,24 @@ def test_an_import_is_left_at_once(name, number, tmp_path):
     code = IN_AN_IMPORT.format(name=name, number=number.name, out=tmp_path / "runs")
     assert ended(code) == (3, "", INTERRUPTED + "\n")
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_signal_of_which_a_library_makes_an_error_is_no_error():
+    assert ended(MADE_ANOTHER_ERROR) == (3, "", INTERRUPTED + "\n")
+
+
+def test_an_error_after_a_signal_is_the_signal_and_others_stay():
+    def read(signals):
+        with stopping("reading"):
+            with suppress(KeyboardInterrupt):
+                for number in signals:
+                    signal.raise_signal(number)
+            raise TypeError("could not determine the shape")
+
+    with pytest.raises(Stopped, match="stopped while reading"):
+        read([signal.SIGTERM])
+    with pytest.raises(TypeError):
+        read([])
 
 
 @pytest.mark.parametrize("code", [IN_A_LONG_CALL, SWALLOWED], ids=["long call", "swallowed"])
