@@ -8,6 +8,7 @@ import io
 import re
 import struct
 import zipfile
+import zlib
 from collections.abc import Callable, Collection, Sequence
 from math import prod
 from pathlib import Path
@@ -27,7 +28,10 @@ REBUILT = "torch._utils._rebuild_tensor_v2"
 FLOAT = "torch.FloatStorage"
 NAMES = frozenset({*SCALAR, REBUILT, FLOAT, "numpy.dtype", "_codecs.encode", "collections.OrderedDict"})
 _MOST_ENTRIES = 10_000
-_UNREADABLE = (zipfile.BadZipFile, LookupError, OSError, ValueError, RuntimeError, EOFError, struct.error)
+_UNREADABLE = (
+    *(zipfile.BadZipFile, LookupError, OSError, ValueError, RuntimeError, EOFError, ArithmeticError),
+    *(TypeError, AttributeError, zlib.error, struct.error),
+)
 """What `zipfile` raises at archives that are damaged, encrypted, or packed in ways that it does not know."""
 _MAGIC = 0x1950A86A20F9469CFC6C  # the first of the old format's pickles
 _FLOATS = {"f8": "d", "f4": "f"}
