@@ -8,7 +8,6 @@ import io
 import re
 import struct
 import zipfile
-import zlib
 from collections.abc import Callable, Collection, Sequence
 from math import prod
 from pathlib import Path
@@ -30,7 +29,7 @@ NAMES = frozenset({*SCALAR, REBUILT, FLOAT, "numpy.dtype", "_codecs.encode", "co
 _MOST_ENTRIES = 10_000
 _UNREADABLE = (
     *(zipfile.BadZipFile, LookupError, OSError, ValueError, RuntimeError, EOFError, ArithmeticError),
-    *(TypeError, AttributeError, zlib.error, struct.error),
+    struct.error,
 )
 """What `zipfile` raises at archives that are damaged, encrypted, or packed in ways that it does not know."""
 _MAGIC = 0x1950A86A20F9469CFC6C  # the first of the old format's pickles
@@ -83,20 +82,19 @@ class TorchFile:
     def _zipped(self) -> tuple[object, Storages]:
         try:
             archive = zipfile.ZipFile(io.BytesIO(self.bytes))
-            root = self._sound(archive.infolist())
-            if f"{root}/byteorder" in archive.namelist() and archive.read(f"{root}/byteorder") != b"little":
-                raise self._damaged("its bytes are in another order than here")
-            content = self._pickled(archive.read(f"{root}/data.pkl"))
         except _UNREADABLE as error:
             raise self._damaged(str(error)) from None
+        root = self._sound(archive.infolist())
 
-        def storage(key: str, count: int) -> bytes:
+        def entry(name: str) -> bytes:
             try:
-                return archive.read(f"{root}/data/{key}")
+                return archive.read(f"{root}/{name}")
             except _UNREADABLE as error:
                 raise self._damaged(str(error)) from None
 
-        return content, storage
+        if f"{root}/byteorder" in archive.namelist() and entry("byteorder") != b"little":
+            raise self._damaged("its bytes are in another order than here")
+        return self._pickled(entry("data.pkl")), lambda key, count: entry(f"data/{key}")
 
     def _sound(self, entries: Sequence[zipfile.ZipInfo]) -> str:
         """Refuse entries that torch does not write, before one is read; return the folder that all lie in."""
