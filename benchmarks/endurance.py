@@ -30,8 +30,8 @@ NOTED = ("cycles", "seconds", "asked", "own", "rss", "files", "threads")
 NOTES = f"""Each path is lived by a process of its own, which is looked at every so many cycles: by itself
 after a cycle, and *dreaming train* and *2 processes* from outside, after an epoch. Memory is what a process
 asked for itself, in MiB, swapped out or not; files it maps, such as libraries, come and go with what else the
-machine does, and are left out (*rss* is with them). Of *2 processes* (both children) and *crowd of 2*, a
-cycle is one of each run. A cycle of *evaluate* is a snapshot measured anew: readout, robustness,
+machine does, and are left out (*rss* is with them). Of *2 processes* and *crowd of 2*, a
+cycle is one of each run; memory of *2 processes* is the mean of both, files and threads are those of both. A cycle of *evaluate* is a snapshot measured anew: readout, robustness,
 organisation, projection, realism. *dreaming train* is the command with snapshots, sheets of dreams and losses
 after each epoch; in *epochs of one cycle* losses.csv, which is written whole after each epoch, grows to as
 many rows as there are cycles.
@@ -72,9 +72,10 @@ class Watch(Silence):
     def look(self) -> None:
         """Note what the processes hold together."""
         found = [held(process) for process in self.processes()]
-        together = (sum(getattr(one, key) for one in found) for key in NOTED[3:])
+        memory = (sum(getattr(one, key) for one in found) / len(found) for key in NOTED[3:5])
+        open_still = (sum(getattr(one, key) for one in found) for key in NOTED[5:])
         asked = asked_for() if self.processes is myself else float("nan")
-        self.noted[self.looks] = self.cycles, time.monotonic(), asked, *together
+        self.noted[self.looks] = self.cycles, time.monotonic(), asked, *memory, *open_still
         self.looks += 1
 
     @property
