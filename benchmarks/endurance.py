@@ -27,8 +27,8 @@ from dreaming.training import train_together
 MOST = 4000
 """Looks at a process."""
 NOTED = ("cycles", "seconds", "asked", "own", "rss", "files", "threads")
-NOTES = f"""Each path is lived by a process of its own, which is looked at every so many cycles: by itself after a cycle,
-and *dreaming train* and *2 processes* from outside, after an epoch. Memory is what a process asked for
+NOTES = f"""Each path is lived by a process of its own, which is looked at every so many cycles: by itself after a
+cycle, and *dreaming train* and *2 processes* from outside, after an epoch. Memory is what a process asked for
 itself, in MiB, swapped out or not; files it maps, such as libraries, come and go with what else the machine
 does, and are left out (*rss* is with them). Of *2 processes* and *crowd of 2*, a cycle is one of each run;
 memory of *2 processes* is the mean of both, files and threads are those of both. A cycle of *evaluate* is a
