@@ -9,8 +9,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +28,8 @@ LONGEST = 60.0
 OURS = str(Path(dreaming.__file__).parent)
 SENTENCE = re.compile(r"dreaming: (stopped|interrupted)[^\n]*the same command goes on[^\n]*\n")
 NOTES = f"""Each time a command is started, sent a signal at a random moment, and timed from there to the end of
-its process. A moment is so many seconds after the start, or after a line of the log that tells what is under way.
+its process. A moment is so many seconds after the start, or after a line of the log that tells what is under way;
+of commands that end by themselves before long, a share of the seconds that one takes undisturbed.
 SIGINT goes to the whole process group, as a terminal sends it, SIGTERM to the parent alone; they take turns.
 
 *load* is that of the machine: with one of 10 on 2 cores, a cycle of 0.4 s takes 2 to 3 s.
@@ -65,6 +66,8 @@ class Moment:
     """Seconds between which the signal is sent."""
     begun: str = ""
     """The folder of which --out is a copy when the command is given."""
+    soon_over: bool = False
+    """Whether the command comes to its end by itself before long: then seconds are shares of what is left of it."""
 
 
 def moments(place: Path) -> list[Moment]:
@@ -85,19 +88,22 @@ def moments(place: Path) -> list[Moment]:
         Moment("snapshots and sheets of dreams", tiny, "epoch 3/", (0.0, 2.0)),
         Moment("2 workers: beginning", two, "", (6.0, 25.0)),
         Moment("2 workers: cycles", two, "epochs of 40", (2.0, 10.0)),
-        Moment("evaluate: images and pixels", evaluate, "", (10.0, 25.0)),
-        Moment("evaluate: principal components", evaluate, f"{measured} pixels", (0.0, 10.0)),
-        Moment("evaluate: latents and readout", evaluate, f"{measured} pca", (0.0, 10.0)),
-        Moment("evaluate: robustness", (*evaluate, "--measures", "robustness"), "", (15.0, 30.0)),
-        Moment("evaluate: organisation", (*evaluate, "--measures", "organisation"), "", (15.0, 30.0)),
-        Moment("evaluate: realism", (*evaluate, "--measures", "realism"), "", (15.0, 40.0)),
+        Moment("evaluate: images and pixels", evaluate, "", (0.3, 0.6), soon_over=True),
+        Moment("evaluate: principal components", evaluate, f"{measured} pixels", (0.0, 0.5), soon_over=True),
+        Moment("evaluate: latents and readout", evaluate, f"{measured} pca", (0.0, 0.8), soon_over=True),
+        *(
+            Moment(f"evaluate: {each}", (*evaluate, "--measures", each), "", (0.4, 0.95), soon_over=True)
+            for each in ("robustness", "organisation", "realism")
+        ),
         Moment("reproduce: training", again, "epoch 1/", (0.0, 15.0)),
         Moment("reproduce: measuring", again, measured, (0.0, 4.0), "unmeasured"),
-        Moment("reproduce: gathering and drawing", again, "", (15.0, 25.0), "whole"),
-        Moment("reproduce: drawing and report", again, "figure-6: drawn", (0.0, 3.0), "whole"),
+        Moment("reproduce: gathering and drawing", again, "", (0.3, 0.7), "whole", soon_over=True),
+        Moment(
+            "reproduce: drawing and report", again, "figure-6: drawn", (0.0, 0.8), "whole", soon_over=True
+        ),
         Moment("doctor", doctor, "cycles on every path", (0.0, 60.0)),
         Moment("doctor: processes", (*doctor, "--base-channels", "8"), "program: right", (0.0, 10.0)),
-        Moment("dream", ("dream", run), "", (1.0, 20.0)),
+        Moment("dream", ("dream", run), "", (0.1, 0.9), soon_over=True),
     ]
 
 
@@ -120,34 +126,56 @@ def command(words: Sequence[str]) -> list[str]:
     return [sys.executable, "-m", "dreaming", *words]
 
 
+@contextmanager
+def given(moment: Moment, place: Path) -> Iterator[tuple[subprocess.Popen, Path]]:
+    """Give the command of a moment, in a folder of its own; yield its process and that folder."""
+    with tempfile.TemporaryDirectory(dir=place) as folder:
+        words, here = list(moment.words), Path(folder)
+        if moment.begun:
+            shutil.copytree(place / moment.begun, here / "out")
+        if words[0] in ("train", "reproduce"):
+            words += ["--out", str(here / "out")]
+        environment = os.environ | {"DREAMING_CACHE": str(here / "cache")}
+        with (here / "log").open("wb") as said, (here / "error").open("w") as error:
+            yield (
+                subprocess.Popen(
+                    command(words),
+                    stdout=said,
+                    stderr=error,
+                    env=environment,
+                    cwd=here,
+                    start_new_session=True,
+                ),
+                here,
+            )
+
+
+def left(moment: Moment, place: Path) -> float:
+    """Seconds that a command takes from a moment to its end, if nobody interrupts it."""
+    with given(moment, place) as (program, here):
+        wait_for(moment, program, here / "log")
+        begin = time.monotonic()
+        program.wait()
+        return time.monotonic() - begin
+
+
 def interrupted(moment: Moment, number: signal.Signals, delay: float, place: Path) -> Row:
     """Give a command, send a signal at a moment, and say how it ended."""
-    with tempfile.TemporaryDirectory(dir=place) as here:
-        words, out, log = list(moment.words), Path(here) / "out", Path(here) / "log"
-        if moment.begun:
-            shutil.copytree(place / moment.begun, out)
-        if words[0] in ("train", "reproduce"):
-            words += ["--out", str(out)]
-        environment = os.environ | {"DREAMING_CACHE": str(Path(here) / "cache")}
-        with log.open("wb") as said, (Path(here) / "error").open("w+") as error:
-            program = subprocess.Popen(
-                command(words), stdout=said, stderr=error, env=environment, cwd=here, start_new_session=True
-            )
-            wait_for(moment, program, log)
-            time.sleep(delay)
-            begin = time.monotonic()
-            if program.poll() is None:
-                (os.killpg if number == signal.SIGINT else os.kill)(program.pid, number)
-            with suppress(subprocess.TimeoutExpired):  # nothing came of it: what is left is ended below
-                program.wait(LONGEST)
-            seconds = time.monotonic() - begin
-            alone = no_child_of(program.pid)
-            status = program.wait()
-            error.seek(0)
-            sentence = error.read()
-        row = {"": moment.what, "signal": number.name, "after s": delay, "load": os.getloadavg()[0]}
-        row |= {"seconds": seconds, "status": status}
-        return row | {"verdict": verdict(seconds, status, sentence, alone), "said": sentence.strip()[-300:]}
+    with given(moment, place) as (program, here):
+        wait_for(moment, program, here / "log")
+        time.sleep(delay)
+        begin = time.monotonic()
+        if program.poll() is None:
+            (os.killpg if number == signal.SIGINT else os.kill)(program.pid, number)
+        with suppress(subprocess.TimeoutExpired):  # nothing came of it: what is left is ended below
+            program.wait(LONGEST)
+        seconds = time.monotonic() - begin
+        alone = no_child_of(program.pid)
+        status = program.wait()
+        sentence = (here / "error").read_text()
+    row = {"": moment.what, "signal": number.name, "after s": delay, "load": os.getloadavg()[0]}
+    row |= {"seconds": seconds, "status": status}
+    return row | {"verdict": verdict(seconds, status, sentence, alone), "said": sentence.strip()[-300:]}
 
 
 def wait_for(moment: Moment, program: subprocess.Popen, log: Path) -> None:
@@ -215,10 +243,11 @@ def main(
         place = Path(folder)
         prepare(place)
         wanted = [each for each in moments(place) if not only or any(word in each.what for word in only)]
+        lengths = {each: left(each, place) if each.soon_over else 1.0 for each in wanted}
         for turn in range(rounds):
             for place_in_turn, moment in enumerate(wanted):
                 number = (signal.SIGINT, signal.SIGTERM)[(turn + place_in_turn) % 2]
-                row = interrupted(moment, number, dice.uniform(*moment.within), place)
+                row = interrupted(moment, number, lengths[moment] * dice.uniform(*moment.within), place)
                 found.append(row)
                 print(" ".join(map(str, row.values())), file=sys.stderr)
     shown = [{key: value for key, value in row.items() if key != "said"} for row in found]
