@@ -133,6 +133,8 @@ def given(moment: Moment, place: Path) -> Iterator[tuple[subprocess.Popen, Path]
         words, here = list(moment.words), Path(folder)
         if moment.begun:
             shutil.copytree(place / moment.begun, here / "out")
+        if words[0] == "evaluate":  # each has all to measure
+            words[1] = str(shutil.copytree(words[1], here / "run"))
         if words[0] in ("train", "reproduce"):
             words += ["--out", str(here / "out")]
         environment = os.environ | {"DREAMING_CACHE": str(here / "cache")}
