@@ -70,12 +70,12 @@ class Watch(Silence):
             self.look()
 
     def look(self) -> None:
-        """Note what the processes hold together."""
+        """Note what the processes hold: memory as their mean, files and threads together."""
         found = [held(process) for process in self.processes()]
-        memory = (sum(getattr(one, key) for one in found) / len(found) for key in NOTED[3:5])
+        each_holds = (sum(getattr(one, key) for one in found) / len(found) for key in NOTED[3:5])
         open_still = (sum(getattr(one, key) for one in found) for key in NOTED[5:])
         asked = asked_for() if self.processes is myself else float("nan")
-        self.noted[self.looks] = self.cycles, time.monotonic(), asked, *memory, *open_still
+        self.noted[self.looks] = self.cycles, time.monotonic(), asked, *each_holds, *open_still
         self.looks += 1
 
     @property

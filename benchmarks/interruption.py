@@ -37,8 +37,9 @@ SIGINT goes to the whole process group, as a terminal sends it, SIGTERM to the p
 *kept*: it ended within {PROMISE:.0f} s with status 3, one sentence that says how to go on and nothing else on
 standard error, and no child of it lived on. *too early*: the signal came before the program's first line, while
 Python itself began, and the process died of it (status -2, -15, or Python's own 1), as every Python program does;
-Python may show where it was, and that was in no file of ours. *done*: the command had
-come to its end before the signal came. *broken*: all else."""
+Python may show where it was, and that was in no file of ours. *done*: the work was
+over; it ended with status 0 and without a word before the signal, or within {PROMISE:.0f} s of it.
+*broken*: all else."""
 FULL = ("--dataset", "house_digits", "--limit", "2560", "--epochs", "40", "--precision", "float32")
 TINY = ("networks.base_channels=2", "networks.latent_dim=8")
 PROFILE = f"""base: demo
@@ -99,7 +100,7 @@ def moments(place: Path) -> list[Moment]:
         Moment("reproduce: measuring", again, measured, (0.0, 4.0), "unmeasured"),
         Moment("reproduce: gathering and drawing", again, "", (0.3, 0.7), "whole", soon_over=True),
         Moment(
-            "reproduce: drawing and report", again, "figure-6: drawn", (0.0, 0.8), "whole", soon_over=True
+            "reproduce: drawing and report", again, "figure-3: drawn", (0.0, 0.6), "whole", soon_over=True
         ),
         Moment("doctor", doctor, "cycles on every path", (0.0, 60.0)),
         Moment("doctor: processes", (*doctor, "--base-channels", "8"), "program: right", (0.0, 10.0)),
@@ -205,7 +206,7 @@ def no_child_of(group: int) -> bool:
 def verdict(seconds: float, status: int, said: str, alone: bool) -> str:
     """How an end is to be called; see the notes."""
     if status == 0 and not said:
-        return "done"
+        return "done" if seconds <= PROMISE else "broken"
     died = status in (-signal.SIGINT, -signal.SIGTERM) or (status == 1 and "KeyboardInterrupt" in said)
     if died and OURS not in said and "dreaming:" not in said:
         return "too early"

@@ -164,7 +164,7 @@ def _handling(handler: _Handler) -> Iterator[None]:
 def _insisting(handler: _Handler) -> Iterator[None]:
     """Handle signals by raising KeyboardInterrupt, also where a library has made another error of it.
 
-    A signal while safetensors makes a tensor, for one, ends in a TypeError, by which the file would seem damaged.
+    A signal while a tensor is read, for one, may come out as an error by which the file would seem damaged.
     """
     heard = []
 

@@ -2,9 +2,11 @@
 
 import json
 import math
+import signal
 import sys
 
 import pytest
+from benchmarks.residence import Held
 
 from benchmarks import endurance, growth, interruption, record
 from dreaming.errors import UserError
@@ -50,6 +52,22 @@ def test_a_small_step_of_what_is_resident_is_no_growth_if_no_more_is_asked_for(s
     assert growth.verdict("plain", looked) == said
 
 
+def test_epochs_of_one_cycle_are_judged_by_as_many_as_a_day_has():
+    looked = samples(1.0)
+    assert growth.verdict("plain", looked) == "grows"
+    assert growth.verdict("epochs of one cycle", looked) == "flat"
+
+
+def test_processes_are_judged_by_their_mean(monkeypatch):
+    monkeypatch.setattr(
+        endurance, "held", lambda process: Held(rss=2.0 * process, own=process, files=3, threads=1)
+    )
+    watch = endurance.Watch(1, lambda: [100, 200])
+    watch.cycle()
+    (seen,) = watch.samples
+    assert (seen["own"], seen["rss"], seen["files"], seen["threads"]) == (150, 300, 6, 2)
+
+
 SENTENCE = INTERRUPTED + "\n"
 
 
@@ -63,6 +81,7 @@ SENTENCE = INTERRUPTED + "\n"
         (1.0, 3, f"Traceback (most recent call last):\n{SENTENCE}", True, "broken"),
         (1.0, 1, SENTENCE, True, "broken"),
         (0.0, 0, "", True, "done"),
+        (5.1, 0, "", True, "broken"),  # it heard nothing, and finished
         (0.1, -15, "", True, "too early"),
         (0.1, -2, "Traceback\nKeyboardInterrupt", True, "too early"),
         (0.1, 1, "object address\nTraceback\nKeyboardInterrupt", True, "too early"),
@@ -73,6 +92,46 @@ SENTENCE = INTERRUPTED + "\n"
 )
 def test_a_promise_is_kept_soon_with_the_status_and_the_sentence_alone(seconds, status, said, alone, verdict):
     assert interruption.verdict(seconds, status, said, alone) == verdict
+
+
+HEARS = """
+import signal, sys, time
+def end(*signal):
+    sys.stderr.write({said!r})
+    sys.exit({status})
+signal.signal(signal.SIGTERM, end)
+print("working", flush=True)
+time.sleep({seconds})
+"""
+
+
+@pytest.mark.parametrize(
+    ("said", "status", "seconds", "verdict"),
+    [(SENTENCE, 3, 60, "kept"), ("Traceback\n", 1, 60, "broken"), (SENTENCE, 3, 0, "done")],
+)
+def test_a_command_is_interrupted_at_its_moment(said, status, seconds, verdict, tmp_path, monkeypatch):
+    code = HEARS.format(said=said, status=status, seconds=seconds)
+    monkeypatch.setattr(interruption, "command", lambda words: [sys.executable, "-c", code])
+    moment = interruption.Moment("work", ("dream",), "working", soon_over=True)
+    row = interruption.interrupted(moment, signal.SIGTERM, 0.0 if seconds else 0.5, tmp_path)
+    assert (row[""], row["verdict"]) == ("work", verdict)
+    assert interruption.left(moment, tmp_path) < 5 if not seconds else row["seconds"] < 5
+    assert not list(tmp_path.iterdir()), "what was made for it is gone"
+
+
+def test_each_measuring_that_is_interrupted_has_all_to_measure(tmp_path, monkeypatch):
+    """A run that one of them had measured would leave the next nothing to do."""
+    (tmp_path / "runs").mkdir()
+    monkeypatch.setattr(
+        interruption,
+        "command",
+        lambda words: [sys.executable, "-c", f"open({words[1]!r} + '/measures.csv', 'w')"],
+    )
+    moment = interruption.Moment("evaluate", ("evaluate", str(tmp_path / "runs")))
+    with interruption.given(moment, tmp_path) as (program, here):
+        assert program.wait() == 0
+        assert (here / "run/measures.csv").exists()
+    assert not list((tmp_path / "runs").iterdir())
 
 
 def test_a_path_at_the_smallest_size(tmp_path, monkeypatch):

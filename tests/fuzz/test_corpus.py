@@ -141,6 +141,18 @@ def test_an_element_that_scipy_would_crash_at_is_refused_before(tmp_path, kind):
         svhn.read_mats([path, path])
 
 
+@pytest.mark.parametrize("at", range(4))
+def test_what_scipy_would_take_for_matlab_4_never_comes_to_it(at, tmp_path, monkeypatch):
+    """Through such a file it may look without end."""
+    path = tmp_path / "train_32x32.mat"
+    content = bytearray(mat())
+    content[at] = 0
+    path.write_bytes(content)
+    monkeypatch.setattr(svhn.scipy.io, "whosmat", lambda path: pytest.fail("scipy was asked"))
+    with pytest.raises(UserError, match="no MATLAB 5 file"):
+        svhn.read_mats([path, path])
+
+
 def test_a_snapshot_whose_number_is_no_digit_of_ours_is_passed_over(tmp_path):
     (tmp_path / "snapshots").mkdir()
     (tmp_path / "snapshots/²².safetensors").write_bytes(b"")
