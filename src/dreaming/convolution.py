@@ -27,7 +27,8 @@ from dreaming import tiling
 KERNEL, STRIDE, PADDING = 4, 2, 1
 _side_by_side = ContextVar("side_by_side", default=False)
 FEW_CHANNELS = 16  # below, the library's transposed convolution is slow
-TILED_FROM = {torch.bfloat16: 64, torch.float32: 128}  # channels of the fine map from which tiles are faster
+TILED_FROM = {torch.float32: 32, torch.bfloat16: 64}  # channels of the fine map from which tiles are faster
+TILES = 32  # how many there must be, for what changing the form of the kernels costs
 
 
 @contextmanager
@@ -70,7 +71,7 @@ def coarsen(
     """
     if _side_by_side.get():
         return _coarsened_by_product(x, w, bias)
-    if _tiled(x, w):
+    if _tiled(w, len(x), x.shape[2] // 2, x.shape[3] // 2):
         return _biased(tiling.coarsen(x, w), bias)
     return _Coarsen.apply(x, w, bias)  # type: ignore[no-any-return, no-untyped-call]
 
@@ -102,7 +103,7 @@ def refine(
     """
     if _side_by_side.get():
         return _refined_by_product(y, w, bias)
-    if _tiled(y, w):
+    if _tiled(w, len(y), *y.shape[2:]):
         return _biased(tiling.refine(y, w), bias)
     return _Refine.apply(y, w, bias)  # type: ignore[no-any-return, no-untyped-call]
 
@@ -125,12 +126,11 @@ def correlate(x: Float[Tensor, "b i hh ww"], y: Float[Tensor, "b o h w"]) -> Flo
     return _Correlate.apply(x, y)  # type: ignore[no-any-return, no-untyped-call]
 
 
-def _tiled(maps: Tensor, w: Tensor) -> bool:
-    """Tell whether products by tiles are faster than the library's convolution: where gradients will follow."""
-    if maps.device.type != "cpu" or not torch.is_grad_enabled():
-        return False
-    whole = all(size % 4 == 0 for size in maps.shape[2:])
-    return whole and w.shape[1] >= TILED_FROM.get(w.dtype, math.inf)
+def _tiled(w: Tensor, b: int, height: int, width: int) -> bool:
+    """Tell whether products by tiles are faster than the library's convolution, for b coarse maps of this size."""
+    whole = height % tiling.TILE == 0 and width % tiling.TILE == 0
+    wide = w.device.type == "cpu" and w.shape[1] >= TILED_FROM.get(w.dtype, math.inf)
+    return wide and whole and b * height * width >= TILES * tiling.TILE**2
 
 
 def _biased(maps: Tensor, bias: Tensor | None) -> Tensor:

@@ -1,167 +1,172 @@
-"""Fast convolution by tiles: the trilinear form of `dreaming.convolution` with nine products in place of sixteen.
+"""Fast convolution by tiles: the trilinear form of `dreaming.convolution` with 25 products in place of 64.
 
-Along one axis, two neighbouring coarse pixels y₀, y₁ see three neighbouring pairs of fine pixels d₀, d₁, d₂ through
+Along one axis, four neighbouring coarse pixels y₀ … y₃ see five neighbouring pairs of fine pixels d₀ … d₄ through
 two taps w₀, w₁ of the kernel (a tap is the weights of a pair):
 
-    y₀ (d₀ w₀ + d₁ w₁) + y₁ (d₁ w₀ + d₂ w₁) = (d₀ - d₁) y₀ w₀ + d₁ (y₀ + y₁) (w₀ + w₁) + (d₂ - d₁) y₁ w₁
+    Σⱼ yⱼ (dⱼ w₀ + dⱼ₊₁ w₁)  =  Σₖ dₖ sₖ,   where s = y w, a product of polynomials
 
-Three products do the work of four, and along both axes nine that of sixteen (Winograd 1980, F(2, 2)). So a tile of
-2 x 2 coarse pixels becomes nine rows, a matrix each for fine map, coarse map and kernel; the layers and their
-gradients are products of those matrices. Each change of form below is linear, and its gradient is its transpose.
+and s, of degree 4, is known from its values at five points p, each of which takes one product: s(p) = y(p) w(p).
+Five products do the work of eight, and along both axes 25 that of 64 (Toom 1963, Cook 1966; for filters Winograd
+1980). So a tile of 4 x 4 coarse pixels becomes 25 rows each of its fine map, its coarse map and the kernel, and the
+layers and their gradients are products of rows. A change of form is linear, and its gradient is its transpose: each
+is one sparse matrix, applied to the rows of numbers that pixels are in maps that are channels-last.
 """
 
-from collections.abc import Callable
-from typing import Any
+from functools import lru_cache
+from typing import Any, Literal, NamedTuple
 
+import numpy as np
 import torch
 from jaxtyping import Float
+from numpy.polynomial.polynomial import polyfromroots
+from numpy.typing import NDArray
+from scipy import sparse
 from torch import Tensor
-from torch.nn import functional
 
-Nine = Float[Tensor, "9 rows columns"]
+POINTS = (0.0, 1.0, -0.5, -2.0)  # and infinity; rounding with -1 for -1/2 and 2 for -2 is half as much again
+TILE = len(POINTS)  # coarse pixels of a tile along an axis
+VALUES = TILE + 1  # of a tile along an axis
+BESIDE = 2 * TILE  # fine pixels from one tile to the next
+
+What = Literal["fine", "coarse", "kernel"]
+Size = tuple[int, int, int]
+Rows = Float[Tensor, "25 tiles columns"]
 
 
 def coarsen(x: Float[Tensor, "b i hh ww"], w: Float[Tensor, "o i 4 4"]) -> Float[Tensor, "b o h w"]:
-    """Compute `dreaming.convolution.coarsen`, without a bias; h and w must be even."""
+    """Compute `dreaming.convolution.coarsen`, without a bias; h and w must be divisible by 4."""
     b, _, height, width = x.shape
-    products = rows_of_fine(x) @ rows_of_kernel(w).transpose(1, 2)
-    return coarse_of_rows(products, b, height // 2, width // 2)
+    rows = _product(rows_of("fine", x), None, rows_of("kernel", w))
+    return of_rows("coarse", rows, (b, height // 2, width // 2))
 
 
 def refine(y: Float[Tensor, "b o h w"], w: Float[Tensor, "o i 4 4"]) -> Float[Tensor, "b i hh ww"]:
-    """Compute `dreaming.convolution.refine`, without a bias; h and w must be even."""
+    """Compute `dreaming.convolution.refine`, without a bias; h and w must be divisible by 4."""
     b, _, height, width = y.shape
-    return fine_of_rows(rows_of_coarse(y) @ rows_of_kernel(w), b, height, width)
+    rows = _product(None, rows_of("coarse", y), rows_of("kernel", w))
+    return of_rows("fine", rows, (b, 2 * height, 2 * width))
 
 
-def rows_of_fine(x: Float[Tensor, "b i hh ww"]) -> Nine:
-    """Take the three differences along both axes of each tile of a fine map; a row has 4 i columns."""
-    return _linear(_rows_of_fine, _fine_of_rows, x, (x.shape[0], x.shape[2] // 2, x.shape[3] // 2))
+def rows_of(what: What, maps: Float[Tensor, "b c h w"]) -> Rows:
+    """Evaluate each tile of maps, or each kernel: 25 rows, of 4 c columns (of a coarse map, c)."""
+    b, _, height, width = maps.shape
+    return _Change.apply(maps, what, (b, height, width), False)  # type: ignore[no-any-return, no-untyped-call]
 
 
-def fine_of_rows(rows: Nine, b: int, height: int, width: int) -> Float[Tensor, "b i hh ww"]:
-    """Transpose `rows_of_fine`: add rows up to the fine map over a coarse map of this height and width."""
-    return _linear(_fine_of_rows, _rows_of_fine, rows, (b, height, width))
+def of_rows(what: What, rows: Rows, size: Size) -> Float[Tensor, "b c h w"]:
+    """Transpose `rows_of`: add rows up to maps, whose number, height and width are the size."""
+    return _Change.apply(rows, what, size, True)  # type: ignore[no-any-return, no-untyped-call]
 
 
-def rows_of_coarse(y: Float[Tensor, "b o h w"]) -> Nine:
-    """Take the three sums along both axes of each tile of a coarse map; a row has o columns."""
-    return _linear(_rows_of_coarse, _coarse_of_rows, y, (y.shape[0], y.shape[2], y.shape[3]))
+def _product(
+    x: Float[Tensor, "25 t k"] | None, y: Float[Tensor, "25 t o"] | None, w: Float[Tensor, "25 o k"] | None
+) -> Rows:
+    return _Product.apply(x, y, w)  # type: ignore[no-any-return, no-untyped-call]
 
 
-def coarse_of_rows(rows: Nine, b: int, height: int, width: int) -> Float[Tensor, "b o h w"]:
-    """Transpose `rows_of_coarse`."""
-    return _linear(_coarse_of_rows, _rows_of_coarse, rows, (b, height, width))
+class _Product(torch.autograd.Function):
+    """Of the rows x, y and w, those that are not given: the derivative by them of Σ <y, x wᵀ>.
 
-
-def rows_of_kernel(w: Float[Tensor, "o i 4 4"]) -> Nine:
-    """Take the three sums along both axes of the taps of a kernel; o rows of 4 i columns."""
-    return _linear(_rows_of_kernel, _kernel_of_rows, w, ())
-
-
-Form = Callable[..., Tensor]
-
-
-class _Linear(torch.autograd.Function):
-    """A linear change of form, whose gradient is its transpose, whose gradient is the form again."""
+    The gradient of one that is given is the derivative by it, with the gradient that came in for what was not.
+    """
 
     @staticmethod
-    def forward(ctx: Any, form: Form, transpose: Form, value: Tensor, size: tuple[int, ...]) -> Tensor:
-        ctx.forms, ctx.size = (form, transpose), size
-        return form(value, *size)
+    def forward(ctx: Any, x: Tensor | None, y: Tensor | None, w: Tensor | None) -> Tensor:
+        ctx.save_for_backward(x, y, w)
+        if x is None:
+            return torch.bmm(y, w)  # type: ignore[arg-type]
+        return torch.bmm(x, w.mT) if y is None else torch.bmm(y.mT, x)  # type: ignore[union-attr]
 
     @staticmethod
     def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
-        form, transpose = ctx.forms
-        return None, None, _linear(transpose, form, g, ctx.size), None
+        three = [g if rows is None else rows for rows in ctx.saved_tensors]
+        return tuple(
+            _product(*(None if other == given else rows for other, rows in enumerate(three))) if needed else None
+            for given, needed in enumerate(ctx.needs_input_grad)
+        )
 
 
-def _linear(form: Form, transpose: Form, value: Tensor, size: tuple[int, ...]) -> Tensor:
-    return _Linear.apply(form, transpose, value, size)  # type: ignore[no-any-return, no-untyped-call]
+class _Change(torch.autograd.Function):
+    """A change of form, or back; the gradient of the one is the other.
+
+    Rows lie in memory tile by tile, where they were made next to each other, and products value by value.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, value: Tensor, what: What, size: Size, back: bool) -> Tensor:
+        ctx.change = what, size, not back
+        matrix = _matrix(what, size, back, torch.promote_types(value.dtype, torch.float32))
+        pixels = 1 if what == "coarse" else 4  # of a row
+        b, height, width = size
+        if back:
+            channels = value.shape[2] // pixels
+            maps = matrix @ value.reshape(-1, channels)
+            return maps.as_strided_(
+                (b, channels, height, width), (height * width * channels, 1, width * channels, channels)
+            )
+        columns = pixels * value.shape[1]
+        rows = matrix @ value.permute(0, 2, 3, 1).reshape(-1, value.shape[1])
+        tiles = rows.numel() // (VALUES**2 * columns)
+        return rows.as_strided_((VALUES**2, tiles, columns), (columns, VALUES**2 * columns, 1))
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
+        return _Change.apply(g, *ctx.change), None, None, None  # type: ignore[no-untyped-call]
 
 
-# Axes below: a and c count the three of a tile's rows and columns, p and q the two pixels of a pair.
+class _Sparse(NamedTuple):
+    """A sparse matrix by its rows: the columns and values of their entries, and the first entry of each."""
+
+    columns: Tensor
+    values: Tensor
+    first: Tensor
+
+    def __matmul__(self, dense: Tensor) -> Tensor:
+        """Multiply in the number type of the values; the result has that of the dense matrix."""
+        found, *_ = torch.embedding_bag(
+            dense.detach().to(self.values.dtype),
+            self.columns,
+            self.first,
+            per_sample_weights=self.values,
+            include_last_offset=True,
+        )
+        return found.to(dense.dtype)
 
 
-def _rows_of_fine(x: Tensor, b: int, height: int, width: int) -> Tensor:
-    i = x.shape[1]
-    pairs = functional.pad(x.permute(0, 2, 3, 1), (0, 0, 1, 1, 1, 1)).view(b, height + 1, 2, width + 1, 2, i)
-    upper, middle, lower = pairs[:, 0:-1:2], pairs[:, 1::2], pairs[:, 2::2]
-    tall = x.new_empty(3, b, height // 2, 2, width + 1, 2, i)
-    torch.sub(upper, middle, out=tall[0])
-    tall[1].copy_(middle)
-    torch.sub(lower, middle, out=tall[2])
-    left, centre, right = tall[..., 0:-1:2, :, :], tall[..., 1::2, :, :], tall[..., 2::2, :, :]
-    rows = x.new_empty(3, 3, b, height // 2, width // 2, 2, 2, i)
-    into = rows.permute(0, 1, 2, 3, 5, 4, 6, 7)  # a c b h p w q i
-    torch.sub(left, centre, out=into[:, 0])
-    into[:, 1].copy_(centre)
-    torch.sub(right, centre, out=into[:, 2])
-    return rows.view(9, -1, 4 * i)
+@lru_cache(maxsize=64)
+def _matrix(what: What, size: Size, back: bool, dtype: torch.dtype) -> _Sparse:
+    """Return the matrix that makes rows of the pixels of maps of a size, or its transpose."""
+    b, *sides = size
+    down, across = (_along(what, side) for side in sides)
+    one, other = (sparse.csr_array(axis.reshape(-1, axis.shape[-1])) for axis in (down, across))
+    matrix = sparse.kron(sparse.eye_array(b), sparse.kron(one, other), format="csr")
+    # its rows are counted by map, and along both axes by tile, value and pixel of the row
+    order = np.arange(matrix.shape[0]).reshape(b, *down.shape[:3], *across.shape[:3])
+    by_value, by_tile = (2, 5, 0, 1, 4, 3, 6), (0, 1, 4, 2, 5, 3, 6)
+    matrix = matrix[order.transpose(by_value if back else by_tile).ravel()]
+    matrix = sparse.csr_array(matrix.T) if back else matrix
+    columns, first = (torch.from_numpy(each.astype(np.int32)) for each in (matrix.indices, matrix.indptr))
+    return _Sparse(columns, torch.from_numpy(matrix.data).to(dtype), first)
 
 
-def _fine_of_rows(rows: Tensor, b: int, height: int, width: int) -> Tensor:
-    i = rows.shape[2] // 4
-    left, centre, right = (
-        rows.view(3, 3, b, height // 2, width // 2, 2, 2, i).permute(1, 0, 2, 3, 5, 4, 6, 7).unbind()
-    )  # each a b h p w q i
-    tall = rows.new_empty(3, b, height // 2, 2, width + 1, 2, i)
-    torch.sub(centre, left, out=tall[..., 1::2, :, :]).sub_(right)
-    tall[..., 0, :, :].copy_(left[..., 0, :, :])
-    torch.add(left[..., 1:, :, :], right[..., :-1, :, :], out=tall[..., 2:-1:2, :, :])
-    tall[..., -1, :, :].copy_(right[..., -1, :, :])
-    upper, middle, lower = tall.unbind()
-    pairs = rows.new_empty(b, height + 1, 2, width + 1, 2, i)
-    torch.sub(middle, upper, out=pairs[:, 1::2]).sub_(lower)
-    pairs[:, 0].copy_(upper[:, 0])
-    torch.add(upper[:, 1:], lower[:, :-1], out=pairs[:, 2:-1:2])
-    pairs[:, -1].copy_(lower[:, -1])
-    fine = pairs.view(b, 2 * height + 2, 2 * width + 2, i)[:, 1:-1, 1:-1]
-    return _channels_last(rows, b, i, 2 * height, 2 * width).copy_(fine.permute(0, 3, 1, 2))
+def _along(what: What, side: int) -> NDArray[np.floating]:
+    """Return what each pixel of an axis counts in each tile's values, pixel by pixel of a row: [t, 5, p, side]."""
+    if what == "kernel":
+        return np.kron(_values(2), np.eye(2)).reshape(1, VALUES, 2, 4)
+    if what == "coarse":
+        return np.kron(np.eye(side // TILE), _values(TILE)).reshape(-1, VALUES, 1, side)
+    interpolating = np.zeros((VALUES, VALUES))  # coefficients of polynomials 1 at one point, 0 at the others
+    for k, p in enumerate(POINTS):
+        others = [q for q in POINTS if q != p]
+        interpolating[k, :TILE] = polyfromroots(others) / np.prod([p - q for q in others])
+    interpolating[-1] = polyfromroots(POINTS)
+    padded = np.zeros((side // BESIDE, VALUES, 2, side + 2))
+    for tile, pixel in np.ndindex(side // BESIDE, 2):
+        first = BESIDE * tile + pixel
+        padded[tile, :, pixel, first : first + 2 * VALUES : 2] = interpolating
+    return padded[..., 1:-1]
 
 
-def _rows_of_coarse(y: Tensor, b: int, height: int, width: int) -> Tensor:
-    o = y.shape[1]
-    tiles = y.permute(0, 2, 3, 1).reshape(b, height // 2, 2, width // 2, 2, o)
-    return _three_of_two(tiles.permute(2, 4, 0, 1, 3, 5)).view(9, -1, o)
-
-
-def _coarse_of_rows(rows: Tensor, b: int, height: int, width: int) -> Tensor:
-    o = rows.shape[2]
-    y = _channels_last(rows, b, o, height, width)
-    tiles = y.permute(0, 2, 3, 1).view(b, height // 2, 2, width // 2, 2, o)
-    _two_of_three(rows.view(3, 3, b, height // 2, width // 2, o), tiles.permute(2, 4, 0, 1, 3, 5))
-    return y
-
-
-def _rows_of_kernel(w: Tensor) -> Tensor:
-    o, i = w.shape[:2]
-    taps = w.permute(0, 2, 3, 1).reshape(o, 2, 2, 2, 2, i)  # o a p c q i
-    return _three_of_two(taps.permute(1, 3, 0, 2, 4, 5)).view(9, o, 4 * i)
-
-
-def _kernel_of_rows(rows: Tensor) -> Tensor:
-    o, i = rows.shape[1], rows.shape[2] // 4
-    w = _channels_last(rows, o, i, 4, 4)
-    taps = w.permute(0, 2, 3, 1).view(o, 2, 2, 2, 2, i)
-    _two_of_three(rows.view(3, 3, o, 2, 2, i), taps.permute(1, 3, 0, 2, 4, 5))
-    return w
-
-
-def _channels_last(like: Tensor, *shape: int) -> Tensor:
-    return torch.empty(shape, dtype=like.dtype, device=like.device, memory_format=torch.channels_last)
-
-
-def _three_of_two(two: Tensor) -> Tensor:
-    """Make first, sum and second of the two along each of the first two axes: [2, 2, ...] to [3, 3, ...]."""
-    three = two.new_empty(3, 3, *two.shape[2:])
-    three[::2, ::2].copy_(two)
-    torch.add(two[:, 0], two[:, 1], out=three[::2, 1])
-    torch.add(three[0], three[2], out=three[1])
-    return three
-
-
-def _two_of_three(three: Tensor, out: Tensor) -> None:
-    """Transpose `_three_of_two`: to each of the two, itself and the sum: [3, 3, ...] to [2, 2, ...]."""
-    tall = torch.add(three[::2], three[1])
-    torch.add(tall[:, ::2], tall[:, 1:2], out=out)
+def _values(coefficients: int) -> NDArray[np.floating]:
+    """Return the matrix that evaluates a polynomial of so many coefficients; at infinity it is the last of them."""
+    return np.vstack([np.vander(POINTS, coefficients, increasing=True), np.eye(coefficients)[-1]])

@@ -1,4 +1,4 @@
-"""Convolution by tiles: nine products against the library's convolution; each change of form and its transpose."""
+"""Convolution by tiles: 25 products against the library's convolution; each change of form and its transpose."""
 
 import pytest
 import torch
@@ -8,9 +8,9 @@ from torch.nn import functional
 from dreaming import convolution, tiling
 
 SIZES = [
-    (1, 2, 4, 4),
-    (3, 5, 8, 4),
-    (16, 8, 16, 16),
+    (1, 2, 8, 8),
+    (3, 5, 16, 8),
+    (8, 4, 24, 16),
 ]  # channels of the fine and of the coarse map; the fine map
 
 
@@ -69,32 +69,28 @@ class TestTheLayers:
             assert gradient.is_contiguous(memory_format=torch.channels_last)
 
     def test_each_change_of_form_has_its_transpose(self, sizes):
-        x, y, w = maps(*sizes)
-        b, height, width = len(x), y.shape[2], y.shape[3]
-        for form, back in (
-            (tiling.rows_of_fine(x), lambda rows: (tiling.fine_of_rows(rows, b, height, width) * x).sum()),
-            (
-                tiling.rows_of_coarse(y),
-                lambda rows: (tiling.coarse_of_rows(rows, b, height, width) * y).sum(),
-            ),
-            (tiling.rows_of_kernel(w), lambda rows: (tiling._kernel_of_rows(rows) * w).sum()),
-        ):
-            assert form.shape[0] == 9
+        for what, maps_ in zip(("fine", "coarse", "kernel"), maps(*sizes), strict=True):
+            form = tiling.rows_of(what, maps_)
+            assert form.shape[0] == 25
             rows = torch.randn(form.shape, generator=torch.Generator().manual_seed(1), dtype=form.dtype)
-            torch.testing.assert_close((form * rows).sum(), back(rows), rtol=1e-10, atol=1e-10)
+            back = tiling.of_rows(what, rows, (len(maps_), *maps_.shape[2:]))
+            torch.testing.assert_close((form * rows).sum(), (back * maps_).sum(), rtol=1e-10, atol=1e-10)
 
-    def test_nine_products_do_the_work_of_sixteen(self, sizes):
+    def test_twenty_five_products_do_the_work_of_sixty_four(self, sizes):
         x, y, w = maps(*sizes)
-        fine, coarse, kernel = tiling.rows_of_fine(x), tiling.rows_of_coarse(y), tiling.rows_of_kernel(w)
-        products = sum(rows.shape[0] * rows.shape[1] * kernel.shape[1] * kernel.shape[2] for rows in (fine,))
-        assert products * 16 == 9 * y.numel() * 16 * x.shape[1]
+        fine, coarse, kernel = (
+            tiling.rows_of(what, maps_)
+            for what, maps_ in zip(("fine", "coarse", "kernel"), (x, y, w), strict=True)
+        )
+        products = fine.shape[0] * fine.shape[1] * kernel.shape[1] * kernel.shape[2]
+        assert products * 64 == 25 * y.numel() * 16 * x.shape[1]
         form = torch.einsum("ntf,nto,nof->", fine, coarse, kernel)
         torch.testing.assert_close(form, (naive(x, w) * y).sum(), rtol=1e-10, atol=1e-10)
 
 
 @pytest.mark.parametrize("layer", [tiling.coarsen, tiling.refine])
 def test_gradients_of_first_and_second_order(layer):
-    x, y, w = maps(1, 2, 4, 4)
+    x, y, w = maps(1, 2, 8, 8)
     leaves = [value[:1].clone().requires_grad_() for value in (x if layer is tiling.coarsen else y,)]
     leaves.append(w.clone().requires_grad_())
     with torch.random.fork_rng():
@@ -103,41 +99,58 @@ def test_gradients_of_first_and_second_order(layer):
 
 
 class TestTheChoice:
-    @pytest.mark.parametrize(("dtype", "channels"), [(torch.bfloat16, 64), (torch.float32, 128)])
-    def test_wide_layers_are_tiled(self, dtype, channels, monkeypatch):
-        called = []
+    @pytest.fixture
+    def tiled(self, monkeypatch):
+        """The layers that were computed by tiles so far."""
+        found = []
         for name in ("coarsen", "refine"):
-            tiled = getattr(tiling, name)
-            monkeypatch.setattr(tiling, name, lambda *words, way=tiled: called.append(way) or way(*words))
-        for width, expected in ((channels, 2), (channels - 1, 2), (channels, 4)):
+            way = getattr(tiling, name)
+            monkeypatch.setattr(
+                tiling, name, lambda *words, name=name, way=way: found.append(name) or way(*words)
+            )
+        return found
+
+    @pytest.mark.parametrize(("dtype", "channels"), [(torch.bfloat16, 64), (torch.float32, 32)])
+    @pytest.mark.parametrize("learns", [True, False])
+    def test_wide_layers_of_many_tiles_are_tiled(self, dtype, channels, learns, tiled):
+        for width, images, expected in (
+            (channels, 32, ["coarsen", "refine"]),
+            (channels - 1, 32, []),
+            (channels, 31, []),
+        ):
             x, y, w = maps(width, 4, 8, 8, dtype)
-            convolution.coarsen(x, w)
-            convolution.refine(y, w)
-            assert len(called) == expected
-        with torch.no_grad():  # the transforms pay where gradients share them
-            convolution.coarsen(x, w)
-        assert len(called) == 4
+            x, y = (value[:1].expand(images, -1, -1, -1) for value in (x, y))
+            tiled.clear()
+            with torch.set_grad_enabled(learns):
+                convolution.coarsen(x, w)
+                convolution.refine(y, w)
+            assert tiled == expected
 
     @pytest.mark.parametrize(
-        ("dtype", "size"), [(torch.float64, (8, 8)), (torch.float32, (8, 6)), (torch.float32, (6, 8))]
+        ("dtype", "size"), [(torch.float64, (8, 8)), (torch.float32, (8, 12)), (torch.float32, (12, 8))]
     )
-    def test_exact_ones_and_maps_without_whole_tiles_are_not(self, dtype, size, monkeypatch):
-        monkeypatch.setattr(tiling, "coarsen", None)
+    def test_exact_ones_and_maps_without_whole_tiles_are_not(self, dtype, size, tiled):
         x, y, w = maps(128, 4, *size, dtype)
+        x, y = (torch.cat([value] * 30) for value in (x, y))
         assert convolution.coarsen(x, w).shape == y.shape
+        assert convolution.refine(y, w).shape == x.shape
+        assert not tiled
 
     @pytest.mark.parametrize(
         ("dtype", "channels", "off"), [(torch.float32, 128, 3e-6), (torch.bfloat16, 64, 0.03)]
     )
-    def test_what_is_tiled_differs_by_rounding_alone(self, dtype, channels, off):
-        x, y, w = (value.requires_grad_() for value in maps(channels, 32, 16, 16, dtype))
+    def test_what_is_tiled_differs_by_rounding_alone(self, dtype, channels, off, tiled):
+        x, y, w = (torch.cat([value] * 8) for value in maps(channels, 4, 16, 16, dtype))
+        x, y, w = (value.requires_grad_() for value in (x, y, w))
         bias = torch.randn(32, generator=torch.Generator().manual_seed(0)).to(dtype).requires_grad_()
+        y = torch.cat([y] * 8, dim=1).detach()
         exact = [value.detach().double().requires_grad_() for value in (x, y, w, bias)]
         mine, theirs = convolution.coarsen(x, w, bias), convolution.coarsen(exact[0], exact[2], exact[3])
         compared = [(mine, theirs)]
         found = torch.autograd.grad(mine, (x, w, bias), y)
         compared += zip(found, torch.autograd.grad(theirs, (exact[0], *exact[2:]), exact[1]), strict=True)
         compared.append((convolution.refine(y, w), convolution.refine(exact[1], exact[2])))
+        assert tiled == ["coarsen", "refine"]
         for one, other in compared:
             assert one.dtype == dtype
             assert (one.double() - other).abs().max() < off * other.abs().max()
