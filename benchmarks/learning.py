@@ -48,11 +48,20 @@ def main(
     epochs: int = 4,
     seeds: int = 4,
     paths: tuple[str, ...] = ("float32", "bfloat16"),
+    beside: Path | None = None,
 ) -> None:
-    """Train each seed on each path, read out its snapshots, and compare the last path with the first."""
+    """Train each seed on each path, read out its snapshots, and compare the last path with the first.
+
+    With --beside, the first path is the first one of an older record of the same images and epochs.
+    """
     images = load(dataset, data_dir, limit=limit, trust=trust_data)
     kept = list(range(epochs + 1))
     result: dict = {"commands": [], "accuracy": {path: {} for path in paths}}
+    if beside is not None:
+        older = json.loads(beside.read_text(encoding="utf-8"))
+        name = f"{next(iter(older['accuracy']))} at {older['environment']['commit'][:7]}"
+        result["accuracy"] = {name: next(iter(older["accuracy"].values())), **result["accuracy"]}
+    compared = tuple(result["accuracy"])
     for seed in range(seeds):
         for path in paths:
             config = dreaming.configure(
@@ -65,7 +74,7 @@ def main(
             result["accuracy"][path][str(seed)] = accuracies(run, kept, images)
             print(path, seed, result["accuracy"][path][str(seed)], flush=True)
         result["difference"] = {
-            str(epoch): difference(result["accuracy"], paths, str(epoch)) for epoch in kept
+            str(epoch): difference(result["accuracy"], compared, str(epoch)) for epoch in kept
         }
         result["environment"] = record(torch.device("cpu"))
         out.mkdir(parents=True, exist_ok=True)
