@@ -2,6 +2,10 @@
 
 import sys
 
+from dreaming.threads import settle
+
+settle()  # before anything imports torch
+
 from tyro.extras import subcommand_cli_from_dict
 
 from benchmarks import (

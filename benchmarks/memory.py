@@ -12,7 +12,7 @@ from benchmarks.cortices import living, pad
 from benchmarks.measure import Row, some_images, statistics
 from benchmarks.record import RECORDS, Record
 from benchmarks.residence import peak
-from dreaming import hardware
+from dreaming.threads import keep_memory
 
 IMAGES = 50_000
 NOTES = """Peak resident memory of a process that imports the library, loads the images (all stay resident),
@@ -24,7 +24,7 @@ workers, which share most of their memory with it, are not counted."""
 
 def child(asked: dict) -> dict[str, float]:
     """Live some cycles, and note the peak after each stage."""
-    hardware.keep_memory()
+    keep_memory()
     torch.set_num_threads(asked["threads"])
     found = {"imports": peak()}
     data_dir = None if asked["data_dir"] is None else Path(asked["data_dir"])

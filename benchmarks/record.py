@@ -14,6 +14,7 @@ import torch
 from benchmarks.measure import Row, Table
 from dreaming import hardware
 from dreaming.disk import write
+from dreaming.threads import cores
 
 RECORDS = Path(__file__).parent / "records"
 
@@ -45,7 +46,6 @@ class Record:
 
     def __post_init__(self) -> None:
         self.load = os.getloadavg() if hasattr(os, "getloadavg") else ()
-        hardware.keep_memory()
         if self.threads:
             torch.set_num_threads(self.threads)
         self.where = hardware.device(self.device)
@@ -89,7 +89,7 @@ class Record:
             "command": ["python", "-m", self.module, *environment["command"][1:]],
             "settings": {key: str(v) if isinstance(v, Path) else v for key, v in settings.items()},
             "threads": torch.get_num_threads(),
-            "cores_allowed": hardware.cores(),
+            "cores_allowed": cores(),
             "load_before": [round(value, 2) for value in self.load],
             "environment": environment,
             "baseline": baseline,

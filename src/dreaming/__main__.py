@@ -1,16 +1,18 @@
-"""The program ``dreaming``: it hears signals before it imports what the command line needs."""
+"""The program ``dreaming``: it hears signals and settles its process before it imports what the command needs."""
 
 import os
 import signal
 import sys
 
 from dreaming.interrupts import SIGNALS, leave
+from dreaming.threads import settle
 
 
 def main() -> int:
     """Do what the command line says; see `dreaming.cli.main`."""
     for number in SIGNALS:
         signal.signal(number, leave)
+    settle()
     from dreaming import cli
 
     status = cli.main()

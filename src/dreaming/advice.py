@@ -13,6 +13,7 @@ from dreaming import hardware
 from dreaming.disk import write
 from dreaming.errors import UserError
 from dreaming.parameters import Parameters
+from dreaming.threads import cores
 
 Precision = Literal["float32", "tf32", "bfloat16"]
 WIDE = 32  # channels of the first layer from which bfloat16 is faster, where nothing was measured
@@ -86,7 +87,7 @@ def by_rule(where: torch.device) -> Advice:
         device=torch.cuda.get_device_name(where) if where.type == "cuda" else where.type,
         torch=torch.__version__,
         bfloat16_from=WIDE if hardware.fast_bfloat16(where) else None,
-        workers=1 if where.type == "cuda" else hardware.cores(),
+        workers=1 if where.type == "cuda" else cores(),
     )
 
 

@@ -103,7 +103,6 @@ def examine(
     if rounds < 2 or seeds < 1:
         raise UserError(f"the doctor wants at least 2 rounds and 1 seed, and got {rounds} and {seeds}")
     progress = progress or Silence()
-    hardware.keep_memory()
     where = hardware.device(device)
     make = maker(str(where), base_channels, batch_size)
     progress.say(f"{CYCLES} cycles on every path, {base_channels} channels, batch {batch_size}, on {where}")

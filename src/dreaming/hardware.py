@@ -1,6 +1,5 @@
 """Where a run computes: devices, precision, and a record of the machine and the versions."""
 
-import ctypes
 import os
 import platform
 import subprocess
@@ -13,7 +12,6 @@ import torch
 
 from dreaming.errors import UserError
 
-TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # as malloc.h has them
 RECORDED = ("torch", "numpy", "scipy", "scikit-learn", "pandas", "pillow", "safetensors")
 
 
@@ -66,18 +64,6 @@ def _cpu_flags() -> set[str]:
     return set(lines[0].split(":", 1)[1].split()) if lines else set()
 
 
-def keep_memory() -> None:
-    """Have the C library keep the memory that this process gives back, rather than return it to the system.
-
-    A cycle takes and gives back the same few hundred megabytes. Where each block is mapped anew, the system's
-    clearing of its pages costs a quarter of the cycle. Works with glibc; elsewhere nothing is done.
-    """
-    if platform.libc_ver()[0] == "glibc":
-        libc = ctypes.CDLL(None)
-        libc.mallopt(ctypes.c_int(MMAP_THRESHOLD), ctypes.c_int(2**30))
-        libc.mallopt(ctypes.c_int(TRIM_THRESHOLD), ctypes.c_int(2**31 - 1))
-
-
 def record(where: torch.device) -> dict[str, Any]:
     """Describe the machine, the versions and the commit, for the record of a run."""
     return {
@@ -96,11 +82,6 @@ def record(where: torch.device) -> dict[str, Any]:
         },
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
     }
-
-
-def cores() -> int:
-    """Count the cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def processor() -> str:

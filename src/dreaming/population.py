@@ -19,6 +19,7 @@ from dreaming.interrupts import Interrupt, listening
 from dreaming.processes import Ending, ended, started
 from dreaming.progress import Silence
 from dreaming.runs import run_path
+from dreaming.threads import cores
 from dreaming.training import train, train_together
 
 PAUSE = 0.2  # seconds between two looks at whether somebody wishes to stop
@@ -196,7 +197,7 @@ def _at_once(
     runs: Runs, options: Mapping[str, Any], workers: int, progress: Silence, interrupt: Interrupt
 ) -> dict[Path, Ending]:
     """Train runs in processes, so many at once, until all ended or somebody wishes to stop."""
-    threads = max(1, min(torch.get_num_threads(), hardware.cores() // workers))
+    threads = max(1, min(torch.get_num_threads(), cores() // workers))
     waiting = list(runs.items())
     alive: dict[Connection, _Child] = {}
     endings: dict[Path, Ending] = {}

@@ -26,9 +26,9 @@ from dreaming.config import Config
 from dreaming.errors import Stopped, UserError
 from dreaming.own_phases import OWN_MODULE, own_phases
 from dreaming.progress import Silence
+from dreaming.threads import keep_memory, wishes
 from dreaming.training import train
 
-THREADS = "OMP_NUM_THREADS"
 Task = TypeVar("Task")
 Found = TypeVar("Found")
 TELL_EVERY = 1.0  # seconds between two counts of cycles
@@ -102,15 +102,17 @@ def _children(threads: int) -> Iterator[None]:
     the parent alone.
     """
     resource_tracker.ensure_running()  # else the first child starts it, and that unblocks what is blocked here
-    before = os.environ.get(THREADS)
+    added = wishes(threads)
+    before = {name: os.environ.get(name) for name in added}
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
-    os.environ[THREADS] = str(threads)
+    os.environ.update(added)
     try:
         yield
     finally:
-        del os.environ[THREADS]
-        if before is not None:
-            os.environ[THREADS] = before
+        for name, value in before.items():
+            os.environ.pop(name)
+            if value is not None:
+                os.environ[name] = value
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
@@ -185,6 +187,7 @@ def _live(
     """Train a run: all that the child does."""
     os.chdir(where)  # spawned processes begin where multiprocessing was imported
     torch.set_num_threads(threads)
+    keep_memory()
     threading.Thread(target=_stop_without_parent, daemon=True).start()
     relay = _Relay(parent)
     relay.tell("here")

@@ -81,7 +81,9 @@ class _Product(torch.autograd.Function):
     def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
         three = [g if rows is None else rows for rows in ctx.saved_tensors]
         return tuple(
-            _product(*(None if other == given else rows for other, rows in enumerate(three))) if needed else None
+            _product(*(None if other == given else rows for other, rows in enumerate(three)))
+            if needed
+            else None
             for given, needed in enumerate(ctx.needs_input_grad)
         )
 

@@ -14,6 +14,7 @@ from dreaming.data import load
 from dreaming.life import Life
 from dreaming.processes import in_processes
 from dreaming.program import Program
+from dreaming.threads import keep_memory
 from dreaming.training import exactly
 
 CYCLES = 20
@@ -115,6 +116,6 @@ def at_once(config: Config, workers: int, rounds: int) -> tuple[Timing, Timing]:
 def _on_one_thread(task: tuple[Config, int]) -> tuple[float, ...]:
     config, rounds = task
     torch.set_num_threads(1)
-    hardware.keep_memory()
+    keep_memory()
     (timing,) = timed(lambda precision, seed=0: config, {"one thread": ("", 1)}, rounds)
     return timing.milliseconds

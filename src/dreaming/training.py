@@ -79,7 +79,6 @@ def train(
      'state.before.safetensors', 'state.safetensors']
     """
     progress = progress or Silence()
-    hardware.keep_memory()
     config = resolved(config)
     dataset = _seen(config, dataset, data_dir, trust_data)
     with listening() as interrupt, locked(folder_of(config, Path(out)), "training"):
@@ -127,7 +126,6 @@ def train_together(
     agree within a relative 1e-3 (`dreaming doctor` measures it). Resume mixes freely with `train`.
     """
     progress = progress or Silence()
-    hardware.keep_memory()
     configs = [resolved(config) for config in configs]
     if any(config.model_copy(update={"seed": configs[0].seed}) != configs[0] for config in configs):
         raise UserError("cortices train side by side only where their configs differ in nothing but the seed")

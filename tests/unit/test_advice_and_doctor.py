@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from dreaming import advice, doctor, hardware, timing
+from dreaming import advice, doctor, hardware, threads, timing
 from dreaming.advice import Advice
 from dreaming.cli import main
 from dreaming.errors import UserError
@@ -43,7 +43,7 @@ class TestByRule:
 
     def test_runs_at_once_are_as_many_as_cores(self, file):
         found = advice.advice(CPU)
-        assert (found.workers, found.measured) == (hardware.cores(), False)
+        assert (found.workers, found.measured) == (threads.cores(), False)
 
     @pytest.mark.parametrize(
         ("processor", "flags", "fast"),
