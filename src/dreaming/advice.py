@@ -38,7 +38,7 @@ class Advice(Parameters):
     workers: PositiveInt = 1
     """Runs to train at once in processes of their own."""
     measured: bool = False
-    """Whether `dreaming doctor` measured this, or a rule says so."""
+    """Whether `dreaming doctor` measured this and found every path right, or a rule says so."""
 
     def save(self) -> Path:
         """Write the advice where `advice` finds it."""
@@ -81,12 +81,12 @@ def advice(where: torch.device) -> Advice:
 
 
 def by_rule(where: torch.device) -> Advice:
-    """Return what is likely best on a device that nobody has measured."""
+    """Return what is likely best on a device that nobody has measured: on a GPU the plain path, in float32."""
     return Advice(
         processor=hardware.processor(),
         device=torch.cuda.get_device_name(where) if where.type == "cuda" else where.type,
         torch=torch.__version__,
-        bfloat16_from=WIDE if hardware.fast_bfloat16(where) else None,
+        bfloat16_from=WIDE if where.type == "cpu" and hardware.fast_bfloat16(where) else None,
         workers=1 if where.type == "cuda" else cores(),
     )
 

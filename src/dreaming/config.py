@@ -75,9 +75,11 @@ class Training(Parameters):
     """Images of one cycle; at least 2, since L_KL needs a standard deviation."""
     precision: Literal["auto", "float32", "tf32", "bfloat16"] = "auto"
     """Precision of the arithmetic; weights, losses and optimisers are float32 in any case. ``auto`` is bfloat16
-    for wide networks where the device has instructions for it, else float32; ``tf32`` is a GPU's."""
+    for wide networks on a CPU that is fast in it, or where `dreaming doctor` has found it right, and else float32;
+    ``tf32`` is a GPU's."""
     path: Literal["auto", "plain", "captured"] = "auto"
-    """How cycles are run: one operation after another, or as one captured program. ``auto`` captures on a GPU."""
+    """How cycles are run: one operation after another, or as one captured program. ``auto`` captures on
+    a GPU on which `dreaming doctor` has found that right."""
     device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
     """``auto``, ``cpu``, ``cuda`` or ``cuda:N``."""
     snapshots: str = Field(default="all", pattern=r"^(all|ends|\d+(,\d+)*)$")

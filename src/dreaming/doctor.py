@@ -123,7 +123,9 @@ def examine(
         together, apart = at_once(make(), rule.workers, rounds)
         timings = (*timings, together)
         workers = rule.workers if together.median < GAIN * apart.median else 1
-    advice = rule.model_copy(update={"bfloat16_from": least, "workers": workers, "measured": True})
+    advice = rule.model_copy(
+        update={"bfloat16_from": least, "workers": workers, "measured": all(right.values())}
+    )
     return Diagnosis(tuple(checks), timings, advice)
 
 

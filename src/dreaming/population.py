@@ -42,7 +42,8 @@ def train_all(
     has here. As with all processes that Python spawns, a script that calls this keeps the call below
     ``if __name__ == "__main__":``.
 
-    On a GPU, runs that differ in nothing but the seed go side by side in one program, `train_together`.
+    On a GPU that `dreaming doctor` has found right, runs that differ in nothing but the seed go side by side in one
+    program, `train_together`; on one that it has not, one after another.
 
     Parameters
     ----------
@@ -101,10 +102,10 @@ def train_all(
     if len(configs) < 2:
         return [train(config, **options, progress=progress) for config in configs]
     devices = {hardware.device(config.training.device) for config in configs}
-    on_gpu = any(device.type == "cuda" for device in devices)
+    side_by_side = all(device.type == "cuda" and advice(device).measured for device in devices)
     runs = dict(zip(paths, configs, strict=True))
     with listening() as interrupt:  # also for a wish that comes between two runs, or too late for one
-        if workers is None and on_gpu:
+        if workers is None and side_by_side:
             endings = _one_after_another(_alike(runs), options, progress, interrupt)
         elif (count := workers or advice(devices.pop()).workers) == 1:
             each = [{path: config} for path, config in runs.items()]

@@ -228,9 +228,9 @@ def _say_repairs(session: Session, progress: Silence) -> None:
 
 
 def captures(config: Config) -> bool:
-    """Tell whether a run's cycles are captured: on a GPU, unless the config asks for the plain path."""
-    asked = config.training.path
-    return asked == "captured" or (asked == "auto" and config.training.device.startswith("cuda"))
+    """Tell whether a run's cycles are captured: where the config asks for it, or on a GPU that was examined."""
+    asked, where = config.training.path, torch.device(config.training.device)
+    return asked == "captured" or (asked == "auto" and where.type == "cuda" and advice.advice(where).measured)
 
 
 def _epoch(session: Session, progress: Silence, interrupt: Interrupt) -> None:

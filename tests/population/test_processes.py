@@ -14,6 +14,7 @@ from tiny_runs import SMALL, results
 
 import dreaming
 from dreaming import population
+from dreaming.advice import Advice
 from dreaming.cli import main
 from dreaming.errors import RunsFailed
 from dreaming.interrupts import Interrupt
@@ -158,15 +159,21 @@ class TestAsOnAGpu:
         groups = population._alike({Path(str(number)): each for number, each in enumerate(configs)})
         assert [list(map(str, group)) for group in groups] == [["0", "1"], ["2"]]
 
-    def test_each_group_is_trained_side_by_side(self, tmp_path, monkeypatch):
+    @pytest.mark.parametrize("examined", [True, False])
+    def test_each_group_is_trained_side_by_side_where_the_doctor_has_passed(
+        self, examined, tmp_path, monkeypatch
+    ):
         called = []
+        found = Advice(processor="", device="", torch="", measured=examined)
+        monkeypatch.setattr(population, "advice", lambda where: found)
         monkeypatch.setattr(population, "train", lambda config, **_: called.append([config]))
         monkeypatch.setattr(population, "train_together", lambda configs, **_: called.append(list(configs)))
         gpu = torch.device("cuda")
         monkeypatch.setattr(population.hardware, "device", lambda name: gpu)
         configs = [configured(seed=0), configured("phases.rem.weight=2", name="b"), configured(seed=1)]
         runs = population.train_all(configs, out=tmp_path)
-        assert called == [[configs[0], configs[2]], [configs[1]]]
+        together, apart = [[configs[0], configs[2]], [configs[1]]], [[config] for config in configs]
+        assert called == (together if examined else apart)
         assert runs == [tmp_path / f"digits/{name}" for name in ("pad/seed-0", "b/seed-0", "pad/seed-1")]
 
     def test_one_that_failed_is_named_and_those_beside_are_whole(self, tmp_path, monkeypatch):

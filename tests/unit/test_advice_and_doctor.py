@@ -8,9 +8,11 @@ import torch
 from dreaming import advice, doctor, hardware, threads, timing
 from dreaming.advice import Advice
 from dreaming.cli import main
+from dreaming.conditions import configure
 from dreaming.errors import UserError
 from dreaming.rng import Random
 from dreaming.timing import Timing
+from dreaming.training import captures
 
 CPU = torch.device("cpu")
 
@@ -201,3 +203,26 @@ class TestDoctor:
         assert said in error
         assert error.count("\n") == 1
         assert not file.exists()
+
+
+class TestAGPUThatNobodyExamined:
+    """What never ran on a device is not its default: auto is the plain path there until the doctor has passed."""
+
+    @pytest.fixture(autouse=True)
+    def gpu(self, monkeypatch):
+        monkeypatch.setattr(torch.cuda, "get_device_name", lambda where: "a GPU")
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda where: (9, 0))
+        return torch.device("cuda")
+
+    def test_is_plain_and_in_float32(self, gpu, file):
+        assert advice.precision("auto", gpu, 512) == "float32"
+        assert not captures(configure(training={"device": "cuda"}))
+
+    def test_is_fast_once_the_doctor_has_passed(self, gpu, file):
+        advice.by_rule(gpu).model_copy(update={"bfloat16_from": 5, "measured": True}).save()
+        assert advice.precision("auto", gpu, 512) == "bfloat16"
+        assert captures(configure(training={"device": "cuda"}))
+
+    def test_does_what_is_asked_by_name(self, gpu, file):
+        assert captures(configure(training={"device": "cuda", "path": "captured"}))
+        assert not captures(configure(training={"device": "cpu"}))
