@@ -1,10 +1,15 @@
-"""The published program in a process of its own, which works when told to and sleeps otherwise."""
+"""What is compared with ours: the published program, or another checkout of this project.
+
+Each is in a process of its own, works when told to, and sleeps otherwise.
+"""
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +20,25 @@ from benchmarks.residence import peak
 from dreaming.errors import UserError
 
 CHILD = Path(__file__).with_name("published.py")
+BEFORE = """
+import json, os, sys
+from pathlib import Path
+answers = os.dup(1)
+os.dup2(2, 1)
+import numpy as np, torch
+from benchmarks.cortices import living, pad
+base_channels, latent_dim, batch, precision, threads = json.loads(sys.argv[1])
+torch.set_num_threads(threads)
+try:
+    from dreaming.threads import keep_memory
+except ImportError:
+    from dreaming.hardware import keep_memory
+keep_memory()
+images = torch.from_numpy(np.load("images.npy")).permute(0, 3, 1, 2).contiguous()
+way = living(pad(base_channels, latent_dim, batch, precision), images)
+for line in sys.stdin:
+    os.write(answers, (json.dumps(way(int(line))) + "\\n").encode())
+"""
 PROGRAM = ("main_PAD.py", "network.py", "utils.py")
 
 
@@ -24,7 +48,98 @@ def identified(folder: Path) -> str:
     return f"the published program, {', '.join(PROGRAM)} of SHA-256 {digest[:16]}"
 
 
-class Published:
+class Apart:
+    """A program in a process of its own, as a way to be measured in turn with others.
+
+    It is told on its standard input how many cycles to live, and answers with a line of JSON, the milliseconds of
+    each.
+
+    Parameters
+    ----------
+    name
+        What it is called where it stops.
+    command
+        How it is started.
+    images
+        What it sees, uint8 [n, 3, 32, 32]: ``images.npy``, [n, 32, 32, 3], in the folder where it works.
+    path
+        Where it finds modules before others.
+    """
+
+    def __init__(self, name: str, command: Sequence[str], images: Tensor, path: str | None = None) -> None:
+        self._name, self._scratch = name, tempfile.TemporaryDirectory()
+        scratch = Path(self._scratch.name)
+        np.save(scratch / "images.npy", images.permute(0, 2, 3, 1).contiguous().numpy())
+        self._log = (scratch / "log.txt").open("w+")
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            cwd=scratch,
+            text=True,
+            env=os.environ | ({} if path is None else {"PYTHONPATH": path}),
+        )
+
+    def __call__(self, count: int) -> list[float]:
+        """Let it live so many cycles, and return the milliseconds of each."""
+        to, fro = self._process.stdin, self._process.stdout
+        try:
+            print(count, file=to, flush=True)
+            answer = fro.readline()
+        except BrokenPipeError:
+            answer = ""
+        if not answer:
+            self._log.seek(0)
+            raise UserError(f"{self._name} stopped:\n{self._log.read()[-3000:]}")
+        return json.loads(answer)
+
+    def peak(self) -> float:
+        """The most its process ever held, without its loader's workers, in MiB."""
+        return peak(self._process.pid)
+
+    def __enter__(self) -> "Apart":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.stdin.close()
+        try:
+            self._process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process.stdout.close()
+        self._log.close()
+        self._scratch.cleanup()
+
+
+def checkout(
+    folder: Path, images: Tensor, batch: int, base_channels: int, latent_dim: int, precision: str = "float32"
+) -> Apart:
+    """Let another checkout of this project live the same cycles in turn with ours, on as many threads.
+
+    Parameters
+    ----------
+    folder
+        Its root; it runs in this environment.
+    images, batch, base_channels, latent_dim
+        As for `Published`.
+    precision
+        As in a config.
+    """
+    if not (folder / "benchmarks" / "cortices.py").exists():
+        raise UserError(f"{folder} is no checkout of this project with benchmarks; give its root to --before")
+    words = json.dumps([base_channels, latent_dim, batch, precision, torch.get_num_threads()])
+    root = folder.resolve()
+    return Apart(
+        "the other checkout",
+        [sys.executable, "-c", BEFORE, words],
+        images,
+        f"{root / 'src'}{os.pathsep}{root}",
+    )
+
+
+class Published(Apart):
     """The user's copy of the published program, as a way to be measured in turn with ours.
 
     Parameters
@@ -53,49 +168,8 @@ class Published:
                 raise UserError(
                     f"{folder} holds no {name}; give a copy of github.com/NicoZenith/PAD to --published"
                 )
-        self._scratch = tempfile.TemporaryDirectory()
-        scratch = Path(self._scratch.name)
-        np.save(scratch / "images.npy", images.permute(0, 2, 3, 1).contiguous().numpy())
         program = ["--batchSize", batch, "--nf", base_channels, "--nz", latent_dim, "--is_continue", 0]
         given = ["--threads", str(torch.get_num_threads()), "--images", "images.npy"]
         given += ["--cpu"] if device.type == "cpu" else []
-        self._log = (scratch / "log.txt").open("w+")
-        self._process = subprocess.Popen(
-            [sys.executable, str(CHILD), str(folder.resolve()), *given, "--", *map(str, program)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            cwd=scratch,
-            text=True,
-        )
-
-    def __call__(self, count: int) -> list[float]:
-        """Let it live so many cycles, and return the milliseconds of each."""
-        to, fro = self._process.stdin, self._process.stdout
-        try:
-            print(count, file=to, flush=True)
-            answer = fro.readline()
-        except BrokenPipeError:
-            answer = ""
-        if not answer:
-            self._log.seek(0)
-            raise UserError(f"the published program stopped:\n{self._log.read()[-3000:]}")
-        return json.loads(answer)
-
-    def peak(self) -> float:
-        """The most its process ever held, without its loader's workers, in MiB."""
-        return peak(self._process.pid)
-
-    def __enter__(self) -> "Published":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.stdin.close()
-        try:
-            self._process.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._process.stdout.close()
-        self._log.close()
-        self._scratch.cleanup()
+        command = [sys.executable, str(CHILD), str(folder.resolve()), *given, "--", *map(str, program)]
+        super().__init__("the published program", command, images)

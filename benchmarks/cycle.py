@@ -1,16 +1,17 @@
 """How long a sleep-wake cycle takes, beside the machine's floor and beside the published program.
 
 The floor of a precision is the time that the multiply-accumulates of a cycle, as of plain convolutions, would
-take at the rate of the machine's matrix products, of the shape that is fastest. Cycle / floor says how much is lost
-on the way; what makes do with fewer products, as tiles do, can fall below 1.
+take at the rate of the machine's matrix products, of the shape that is fastest. What makes do with fewer products,
+as tiles do, can fall below it; its own products at the same rate say how much is lost on the way.
 """
 
-from contextlib import nullcontext
+from contextlib import ExitStack
 from pathlib import Path
 
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.alternation import Published, identified
+from benchmarks.alternation import Published, checkout, identified
 from benchmarks.cortices import living, pad
 from benchmarks.measure import (
     PRECISIONS,
@@ -34,12 +35,14 @@ from dreaming.training import exactly
 SHAPES = ((1024, 1024, 1024), (4096, 1024, 256), (1024, 4096, 512))
 GPU_SHAPES = ((4096, 4096, 4096), (8192, 8192, 8192))
 CAPTURED = " captured"
+BEFORE = "float32, before"
 
 NOTES = """Times are of whole cycles, from the choice of the images to the sum of the losses, as `dreaming train`
 lives them, in rounds: each way works a block in each round, and the first cycle of a block is left out. *In turn*
 is the median over rounds of the ratio of two blocks' medians, with its quartiles. The *floor* is the time of the
 cycle's multiply-accumulates, counted as of plain convolutions, at the rate of matrix products measured in the same
 rounds, of the fastest of several shapes; layers computed by tiles need fewer, so a cycle may take less than it.
+*Own products* are those that the cycle does, at the same rate: what changes the tiles' form is not among them.
 *Captured* cycles live again and again through 20 mini-batches, whose random numbers are drawn ahead."""
 PUBLISHED = """
 The *published program* is the authors' own training loop, unchanged, in a process of its
@@ -52,6 +55,7 @@ def main(
     rounds: int = 20,
     block: int = 10,
     published: Path | None = None,
+    before: Path | None = None,
     data_dir: Path | None = None,
     trust_data: bool = False,
     base_channels: int = 64,
@@ -70,6 +74,8 @@ def main(
         Each way works so many cycles in each of so many rounds, and one more that is left out.
     published
         Folder with main_PAD.py, network.py and utils.py of github.com/NicoZenith/PAD.
+    before
+        Root of another checkout of this project, an older one, which lives in turn with this one in float32.
     data_dir, trust_data
         Where CIFAR-10 is; without it, random images of the same form.
     base_channels, latent_dim, batch
@@ -91,21 +97,27 @@ def main(
             ways[precision + CAPTURED * (path == "captured")] = living(config, images)
     cycles = list(ways)
     work = sum(describe(config).multiply_accumulates.values())
+    with FlopCounterMode(display=False) as counter:
+        ways["float32"](1)
+    own = counter.get_total_flops() // 2
     floors = {
         (p, shape): f"{p} {'×'.join(map(str, shape))}"
         for p in precisions
         for shape in (GPU_SHAPES if gpu else SHAPES)
     }
     ways |= {name: products(*floor, record.where) for floor, name in floors.items()}
-    theirs = (
-        Published(published, images, batch, base_channels, latent_dim, record.where) if published else None
-    )
-    with theirs or nullcontext():
-        times = in_turn(ways | ({"published": theirs} if theirs else {}), rounds, block=block, drop=1)
+    with ExitStack() as others:
+        shape = (images, batch, base_channels, latent_dim)
+        if before:
+            ways[BEFORE] = others.enter_context(checkout(before, *shape))
+            cycles.append(BEFORE)
+        if published:
+            ways["published"] = others.enter_context(Published(published, *shape, record.where))
+        times = in_turn(ways, rounds, block=block, drop=1)
     auto = advice.precision("auto", record.where, base_channels)
-    settings |= {"precisions": precisions, "auto": auto, "multiply_accumulates": work}
+    settings |= {"precisions": precisions, "auto": auto, "multiply_accumulates": work, "own": own}
     return record.write(
-        tables(times, cycles, floors, work),
+        tables(times, cycles, floors, work, own),
         {"ms": times},
         settings,
         f"{NOTES}{PUBLISHED if published else ''} `auto` is {auto} here.",
@@ -144,11 +156,12 @@ def as_cycles(times: Times, floors: Floors, work: int) -> Times:
 
 def lowest(scaled: Times, cycle: str, floors: Floors) -> str:
     """The fastest product in the precision of a way to live a cycle."""
-    names = [name for (precision, _), name in floors.items() if precision == cycle.removesuffix(CAPTURED)]
+    used = cycle.removesuffix(CAPTURED).removesuffix(", before")
+    names = [name for (precision, _), name in floors.items() if precision == used]
     return min(names, key=lambda name: middle(scaled, name))
 
 
-def tables(times: Times, cycles: list[str], floors: Floors, work: int) -> list[Table]:
+def tables(times: Times, cycles: list[str], floors: Floors, work: int, own: int) -> list[Table]:
     """The cycles, the ratio of each to every one before it, each beside its floor, and what that is made of."""
     names = [*cycles, *(["published"] if "published" in times else [])]
     pairs = [(way, base) for i, base in enumerate(names) for way in names[i + 1 :]]
@@ -160,6 +173,7 @@ def tables(times: Times, cycles: list[str], floors: Floors, work: int) -> list[T
             * bool(pairs)
         ),
         ("Cycle / floor", [floor_row(times, scaled, name, floors) for name in cycles]),
+        ("Cycle / own products", [own_row(times, scaled, "float32", floors, own / work)]),
         ("Matrix products", [product_row(times, *floor) for floor in floors.items()]),
     ]
 
@@ -172,6 +186,18 @@ def floor_row(times: Times, scaled: Times, cycle: str, floors: Floors) -> Row:
         "product": best,
         "floor ms": middle(scaled, best),
         **ratio(times | scaled, cycle, best),
+    }
+
+
+def own_row(times: Times, scaled: Times, cycle: str, floors: Floors, share: float) -> Row:
+    """A way to live a cycle, beside the products that it does itself: a share of those of plain convolutions."""
+    best = lowest(scaled, cycle, floors)
+    products = {best: [[share * time for time in block] for block in scaled[best]]}
+    return {
+        "": cycle,
+        "product": best,
+        "own products ms": middle(products, best),
+        **ratio(times | products, cycle, best),
     }
 
 

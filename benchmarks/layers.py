@@ -106,7 +106,7 @@ def ascending(side: int) -> dict[str, Layer]:
         ours = {OURS: lambda x, w: functional.linear(by_pixel(x), by_pixel(w))}
         return ours | dict.fromkeys(("conv2d", f"conv2d{DEFAULT}"), functional.conv2d)
     ours = {OURS: convolution.coarsen, "untiled": lambda x, w: convolution._Coarsen.apply(x, w, None)}
-    ours |= ({"by tiles": tiling.coarsen} if side % 4 == 0 else {}) | own_ways("_coarsened_")
+    ours |= ({"by tiles": tiling.coarsen} if side % 8 == 0 else {}) | own_ways("_coarsened_")
     torchs = {
         name: lambda x, w: functional.conv2d(x, w, None, 2, 1) for name in ("conv2d", f"conv2d{DEFAULT}")
     }
@@ -120,7 +120,7 @@ def descending(side: int) -> dict[str, Layer]:
         ours = {OURS: lambda y, w: y.flatten(1) @ by_pixel(w)}
         return ours | dict.fromkeys(names, functional.conv_transpose2d)
     ours = {OURS: convolution.refine, "untiled": lambda y, w: convolution._Refine.apply(y, w, None)}
-    ours |= ({"by tiles": tiling.refine} if side % 4 == 0 else {}) | own_ways("_refined_")
+    ours |= ({"by tiles": tiling.refine} if side % 8 == 0 else {}) | own_ways("_refined_")
     return ours | {name: lambda y, w: functional.conv_transpose2d(y, w, None, 2, 1) for name in names}
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from benchmarks.alternation import Published, identified
+from benchmarks.alternation import Published, checkout, identified
 
 from dreaming.errors import UserError
 
@@ -71,3 +71,20 @@ def test_a_published_program_that_fails_says_why(program):
 def test_a_folder_without_the_published_program_is_refused(tmp_path):
     with pytest.raises(UserError, match=r"holds no main_PAD\.py"):
         Published(tmp_path, torch.zeros(1, 3, 32, 32), 4, 2, 8, torch.device("cpu"))
+
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_another_checkout_lives_its_own_cycles_in_turn():
+    images = torch.arange(12 * 3 * 32 * 32).remainder(256).to(torch.uint8).view(12, 3, 32, 32)
+    with checkout(ROOT, images, 4, 2, 8) as before:
+        assert [len(before(count)) for count in (2, 3)] == [2, 3]
+        assert min(before(1)) > 0
+
+
+def test_a_folder_that_is_no_checkout_is_refused(tmp_path):
+    with pytest.raises(
+        UserError, match="is no checkout of this project with benchmarks; give its root to --before"
+    ):
+        checkout(tmp_path, torch.zeros(4, 3, 32, 32, dtype=torch.uint8), 4, 2, 8)
