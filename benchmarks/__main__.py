@@ -20,6 +20,7 @@ from benchmarks import (
     readout,
     record,
     scaling,
+    waiting,
 )
 from dreaming.errors import UserError
 
@@ -33,6 +34,7 @@ SUBCOMMANDS = {
     "population": population.main,
     "endurance": endurance.main,
     "interruption": interruption.main,
+    "waiting": waiting.main,
     "all": every.main,
     "table": record.main,
 }

@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,14 +20,14 @@ from benchmarks.residence import peak
 from dreaming.errors import UserError
 
 CHILD = Path(__file__).with_name("published.py")
-BEFORE = """
+CHECKOUT = """
 import json, os, sys
 from pathlib import Path
 answers = os.dup(1)
 os.dup2(2, 1)
 import numpy as np, torch
 from benchmarks.cortices import living, pad
-base_channels, latent_dim, batch, precision, threads = json.loads(sys.argv[1])
+base_channels, latent_dim, batch, threads = json.loads(sys.argv[1])
 torch.set_num_threads(threads)
 try:
     from dreaming.threads import keep_memory
@@ -35,7 +35,7 @@ except ImportError:
     from dreaming.hardware import keep_memory
 keep_memory()
 images = torch.from_numpy(np.load("images.npy")).permute(0, 3, 1, 2).contiguous()
-way = living(pad(base_channels, latent_dim, batch, precision), images)
+way = living(pad(base_channels, latent_dim, batch), images)
 for line in sys.stdin:
     os.write(answers, (json.dumps(way(int(line))) + "\\n").encode())
 """
@@ -62,11 +62,13 @@ class Apart:
         How it is started.
     images
         What it sees, uint8 [n, 3, 32, 32]: ``images.npy``, [n, 32, 32, 3], in the folder where it works.
-    path
-        Where it finds modules before others.
+    environment
+        What its environment says; by default what ours does.
     """
 
-    def __init__(self, name: str, command: Sequence[str], images: Tensor, path: str | None = None) -> None:
+    def __init__(
+        self, name: str, command: Sequence[str], images: Tensor, environment: Mapping[str, str] | None = None
+    ) -> None:
         self._name, self._scratch = name, tempfile.TemporaryDirectory()
         scratch = Path(self._scratch.name)
         np.save(scratch / "images.npy", images.permute(0, 2, 3, 1).contiguous().numpy())
@@ -78,7 +80,7 @@ class Apart:
             stderr=self._log,
             cwd=scratch,
             text=True,
-            env=os.environ | ({} if path is None else {"PYTHONPATH": path}),
+            env=environment,
         )
 
     def __call__(self, count: int) -> list[float]:
@@ -114,9 +116,14 @@ class Apart:
 
 
 def checkout(
-    folder: Path, images: Tensor, batch: int, base_channels: int, latent_dim: int, precision: str = "float32"
+    folder: Path,
+    images: Tensor,
+    batch: int,
+    base_channels: int,
+    latent_dim: int,
+    environment: Mapping[str, str] | None = None,
 ) -> Apart:
-    """Let another checkout of this project live the same cycles in turn with ours, on as many threads.
+    """Let a checkout of this project live cycles in float32 in turn with others, on as many threads.
 
     Parameters
     ----------
@@ -124,19 +131,16 @@ def checkout(
         Its root; it runs in this environment.
     images, batch, base_channels, latent_dim
         As for `Published`.
-    precision
-        As in a config.
+    environment
+        What the environment says there; by default what ours does.
     """
     if not (folder / "benchmarks" / "cortices.py").exists():
         raise UserError(f"{folder} is no checkout of this project with benchmarks; give its root to --before")
-    words = json.dumps([base_channels, latent_dim, batch, precision, torch.get_num_threads()])
+    words = json.dumps([base_channels, latent_dim, batch, torch.get_num_threads()])
     root = folder.resolve()
-    return Apart(
-        "the other checkout",
-        [sys.executable, "-c", BEFORE, words],
-        images,
-        f"{root / 'src'}{os.pathsep}{root}",
-    )
+    modules = {"PYTHONPATH": f"{root / 'src'}{os.pathsep}{root}"}
+    command = [sys.executable, "-c", CHECKOUT, words]
+    return Apart(f"the checkout in {folder}", command, images, {**(environment or os.environ), **modules})
 
 
 class Published(Apart):

@@ -1,14 +1,16 @@
 """Each benchmark at the smallest size: what its record holds, and that its tables are made of what was measured."""
 
+import contextlib
 import json
 import math
+import subprocess
 import sys
 from statistics import median
 
 import pytest
 import torch
 
-from benchmarks import cycle, data, every, layers, memory, population, readout, record, scaling
+from benchmarks import cycle, data, every, layers, memory, population, readout, record, scaling, waiting
 from dreaming.errors import UserError
 
 SMALL = {"base_channels": 2, "latent_dim": 4, "batch": 4}
@@ -48,6 +50,27 @@ def table(found, title):
 
 def flat(times):
     return [time for block in times for time in block]
+
+
+def test_waiting(tmp_path, monkeypatch):
+    loops = []
+    monkeypatch.setattr(waiting, "busy", lambda count: contextlib.nullcontext(loops.append(count)))
+    found = read(waiting.main(rounds=2, block=1, out=tmp_path, **SMALL))
+    whole(found)
+    assert loops == [found["settings"]["loops"]]
+    assert len(table(found, "Cycles")) == len(table(found, "Ratios")) == 4
+    assert all(row["n"] == 2 for row in table(found, "Cycles").values())
+
+
+def test_busy_loops_end_with_their_block(monkeypatch):
+    started = []
+    popen = subprocess.Popen
+    monkeypatch.setattr(
+        waiting.subprocess, "Popen", lambda *words: started.append(popen(*words)) or started[-1]
+    )
+    with waiting.busy(1):
+        assert started[0].poll() is None
+    assert started[0].poll() is not None
 
 
 def test_cycle(tmp_path, monkeypatch):
