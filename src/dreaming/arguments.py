@@ -75,7 +75,7 @@ def read(verbs: Mapping[str, Any], words: Sequence[str], prog: str, description:
 
 
 def _choice(verbs: Mapping[str, Any]) -> Any:
-    """Make a dataclass of the verbs, for help: of a bare union, tyro would look for words in the source of `typing`."""
+    """Make a dataclass of verbs, for help: for words on a bare union, tyro parses the source of `typing`."""
     return dataclasses.make_dataclass("Choice", [("verb", Annotated[_union(verbs), tyro.conf.arg(name="")])])
 
 

@@ -1,6 +1,7 @@
 """The command line: one verb, one library call."""
 
 import errno
+import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -220,11 +221,13 @@ def main(words: Sequence[str] | None = None) -> int:
         0 done, 2 a mistake of the user's in one sentence, 3 stopped and resumable. A fault of ours raises, and
         Python exits with 1.
     """
-    words = sys.argv[1:] if words is None else words
+    program, words = words is None, sys.argv[1:] if words is None else words
     description = "A laboratory for dreaming neural networks: train, sleep, dream, measure."
     try:
         with obeying():
             verb: Callable[[], None] = arguments.read(VERBS, words, "dreaming", description)
+            if program:
+                _begin(verb)
             verb()
     except UserError as mistake:
         print(f"dreaming: {shown(str(mistake))}", file=sys.stderr)
@@ -244,6 +247,14 @@ def main(words: Sequence[str] | None = None) -> int:
         print(INTERRUPTED, file=sys.stderr)
         return STOPPED
     return 0
+
+
+def _begin(verb: object) -> None:
+    """Say at once what begins, since to import torch takes seconds: at the head of a log, or on a terminal."""
+    logs = isinstance(verb, Train | Evaluate | Reproduce | Doctor)
+    if logs or sys.stderr.isatty():
+        name = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(verb).__name__).lower()
+        print(f"dreaming: {name} begins", file=sys.stdout if logs else sys.stderr, flush=True)
 
 
 if __name__ == "__main__":
