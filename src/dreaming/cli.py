@@ -221,13 +221,12 @@ def main(words: Sequence[str] | None = None) -> int:
         0 done, 2 a mistake of the user's in one sentence, 3 stopped and resumable. A fault of ours raises, and
         Python exits with 1.
     """
-    program, words = words is None, sys.argv[1:] if words is None else words
+    words = sys.argv[1:] if words is None else words
     description = "A laboratory for dreaming neural networks: train, sleep, dream, measure."
     try:
         with obeying():
             verb: Callable[[], None] = arguments.read(VERBS, words, "dreaming", description)
-            if program:
-                _begin(verb)
+            _begin(verb)
             verb()
     except UserError as mistake:
         print(f"dreaming: {shown(str(mistake))}", file=sys.stderr)
@@ -250,11 +249,10 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def _begin(verb: object) -> None:
-    """Say at once what begins, since to import torch takes seconds: at the head of a log, or on a terminal."""
-    logs = isinstance(verb, Train | Evaluate | Reproduce | Doctor)
-    if logs or sys.stderr.isatty():
+    """Say on a terminal what begins, since to import torch takes seconds."""
+    if sys.stderr.isatty():
         name = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(verb).__name__).lower()
-        print(f"dreaming: {name} begins", file=sys.stdout if logs else sys.stderr, flush=True)
+        print(f"dreaming: {name} begins", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":
