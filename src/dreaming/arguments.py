@@ -68,10 +68,15 @@ def read(verbs: Mapping[str, Any], words: Sequence[str], prog: str, description:
     if isinstance(verb, Mapping):
         if not helps:
             raise UserError(f"{' '.join(path[1:]) or prog} wants one of: {', '.join(verb)}")
-        return _tyro(_union(verb), rest, " ".join(path), description)
+        return _tyro(_choice(verb), rest, " ".join(path), description)
     if not helps:
         _known_options(verb, rest, " ".join(path[1:]))
     return _tyro(verb, rest, " ".join(path), None)
+
+
+def _choice(verbs: Mapping[str, Any]) -> Any:
+    """Make a dataclass of verbs, for help: for words on a bare union, tyro parses the source of `typing`."""
+    return dataclasses.make_dataclass("Choice", [("verb", Annotated[_union(verbs), tyro.conf.arg(name="")])])
 
 
 def _union(verbs: Mapping[str, Any]) -> Any:

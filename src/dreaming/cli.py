@@ -1,6 +1,7 @@
 """The command line: one verb, one library call."""
 
 import errno
+import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -225,6 +226,7 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         with obeying():
             verb: Callable[[], None] = arguments.read(VERBS, words, "dreaming", description)
+            _begin(verb)
             verb()
     except UserError as mistake:
         print(f"dreaming: {shown(str(mistake))}", file=sys.stderr)
@@ -244,6 +246,13 @@ def main(words: Sequence[str] | None = None) -> int:
         print(INTERRUPTED, file=sys.stderr)
         return STOPPED
     return 0
+
+
+def _begin(verb: object) -> None:
+    """Say on a terminal what begins, since to import torch takes seconds."""
+    if sys.stderr.isatty():
+        name = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(verb).__name__).lower()
+        print(f"dreaming: {name} begins", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -12,12 +12,25 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.utils import skip_init
 
 from dreaming.convolution import coarsen, refine
 
 LEAK = 0.2
 INITIAL_DEVIATION = 0.02
+
+
+class _Convolution(nn.Conv2d):
+    """A layer whose weights `initialise` draws, and it alone; torch's `skip_init` would import a second's worth."""
+
+    def reset_parameters(self) -> None:
+        """Leave the weights as the memory is."""
+
+
+class _Transposed(nn.ConvTranspose2d):
+    """The same of the transposed convolution."""
+
+    def reset_parameters(self) -> None:
+        """Leave the weights as the memory is."""
 
 
 class Pathway(nn.Module):
@@ -68,9 +81,9 @@ class Encoder(Pathway):
         super().__init__()
         c = base_channels
         widths = [(image_channels, c), (c, 2 * c), (2 * c, 4 * c)]
-        self.trunk = nn.ModuleList(skip_init(nn.Conv2d, i, o, 4, stride=2, padding=1) for i, o in widths)
-        self.latent_head = skip_init(nn.Conv2d, 4 * c, latent_dim, 4)
-        self.externality_head = skip_init(nn.Conv2d, 4 * c, 1, 4)
+        self.trunk = nn.ModuleList(_Convolution(i, o, 4, stride=2, padding=1) for i, o in widths)
+        self.latent_head = _Convolution(4 * c, latent_dim, 4)
+        self.externality_head = _Convolution(4 * c, 1, 4)
         initialise(self, random)
 
     def forward(self, images: Float[Tensor, "b c 32 32"]) -> tuple[Float[Tensor, "b n"], Float[Tensor, " b"]]:
@@ -137,8 +150,8 @@ class Generator(Pathway):
         widths = [(4 * c, 2 * c), (2 * c, c), (c, image_channels)]
         self.layers = nn.ModuleList(
             [
-                skip_init(nn.ConvTranspose2d, latent_dim, 4 * c, 4),
-                *(skip_init(nn.ConvTranspose2d, i, o, 4, stride=2, padding=1) for i, o in widths),
+                _Transposed(latent_dim, 4 * c, 4),
+                *(_Transposed(i, o, 4, stride=2, padding=1) for i, o in widths),
             ]
         )
         initialise(self, random)

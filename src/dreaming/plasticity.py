@@ -1,5 +1,6 @@
 """Plasticity: how a phase's loss changes the synapses of each pathway, by which sign, through which optimiser."""
 
+import inspect
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Literal, NamedTuple
 
@@ -35,6 +36,13 @@ class Optimizer(Parameters):
     the published program did under PyTorch 1 (and the whole encoder in an NREM that is left out)."""
 
 
+class _Adam(torch.optim.Adam):
+    """Adam itself, without torch's compiler, which its wrappers import to be left alone by it: two seconds."""
+
+    add_param_group = inspect.unwrap(torch.optim.Optimizer.add_param_group)
+    step = torch.no_grad()(inspect.unwrap(torch.optim.Adam.step))
+
+
 class Synapses:
     """The synapses of a cortex with the momentum that their optimisers keep.
 
@@ -65,7 +73,7 @@ class Synapses:
             for name, pathway in self.pathways.items()
         }
         self.optimizers = {
-            name: torch.optim.Adam(
+            name: _Adam(
                 [run for _, run in self._runs[name]],
                 lr=optimizer.learning_rate,
                 betas=optimizer.betas,
@@ -109,7 +117,8 @@ class Synapses:
                 if run.grad is None and run in optimizer.state:
                     run.grad = torch.zeros_like(run)
         optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
+        for _, run in self._runs[name]:
+            run.grad = None
 
     def state(self) -> dict[str, Tensor]:
         """Return the optimisers' state as named tensors: ``PATHWAY.WEIGHT.{step,exp_avg,exp_avg_sq}``."""

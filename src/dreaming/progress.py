@@ -46,6 +46,9 @@ class Silence:
     def epoch(self, epoch: int, seconds: float, terms: Mapping[str, float]) -> None:
         """Say what an epoch came to."""
 
+    def measured(self, title: str, seconds: Mapping[str, float], inferred: int) -> None:
+        """Say how long each stage of a measuring took, and of how many images latents were inferred."""
+
     def say(self, text: str) -> None:
         """Say a line."""
 
@@ -114,6 +117,13 @@ class Display(Silence):
         pace = (time.monotonic() - self._began) / max(1, self._count - self._counted_at_start)
         rest = f", about {duration(left * pace)} left" if left > 0 else ""
         self.say(f"{self._name}epoch {epoch}/{self._epochs}  {shown}  {duration(seconds)}{rest}")
+
+    def measured(self, title: str, seconds: Mapping[str, float], inferred: int) -> None:
+        """Say how long each stage of a measuring took, and of how many images latents were inferred."""
+        stages = ", ".join(f"{stage} {duration(spent)}" for stage, spent in seconds.items())
+        self.say(
+            f"{title}: measured in {duration(sum(seconds.values()))} ({stages}); {inferred:,} images inferred"
+        )
 
     def say(self, text: str) -> None:
         """Say a line."""

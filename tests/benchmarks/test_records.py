@@ -10,7 +10,21 @@ from statistics import median
 import pytest
 import torch
 
-from benchmarks import cycle, data, every, layers, memory, population, readout, record, scaling, waiting
+import dreaming
+from benchmarks import (
+    cycle,
+    data,
+    evaluation,
+    every,
+    layers,
+    memory,
+    population,
+    readout,
+    record,
+    scaling,
+    waiting,
+)
+from dreaming.data import load
 from dreaming.errors import UserError
 
 SMALL = {"base_channels": 2, "latent_dim": 4, "batch": 4}
@@ -163,6 +177,25 @@ def test_readout(tmp_path):
     accuracies = found["measured"]["percent"]
     assert len(accuracies["together"]) == len(accuracies["plain"]) == 2
     assert min(accuracies["together"] + accuracies["plain"]) > 12  # of ten classes
+
+
+def test_evaluation(tmp_path, monkeypatch, without_drawing):
+    few = load("digits", limit=100)
+    monkeypatch.setattr(evaluation, "load", lambda name: few)
+    monkeypatch.setattr("dreaming.evaluation.measuring.load", lambda *args, **options: few)
+    found = read(evaluation.main(snapshots=2, figures=3, base_channels=2, latent_dim=4, out=tmp_path))
+    whole(found)
+    n_train, n_test = len(few.train), len(few.test)
+    three = n_train + n_test + (9 * n_test + 1) + n_test
+    snapshots, figures = found["measured"]["snapshots"], found["measured"]["figures"]
+    assert snapshots["images inferred"] == 2 * three
+    assert figures["images inferred"] == three + 2 * (n_train + n_test)
+    stages = table(found, "Stages: 2 snapshots of digits, snapshots")
+    assert {"images", "controls", "inference", "training of readouts", *evaluation.MEASURES.split(",")} < set(
+        stages
+    )
+    assert snapshots["s"] == pytest.approx(sum(row["s"] for row in stages.values()), rel=1e-4)
+    assert evaluation.multiply_accumulates(dreaming.configure("pad").networks.build(0)) == 18_612_224
 
 
 def test_memory(tmp_path, monkeypatch):

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 import dreaming
+from dreaming.evaluation import controls
 from dreaming.evaluation.controls import pca, pixels
 from dreaming.evaluation.latents import infer
 
@@ -117,3 +118,43 @@ def test_the_name_says_how_many_components_there_are(n, name, dataset_of):
     assert x.shape == (n, int(name.removeprefix("pca-")))
     assert y.shape[1] == x.shape[1]
     torch.testing.assert_close(y, x[:5], rtol=1e-3, atol=1e-3)
+
+
+def test_principal_components_of_many_images_are_those_of_numpys_svd(dataset_of):
+    """More images than pixels: the other solver. Where components are far apart in variance, each is the same."""
+    images = dataset_of(train=1400, test=20)
+    train, test = images.train.images[:, :1], images.test.images[:, :1]
+    name, x, y = pca(train, test, 1, 0)
+    assert name == "pca-256"
+    centred = flat(train) - flat(train).mean(axis=0)
+    _, singular, axes = np.linalg.svd(centred, full_matrices=False)
+    deviation = singular / np.sqrt(len(centred) - 1)
+    apart = np.flatnonzero(singular[:30] - singular[1:31] > 0.01 * singular[:30])
+    assert len(apart) >= 5
+    for k in apart[singular[apart - 1] - singular[apart] > 0.01 * singular[apart]]:
+        for found, split in ((x, centred), (y, flat(test) - flat(train).mean(axis=0))):
+            wanted = split @ axes[k] / deviation[k]
+            sign = np.sign(x[:, k].numpy() @ (centred @ axes[k]))
+            np.testing.assert_allclose(found[:, k].numpy() * sign, wanted, atol=0.02, err_msg=f"{k}")
+    covariance = x.double().T @ x.double() / (len(x) - 1)
+    assert (covariance - torch.eye(256)).abs().max() < 5e-3
+
+
+@pytest.mark.parametrize(("n", "solver"), [(40, "full"), (1023, "full"), (1024, "covariance_eigh")])
+def test_the_solver_is_of_the_smaller_order(n, solver, monkeypatch):
+    asked = []
+
+    def noted(components, *, svd_solver, **options):
+        asked.append((components, svd_solver))
+        raise InterruptedError
+
+    monkeypatch.setattr(controls, "PCA", noted)
+    with pytest.raises(InterruptedError):
+        pca(torch.zeros(n, 1, 32, 32, dtype=torch.uint8), torch.zeros(1, 1, 32, 32, dtype=torch.uint8), 1, 0)
+    assert asked == [(min(256, n - 1), solver)]
+
+
+def test_principal_components_come_with_the_same_signs_each_time(tiny_dataset):
+    train, test = tiny_dataset.train.images, tiny_dataset.test.images
+    first, again = pca(train, test, 3, 0), pca(train, test, 3, 0)
+    assert all(torch.equal(a, b) for a, b in zip(first[1:], again[1:], strict=True))

@@ -12,6 +12,7 @@ import torch
 import dreaming
 from dreaming.errors import Stopped, UserError
 from dreaming.evaluation import readout
+from dreaming.evaluation.features import Extractor
 from dreaming.evaluation.measuring import evaluate
 from dreaming.evaluation.readout import Protocol, train_readout
 from dreaming.evaluation.separability import Readout
@@ -209,3 +210,39 @@ def test_the_run_itself_is_left_as_it_is(run, images):
     assert after.pop(run / "measures.csv")
     assert after.pop(run / "checksums.json") != before.pop(run / "checksums.json")
     assert after == before
+
+
+class Hears(Silence):
+    """Notes what is said of stages."""
+
+    def measured(self, title, seconds, inferred):
+        self.title, self.seconds, self.inferred = title, seconds, inferred
+
+
+@pytest.mark.parametrize(
+    "measures",
+    [
+        "readout,robustness,organisation,projection,realism",
+        "realism,projection,organisation,robustness,readout",
+    ],
+)
+def test_no_image_is_inferred_twice_in_whatever_order_measures_are_named(measures, run, images, monkeypatch):
+    monkeypatch.setattr("dreaming.evaluation.realism.infer", None)  # it is given what was inferred
+    grey = Extractor("classifier", lambda images: images.float().mean(dim=(2, 3)), batch=50)
+    monkeypatch.setattr("dreaming.evaluation.realism.extractor", lambda *args, **options: grey)
+    heard = Hears()
+    evaluate(run, measures=measures, epochs="1,3", dataset=images, progress=heard)
+    n_train, n_test = 80, 30
+    shown = min(200, n_test // 10) * 4
+    assert heard.inferred == 2 * (n_train + n_test + 9 * n_test + 1 + n_test + shown)
+    assert set(heard.seconds) == {
+        *("images", "controls", "snapshots", "inference", "training of readouts", "writing"),
+        *("readout", "robustness", "organisation", "projection", "realism"),
+    }
+    assert min(heard.seconds.values()) >= 0
+
+
+def test_a_projection_alone_infers_no_more_than_it_shows(run, images):
+    heard = Hears()
+    evaluate(run, measures="projection", epochs="3", dataset=images, progress=heard)
+    assert heard.inferred == 2 * 4 * (30 // 10)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from dreaming.evaluation.readout import Protocol, train_readout
+from dreaming.evaluation.readout import Protocol, accuracy, train_readout
 from dreaming.evaluation.robustness import Robustness
 from dreaming.evaluation.separability import Readout
 from dreaming.occlusion import Occlusion
@@ -129,3 +129,17 @@ def test_the_readout_is_trained_once_for_both_measures(lively_subjects, monkeypa
     assert trained == [Protocol()]
     Robustness(probabilities=(0.5,), protocol=Protocol(epochs=1)).measure(subjects)
     assert trained == [Protocol(), Protocol(epochs=1)]
+
+
+def test_images_that_are_clean_or_grey_throughout_are_not_inferred_once_more(lively_subjects):
+    subjects = lively_subjects()
+    Readout().measure(subjects)
+    before = subjects.watch.inferred
+    assert before == 200 + 100
+    table = Robustness().measure(subjects)
+    assert subjects.watch.inferred - before == 9 * 100 + 1
+    weights, images = subjects.readout(Protocol()), subjects.images.test
+    for probability in (0.0, 1.0):
+        occluded = subjects.infer(images.images, subjects.masks("robustness", 100, probability, 4))
+        share = accuracy(weights, occluded, images.labels).item()
+        assert table.loc[table["parameter"] == str(probability), "value"].item() == share

@@ -11,11 +11,15 @@ Examples
 torch.Size([2, 3, 32, 32])
 """
 
+from typing import TYPE_CHECKING, Any
+
 from dreaming.data.batches import epoch_order, to_activity
-from dreaming.data.fetching import fetch
 from dreaming.data.loading import Description, check, describe, load, names
 from dreaming.data.sources import FileCheck
 from dreaming.data.splits import Dataset, Split
+
+if TYPE_CHECKING:
+    from dreaming.data.fetching import fetch
 
 __all__ = [
     "Dataset",
@@ -30,3 +34,11 @@ __all__ = [
     "names",
     "to_activity",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name != "fetch":
+        raise AttributeError(f"module 'dreaming.data' has no attribute {name!r}")
+    from dreaming.data.fetching import fetch  # and with it requests, which nothing else needs
+
+    return fetch

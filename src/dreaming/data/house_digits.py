@@ -23,8 +23,8 @@ from typing import Literal
 import numpy as np
 import torch
 from jaxtyping import Float, Int64, UInt8
-from scipy import ndimage
 
+from dreaming.data.digits import written
 from dreaming.data.splits import Contents, Split
 from dreaming.errors import UserError
 from dreaming.rng import Random
@@ -155,15 +155,15 @@ def _drawn(split: Literal["train", "test"], n: int) -> Split:
 @cache
 def handwriting(split: Literal["train", "test"]) -> Handwriting:
     """Enlarge the digits of one split by cubic splines, to 4 x 4 points a cell."""
-    from sklearn.datasets import load_digits
+    from scipy import ndimage
 
-    small, labels = load_digits(return_X_y=True)
+    small, labels = written()
     part = slice(FIRST_TEST_DIGIT) if split == "train" else slice(FIRST_TEST_DIGIT, None)
     ink = small[part].reshape(-1, 8, 8) / 16
     enlarge = ndimage.zoom(np.eye(8), (_FINE, 1), mode="grid-constant", grid_mode=True)
     pictures = np.zeros((len(ink) + 1, _SIDE, _SIDE))
     pictures[:-1, _MARGIN:-_MARGIN, _MARGIN:-_MARGIN] = enlarge @ ink @ enlarge.T
-    return Handwriting(pictures, labels[part].astype(np.int64))
+    return Handwriting(pictures, labels[part])
 
 
 def draw_block(
@@ -193,6 +193,8 @@ def ink(writing: Handwriting, chosen: Int64[np.ndarray, "n 3"], scene: Scene) ->
     The image's pixels are traced back: shifted, turned and slanted to the number's own frame, whose unit is a cell
     of the 8 x 8 and whose origin is the middle of the digit in the middle; then to the digit they lie on.
     """
+    from scipy import ndimage  # here, since it takes long to import and most runs see other images
+
     height, turn = scene.between("height"), scene.between("turn")
     y = _ROW - 15.5 - _each(scene.between("down"))
     x = _COLUMN - 15.5 - _each(scene.between("right"))

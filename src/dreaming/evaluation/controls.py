@@ -13,6 +13,8 @@ from torch import Tensor
 from dreaming.data import to_activity
 
 COMPONENTS = 256
+PORTION = 1000
+"""Images whose squared pixels are in memory at once."""
 
 Features = tuple[str, Float[Tensor, "n f"], Float[Tensor, "m f"]]
 
@@ -26,9 +28,10 @@ def pixels(
     training image has a mean squared norm of 256, as 256 latents of unit variance have.
     """
     x, y = (to_activity(images, image_channels).flatten(1) for images in (train, test))
-    x, y = x - x.mean(dim=0), y - x.mean(dim=0)
-    scale = (COMPONENTS / x.square().sum(dim=1).mean()).sqrt()
-    return "pixels", x * scale, y * scale
+    mean = x.mean(dim=0)
+    norms = torch.cat([part.sub_(mean).square().sum(dim=1) for part in x.split(PORTION)])
+    scale = (COMPONENTS / norms.mean()).sqrt()
+    return "pixels", x.mul_(scale), y.sub_(mean).mul_(scale)
 
 
 def pca(
@@ -36,10 +39,12 @@ def pca(
 ) -> Features:
     """Return the name ``pca-256``, and the first principal components of both splits, whitened.
 
-    Of n training images, there are at most n-1 components, and the name says how many.
+    Of n training images, there are at most n-1 components, and the name says how many. Of fewer images than pixels,
+    their own singular value decomposition is quicker than the eigendecomposition of the pixels' covariance.
     """
     x, y = (to_activity(images, image_channels).flatten(1).numpy() for images in (train, test))
     components = min(COMPONENTS, len(x) - 1)
-    found = PCA(components, whiten=True, svd_solver="covariance_eigh", random_state=seed).fit(x)
+    solver = "full" if len(x) < x.shape[1] else "covariance_eigh"
+    found = PCA(components, whiten=True, svd_solver=solver, random_state=seed).fit(x)
     features = [torch.from_numpy(found.transform(split).astype(np.float32)) for split in (x, y)]
     return f"pca-{components}", features[0], features[1]

@@ -18,6 +18,7 @@ from dreaming.evaluation.realism import Realism
 from dreaming.evaluation.record import Record, fingerprint
 from dreaming.evaluation.robustness import Robustness
 from dreaming.evaluation.separability import Readout
+from dreaming.evaluation.stopwatch import Stopwatch
 from dreaming.evaluation.subjects import Subjects
 from dreaming.interrupts import stopping
 from dreaming.locks import locked
@@ -35,6 +36,8 @@ MEASURES: dict[str, type[Measure]] = {
 """Every measure by its name; another one is a class such as these, and a line here."""
 TOGETHER = 8
 """Snapshots measured side by side: of 60,000 images, 8 sets of 256 latents take half a gigabyte."""
+FEW = (Projection, Realism)
+"""Measures that look at some of the images: they come last, and take what was inferred of all for the others."""
 MEASURING = "measuring; what is measured is kept, and the same command goes on from there"
 
 
@@ -120,14 +123,21 @@ def _measured(
         if said := measure.hindrance(place):
             raise UserError(said)  # before hours go into the other measures
     where = hardware.device(device)
-    images = _same_images(folder, config, dataset, place, trust_data)
+    watch = Stopwatch()
+    with watch.stage("images"):
+        images = _same_images(folder, config, dataset, place, trust_data)
     with stopping(MEASURING):
         for readout, control in controls:
-            readout.add_control(control, record, images, where)
+            with watch.stage("controls"):
+                readout.add_control(control, record, images, where)
         for lacking, portion in todo:
-            subjects = Subjects(folder, config, images, portion, where, record.progress, place)
-            for measure in lacking:
-                record.add(measure.table, measure.measure(subjects))
+            subjects = Subjects(folder, config, images, portion, where, record.progress, place, watch)
+            for measure in sorted(lacking, key=lambda each: isinstance(each, FEW)):
+                with watch.stage(type(measure).__name__.lower()):
+                    found = measure.measure(subjects)
+                with watch.stage("writing"):
+                    record.add(measure.table, found)
+    progress.measured(record.title, watch.seconds, watch.inferred)
     return record.measures
 
 

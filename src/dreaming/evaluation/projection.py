@@ -71,12 +71,11 @@ class Projection(Measure):
 
     def measure(self, subjects: Subjects) -> pd.DataFrame:
         """Project the latents of each snapshot."""
-        test = subjects.images.test
-        which = self.chosen_images(subjects.images)
+        test, which = subjects.images.test, self.chosen_images(subjects.images)
         images, labels = test.images[which.to(test.images.device)], test.labels.cpu()[which]
         masks = subjects.masks("projection", len(which), self.occlusion, self.tile_size)
         parts = []
-        both = zip(subjects.infer(images), subjects.infer(images, masks), strict=True)
+        both = zip(subjects.of_test(which), subjects.infer(images, masks), strict=True)
         for epoch, latents in zip(subjects.epochs, both, strict=True):
             clean, occluded = (z.double().cpu().numpy() for z in latents)
             projected = principal_components(clean, occluded, self.fit)

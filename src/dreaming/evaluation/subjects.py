@@ -5,13 +5,14 @@ from functools import cached_property
 from pathlib import Path
 
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
 from dreaming.config import Config
 from dreaming.data import Dataset
 from dreaming.evaluation.latents import infer
 from dreaming.evaluation.readout import Protocol, Weights, train_readout
+from dreaming.evaluation.stopwatch import Stopwatch
 from dreaming.occlusion import Occlusion
 from dreaming.progress import Silence
 from dreaming.rng import Random
@@ -34,6 +35,8 @@ class Subjects:
         Who is told what should be known of a measure.
     data_dir
         The folder of data, where weights of networks that measure lie too.
+    watch
+        What counts the seconds of each stage.
 
     Attributes
     ----------
@@ -55,12 +58,15 @@ class Subjects:
         device: torch.device,
         progress: Silence | None = None,
         data_dir: Path | None = None,
+        watch: Stopwatch | None = None,
     ) -> None:
         self.data_dir = data_dir
         self.progress = progress or Silence()
+        self.watch = watch or Stopwatch()
         self.folder, self.config, self.images = folder, config, images
         self.epochs, self.device = tuple(epochs), device
-        self.cortices = [load(folder.path, epoch).to(device) for epoch in epochs]
+        with self.watch.stage("snapshots"):
+            self.cortices = [load(folder.path, epoch).to(device) for epoch in epochs]
         for cortex in self.cortices:
             cortex.precision = config.training.number_type  # it infers as it lived
         self._readouts: dict[Protocol, Weights] = {}
@@ -69,8 +75,13 @@ class Subjects:
         self, images: UInt8[Tensor, "n c 32 32"], masks: Float[Tensor, "n 1 32 32"] | None = None
     ) -> Float[Tensor, "k n z"]:
         """Infer the latents of images, occluded by masks if there are any, in each of the k cortices."""
-        channels = self.config.networks.image_channels
-        return torch.stack([infer(cortex, images, channels, masks=masks) for cortex in self.cortices])
+        k, n, channels = len(self.cortices), len(images), self.config.networks.image_channels
+        self.watch.inferred += k * n
+        latents = torch.empty(k, n, self.config.networks.latent_dim, device=self.device)
+        with self.watch.stage("inference"):
+            for own, cortex in zip(latents, self.cortices, strict=True):
+                own.copy_(infer(cortex, images, channels, masks=masks))
+        return latents
 
     @cached_property
     def train(self) -> Float[Tensor, "k n z"]:
@@ -82,12 +93,24 @@ class Subjects:
         """The latents of all test images."""
         return self.infer(self.images.test.images)
 
+    def of_test(self, which: Int64[Tensor, " n"]) -> Float[Tensor, "k n z"]:
+        """Return the latents of some test images: out of those of all, if there are such, or of these alone."""
+        if "test" in vars(self):
+            return self.test[:, which.to(self.device)]
+        return self.infer(self.images.test.images[which.to(self.images.test.images.device)])
+
+    def of_train(self, which: Int64[Tensor, " n"]) -> Float[Tensor, "k n z"] | None:
+        """Return the latents of some training images, if those of all are there."""
+        return self.train[:, which.to(self.device)] if "train" in vars(self) else None
+
     def readout(self, protocol: Protocol) -> Weights:
         """Return the linear classifier of each cortex, trained on the latents of the training images."""
         if protocol not in self._readouts:
-            self._readouts[protocol] = train_readout(
-                self.train, self.images.train.labels, len(self.images.classes), self.config.seed, protocol
-            )
+            features, labels = self.train, self.images.train.labels
+            with self.watch.stage("training of readouts"):
+                self._readouts[protocol] = train_readout(
+                    features, labels, len(self.images.classes), self.config.seed, protocol
+                )
         return self._readouts[protocol]
 
     def masks(

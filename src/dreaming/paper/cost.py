@@ -1,7 +1,9 @@
 """What a plan will cost on this machine, from a cycle, a readout step and an inference that are measured here."""
 
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from statistics import median
 
@@ -20,8 +22,48 @@ ROUNDS = 3
 TRIED = 256
 """Images that inference is timed on."""
 READOUT_EPOCHS, READOUT_BATCH = Protocol().epochs, Protocol().batch_size
-PASSES = {"robustness": 10, "organisation": 2, "projection": 0, "readout": 0, "realism": 0}
+PASSES = {"robustness": 9, "organisation": 1, "projection": 0, "readout": 0, "realism": 0}
 """How often each measure infers the test images, besides the latents that all share."""
+QUIET = 0.9
+"""Share of the time from which a core counts as this process's own."""
+
+
+@dataclass(frozen=True)
+class Load:
+    """What else the machine did while something was measured on it.
+
+    Attributes
+    ----------
+    average
+        Processes that wanted a core in the minute before, as the system counts them; None where it does not.
+    cores
+        That this process may use.
+    share
+        Of the time, in which the measuring thread had a core; it wants one all the time.
+    """
+
+    average: float | None
+    cores: int
+    share: float
+
+    @property
+    def quiet(self) -> bool:
+        """Whether it had the cores to itself."""
+        return self.share >= QUIET
+
+
+@contextmanager
+def watched(where: torch.device) -> Iterator[Callable[[], Load]]:
+    """Watch the load while the block measures; what is given tells it afterwards.
+
+    A thread that waits for a GPU computes nothing, and is taken to have had what it wanted.
+    """
+    average = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+    wall, own = time.perf_counter(), time.thread_time()
+    share = 1.0
+    yield lambda: Load(average, hardware.cores(), share)
+    if where.type == "cpu":
+        share = min(1.0, (time.thread_time() - own) / (time.perf_counter() - wall))
 
 
 @dataclass(frozen=True)
@@ -38,12 +80,15 @@ class Cost:
         Of snapshots, when all are there.
     cycle
         Milliseconds that a cycle of PAD takes here, as measured.
+    load
+        What else the machine did meanwhile.
     """
 
     training: dict[str, float]
     measuring: dict[str, float]
     megabytes: float
     cycle: float
+    load: Load
 
     @property
     def seconds(self) -> float:
@@ -63,16 +108,17 @@ def estimate(plan: Plan) -> Cost:
         If a data set is unknown, or a device is not there.
     """
     if not plan.runs:
-        return Cost({}, {}, 0.0, 0.0)
+        return Cost({}, {}, 0.0, 0.0, Load(None, hardware.cores(), 1.0))
     sizes = {dataset: _sizes(dataset, plan.profile.limit) for dataset in plan.profile.datasets}
     first = plan.runs[0].config
     own = plan.profile.config(
         *(plan.profile.datasets[0], "pad", 0, plan.profile.epochs, "0", first.training.device)
     )
     pad = resolved(own)
-    (timing,) = timed(lambda *_: pad, {"pad": (pad.training.precision, 1)}, ROUNDS)
+    with watched(torch.device(pad.training.device)) as load:
+        (timing,) = timed(lambda *_: pad, {"pad": (pad.training.precision, 1)}, ROUNDS)
+        inference, step = _inference(pad), _step(pad)
     whole = sum(describe(pad).multiply_accumulates.values())
-    inference, step = _inference(pad), _step(pad)
     training, measuring, megabytes = {}, {}, 0.0
     costs: dict[str, float] = {}
     for run in plan.runs:
@@ -91,7 +137,7 @@ def estimate(plan: Plan) -> Cost:
         kept = run.config.training
         snapshots = sum(kept.keeps(epoch) for epoch in range(kept.epochs + 1))
         megabytes += 4e-6 * snapshots * sum(describe(run.config).weights.values())
-    return Cost(training, measuring, megabytes, timing.median)
+    return Cost(training, measuring, megabytes, timing.median, load())
 
 
 def _sizes(dataset: str, limit: int | None) -> tuple[int, int]:

@@ -47,6 +47,21 @@ def _time(seconds: float) -> str:
     return duration(seconds) if seconds else "-"
 
 
+def load_in_words(cost: Cost) -> str:
+    """Say under which load a cost was measured, and what it comes to if others leave the cores."""
+    load = cost.load
+    average = (
+        "" if load.average is None else f", with a load of {load.average:.1f} on {load.cores} cores before"
+    )
+    if load.quiet:
+        return f"Measured with {100 * load.share:.0f} % of a core for the measuring thread{average}."
+    return (
+        f"Others took cores while this was measured: the measuring thread had one for {100 * load.share:.0f} % of "
+        f"the time{average}. By what it computed, all would take about {duration(load.share * cost.seconds)} on a "
+        "machine left alone; measure again there."
+    )
+
+
 def in_words(plan: Plan, cost: Cost) -> str:
     """Say in a few sentences what a plan comes to."""
     if not plan.runs:
@@ -57,7 +72,7 @@ def in_words(plan: Plan, cost: Cost) -> str:
         f"{len(plan.runs)} runs for {len(plan.figures)} figures and tables, {finished} of them finished, into "
         f"{plan.out}. One after another on this machine, from a measured cycle of {cost.cycle:.0f} ms: about "
         f"{duration(training)} of training and, roughly, {duration(measuring)} of measuring; their snapshots take "
-        f"{cost.megabytes / 1000:.1f} GB."
+        f"{cost.megabytes / 1000:.1f} GB. {load_in_words(cost)}"
     )
     lacking = [run.lacking for run in plan.runs if run.lacking]
     return "\n".join([said, *lacking])
