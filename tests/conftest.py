@@ -1,6 +1,7 @@
 """What the tests share: tiny images, tiny configs, and a watch over torch's and numpy's global state."""
 
 import os
+import signal
 import uuid
 from importlib import metadata
 
@@ -54,6 +55,9 @@ def pytest_configure(config):
     os.environ["DREAMING_ADVICE"] = os.devnull + "/none"  # what was measured on this machine is not for tests
     if build := config.getoption("--torch-build"):
         call_torch(build)
+    signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # a shell has what it starts with & ignore Ctrl-C
     # Tiny tensors: threads cost more than they bring, above all on a busy machine; in other processes too.
     torch.set_num_threads(1)
     os.environ["OMP_NUM_THREADS"] = "1"
