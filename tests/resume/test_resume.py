@@ -176,7 +176,7 @@ def test_two_threads_are_repeatable_too(configured, small_dataset, tmp_path):
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        runs = [dreaming.train(configured(), out=tmp_path / x, dataset=small_dataset) for x in "ab"]
+        runs = [dreaming.train(configured(epochs=1), out=tmp_path / x, dataset=small_dataset) for x in "ab"]
     finally:
         torch.set_num_threads(before)
     assert not difference(*runs)
