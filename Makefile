@@ -7,11 +7,22 @@ DEMO := demo
 BROWSER := $(VENV)/.browser
 SECONDS_EACH ?= 130
 
-.PHONY: demo test faults fuzz lint format clean help
+# A build of torch and a processor on which the tests that could tell are run a second time.
+BUILD := cu130
+PROCESSOR := ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2
+ON_BUILDS := tests/unit/test_interrupts_and_hardware.py tests/unit/test_advice_and_doctor.py::TestAsMeasured \
+	tests/run_folder/test_run_folder_of_a_training.py tests/cli/test_training_runs.py
+ON_PROCESSORS := tests/unit/test_convolution.py tests/unit/test_tiling.py tests/unit/test_networks.py \
+	tests/unit/test_losses.py tests/golden tests/oracle_agreement tests/benchmarks/test_records.py
+# Threads cost tiny networks more than they bring.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile
+
+.PHONY: demo test test-elsewhere faults fuzz lint format clean help
 
 help:
 	@echo "make demo    the paper's figures on house numbers, with a small cortex: a report (minutes, no download)"
 	@echo "make test    run the whole test suite"
+	@echo "make test-elsewhere  its part that could tell, as with torch for CUDA, and without AVX-512 and bfloat16"
 	@echo "make faults  faults made on purpose: kills, full disks, power cuts, damage (an hour on one core; keeps a record)"
 	@echo "make fuzz    feed every reader with damaged files for half an hour (Linux)"
 	@echo "make lint    style, types and layers, as CI checks them"
@@ -33,7 +44,11 @@ $(BROWSER): $(READY) tests/paper/browser.py
 	@touch $@
 
 test: $(READY) $(BROWSER)
-	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile
+	$(PYTEST)
+
+test-elsewhere: $(READY)
+	$(PYTEST) --torch-build $(BUILD) $(ON_BUILDS)
+	$(PROCESSOR) $(PYTEST) $(ON_PROCESSORS)
 
 faults: $(READY)
 	$(BIN)/python -m tests.faults

@@ -1,11 +1,14 @@
 """What the tests share: tiny images, tiny configs, and a watch over torch's and numpy's global state."""
 
 import os
+import signal
 import uuid
+from importlib import metadata
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 
 import dreaming
 from dreaming.data.splits import Dataset, Split, fingerprint
@@ -16,12 +19,48 @@ TINY = {
 }
 
 
+# How hard properties are tried: the same few examples each time, however long one takes; with
+# DREAMING_PROPERTIES=long, many others.
+settings.register_profile(
+    "suite",
+    max_examples=25,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.register_profile("long", settings.get_profile("suite"), max_examples=3000, derandomize=False)
+settings.load_profile(os.environ.get("DREAMING_PROPERTIES", "suite"))
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--torch-build",
+        metavar="BUILD",
+        help="as with a build of torch that calls itself so (cu130) while its package has the bare version",
+    )
+
+
+def call_torch(build):
+    """Let torch say that it is another build, and its package, as those of PyPI do, not which."""
+    bare, known = torch.__version__.partition("+")[0], metadata.version
+    torch.__version__ = torch.torch_version.TorchVersion(f"{bare}+{build}")
+    metadata.version = lambda name: bare if name == "torch" else known(name)
+
+
 def pytest_configure(config):
     config.addinivalue_line(
         "markers", "changes_global_state: the test may change torch's or numpy's global state, and says why"
     )
     os.environ["DREAMING_ADVICE"] = os.devnull + "/none"  # what was measured on this machine is not for tests
-    torch.set_num_threads(1)  # tiny tensors: threads cost more than they bring, above all on a busy machine
+    if build := config.getoption("--torch-build"):
+        call_torch(build)
+    signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # a shell has what it starts with & ignore Ctrl-C
+    # Tiny tensors: threads cost more than they bring, above all on a busy machine; in other processes too.
+    torch.set_num_threads(1)
+    os.environ["OMP_NUM_THREADS"] = "1"
 
 
 @pytest.fixture(scope="session", autouse=True)

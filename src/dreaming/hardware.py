@@ -12,7 +12,7 @@ import torch
 
 from dreaming.errors import UserError
 
-RECORDED = ("torch", "numpy", "scipy", "scikit-learn", "pandas", "pillow", "safetensors")
+RECORDED = ("numpy", "scipy", "scikit-learn", "pandas", "pillow", "safetensors")
 
 
 def device(name: str = "auto") -> torch.device:
@@ -70,6 +70,7 @@ def record(where: torch.device) -> dict[str, Any]:
         "versions": {
             "dreaming": metadata.version("dreaming"),
             "python": platform.python_version(),
+            "torch": torch.__version__,  # with the build, which its package does not always name
             **{name: metadata.version(name) for name in RECORDED},
         },
         "commit": commit(),

@@ -107,15 +107,18 @@ time.sleep({seconds})
 
 @pytest.mark.parametrize(
     ("said", "status", "seconds", "verdict"),
-    [(SENTENCE, 3, 60, "kept"), ("Traceback\n", 1, 60, "broken"), (SENTENCE, 3, 0, "done")],
+    [(SENTENCE, 3, 600, "kept"), ("Traceback\n", 1, 600, "broken"), (SENTENCE, 3, 0, "done")],
 )
 def test_a_command_is_interrupted_at_its_moment(said, status, seconds, verdict, tmp_path, monkeypatch):
     code = HEARS.format(said=said, status=status, seconds=seconds)
     monkeypatch.setattr(interruption, "command", lambda words: [sys.executable, "-c", code])
     moment = interruption.Moment("work", ("dream",), "working", soon_over=True)
-    row = interruption.interrupted(moment, signal.SIGTERM, 0.0 if seconds else 0.5, tmp_path)
+    monkeypatch.setattr(
+        interruption, "PROMISE", 60.0
+    )  # of which the verdicts above know; here it may be a busy machine
+    row = interruption.interrupted(moment, signal.SIGTERM, 0.0 if seconds else 2.0, tmp_path)
     assert (row[""], row["verdict"]) == ("work", verdict)
-    assert interruption.left(moment, tmp_path) < 5 if not seconds else row["seconds"] < 5
+    assert interruption.left(moment, tmp_path) < 60 if not seconds else row["seconds"] < 60
     assert not list(tmp_path.iterdir()), "what was made for it is gone"
 
 

@@ -1,16 +1,13 @@
 """`dreaming train`: what it leaves on the disk, says, and does when it is given again."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
 import yaml
-from tiny_runs import SMALL, TINY, results, tree, without_seconds
+from tiny_runs import TINY, WAITING, results, told_to_stop, tree, without_seconds
 
 import dreaming
 from dreaming.cli import main
@@ -150,61 +147,49 @@ def test_a_run_folder_of_another_config_is_refused_with_the_key(
     dreaming_refuses(*words, because=(because, "--out or --name"))
 
 
-WITH_SIGNAL = ("--limit", "160", *SMALL, "--epochs", "8", "--snapshots", "ends")
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
-    out = tmp_path_factory.mktemp("undisturbed")
-    assert main(["train", *WITH_SIGNAL, "--out", str(out)]) == 0
-    return results(out / "digits/pad/seed-0")
-
-
-def told_to_stop(number, out):
-    """Train in a process of its own, signal it when its first epoch is done; give status, output and errors."""
-    training = subprocess.Popen(
-        [sys.executable, "-m", "dreaming.cli", "train", *WITH_SIGNAL, "--out", str(out)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())},
-    )
-    said = []
-    for line in training.stdout:
-        said.append(line)
-        if line.startswith("epoch 1/"):
-            training.send_signal(number)
-            break
-    rest, error = training.communicate(timeout=60)
-    return training.returncode, "".join(said) + rest, error
+def with_signal(tmp_path_factory):
+    """Words for three epochs, in the second of which it waits for a signal."""
+    file = tmp_path_factory.mktemp("own") / "own.py"
+    file.write_text(WAITING)
+    return ("train", *TINY, "--epochs", "3", "--snapshots", "ends", "--phases", f"{file}:waiting")
 
 
 @pytest.fixture(scope="module")
-def stopped(tmp_path_factory):
+def undisturbed(with_signal, tmp_path_factory):
+    out = tmp_path_factory.mktemp("undisturbed")
+    assert main([*with_signal, "--out", str(out)]) == 0
+    return results(out / "digits/waiting/seed-0")
+
+
+@pytest.fixture(scope="module")
+def stopped(with_signal, tmp_path_factory):
     """By signal: the folder of runs, status, output and errors. Both train at once, to wait but once."""
     folders = {number: tmp_path_factory.mktemp(number.name) for number in SIGNALS}
     with ThreadPoolExecutor() as pool:
-        endings = list(pool.map(told_to_stop, SIGNALS, folders.values()))
+        endings = list(pool.map(lambda number: told_to_stop(with_signal, folders[number], number), SIGNALS))
     return {number: (folders[number], *ending) for number, ending in zip(SIGNALS, endings, strict=True)}
 
 
 @pytest.mark.parametrize("number", SIGNALS, ids=["Ctrl-C", "SIGTERM"])
 def test_a_training_told_to_stop_saves_and_the_same_command_goes_on_bit_for_bit(
-    number, stopped, undisturbed, dreaming_does
+    number, stopped, undisturbed, with_signal, dreaming_does
 ):
     out, status, said, error = stopped[number]
     assert status == 3, (said, error)
-    assert error.startswith("dreaming: stopped in epoch ")
+    assert error.startswith("dreaming: stopped in epoch 2 of 3, after ")
     assert error.endswith("and the same command goes on from there\n")
     assert error.count("\n") == 1
-    assert "epoch 8/8" not in said
-    run = out / "digits/pad/seed-0"
+    assert "epoch 3/3" not in said
+    run = out / "digits/waiting/seed-0"
     assert str(run) in error
     assert not list(out.rglob("*.part"))
-    again = dreaming_does("train", *WITH_SIGNAL, "--out", out)
+    again = dreaming_does(*with_signal, "--out", out)
     assert "cycles done" in again
-    assert "epoch 8/8" in again
+    assert "epoch 3/3" in again
     assert results(run) == undisturbed
     first, second = json.loads((run / "environment.json").read_text())["sessions"]
     assert first["from"] == {"epoch": 1, "cycle": 0}

@@ -1,5 +1,8 @@
 """Words that make a run small enough for a test, and a look at everything on the disk."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 from dreaming.runs import RunFolder, read_tensors
@@ -12,6 +15,63 @@ SMALL = (
     "--device=cpu",
 )
 TINY = ("--limit", "80", *SMALL)
+
+WAITING = """
+import os
+import signal
+import time
+
+from dreaming import NREM, REM, Wake
+
+heard, nights = [], []
+
+
+def also_noted(hear):
+    def heard_by_both(number, frame):
+        heard.append(number)
+        hear(number, frame)
+
+    return heard_by_both
+
+
+class Waiting(NREM):
+    def objective(self, *words):
+        nights.append(None)
+        if WAIT in os.environ:
+            if len(nights) == 1:
+                for number in (signal.SIGINT, signal.SIGTERM):
+                    if callable(before := signal.getsignal(number)):
+                        signal.signal(number, also_noted(before))
+            while len(nights) == 7 and not heard:
+                time.sleep(0.01)
+        return super().objective(*words)
+
+
+waiting = (Wake(), Waiting(name="nrem"), REM())
+""".replace("WAIT", "'DREAMING_TESTS_WAIT'")
+"""A user's own PAD, which waits in its seventh cycle until it is told to stop, if the environment says so.
+However busy a machine is, a signal comes neither too early nor too late then."""
+
+
+def told_to_stop(words, out, number, *, whole_group=False, when=("epoch 1/",)):
+    """Train in a process of its own and signal it when it has said all that; give status, output and errors."""
+    training = subprocess.Popen(
+        [sys.executable, "-m", "dreaming.cli", *words, "--out", str(out)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "DREAMING_TESTS_WAIT": "1"},
+    )
+    said, left = [], list(when)
+    for line in training.stdout:
+        said.append(line)
+        left = [each for each in left if each not in line]
+        if not left:
+            (os.killpg if whole_group else os.kill)(training.pid, number)
+            break
+    rest, error = training.communicate(timeout=600)
+    return training.returncode, "".join(said) + rest, error
 
 
 def tree(folder):

@@ -59,7 +59,7 @@ class Handler(BaseHTTPRequestHandler):
         elif path == "slow":
             for piece in range(0, len(body), 16384):
                 self.wfile.write(body[piece : piece + 16384])
-                time.sleep(0.02)
+                time.sleep(0.1)
         else:
             self.wfile.write(body)
 
@@ -167,7 +167,7 @@ def test_a_file_with_another_checksum_is_replaced_but_only_by_the_right_one(remo
 
 
 def test_a_slow_mirror_is_left_for_another_and_taken_if_there_is_none(server, remote, tmp_path):
-    haste = Patience(grace=0.05, slowest=1e9)
+    haste = Patience(grace=0.4, slowest=300_000.0)  # the slow one gives half of that
     assert download(remote("slow", "right"), tmp_path / "a", patience=haste).read_bytes() == CONTENT
     assert [path for path, _ in server.asked] == ["slow", "right"]
     assert server.asked[1][1] is not None  # the other goes on from what the slow one gave

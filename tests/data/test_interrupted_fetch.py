@@ -16,6 +16,7 @@ from dreaming.data import sources
 from dreaming.data.part import Part
 
 HALF = 100_000
+LONG = 300.0  # seconds, for what a process does in five that has a core for itself
 FETCH = """
 import sys
 from dreaming.cli import main
@@ -42,9 +43,9 @@ def server():
 
     def half(answer, rest):
         if answer.asked == 0:
-            for _ in range(400):
-                if answer.server.over.wait(0.05) or answer.server.go_on:
-                    break
+            until = time.monotonic() + LONG
+            while not (answer.server.over.wait(0.05) or answer.server.go_on) and time.monotonic() < until:
+                pass
         answer.send(rest)
 
     with Server(half=then(HALF, half)) as running:
@@ -87,7 +88,7 @@ def again(server, tmp_path, monkeypatch):
 
 
 def half_is_there(folder):
-    part, until = folder / f"{FILE}.part", time.monotonic() + 60
+    part, until = folder / f"{FILE}.part", time.monotonic() + LONG
     while not (part.exists() and part.stat().st_size == HALF):
         assert time.monotonic() < until, "the download did not begin"
         time.sleep(0.02)
@@ -106,7 +107,7 @@ def test_stopped_in_the_middle_it_goes_on_from_the_part(server, begun, again, tm
     process = begun()
     half_is_there(tmp_path)
     process.send_signal(number)
-    error = process.communicate(timeout=30)[1]
+    error = process.communicate(timeout=LONG)[1]
     assert (process.returncode, error) == (status, said)
     assert names_in(tmp_path) == [f"{FILE}.part"]
     assert again() == 0
@@ -123,7 +124,7 @@ def test_when_the_first_of_two_is_killed_the_second_goes_on_from_its_part(server
     time.sleep(0.5)
     assert server.asked == [("half", None)]  # it waits
     first.kill()
-    assert second.communicate(timeout=60)[1] == ""
+    assert second.communicate(timeout=LONG)[1] == ""
     assert second.returncode == 0
     assert server.asked == [("half", None), ("half", HALF)]
     assert (tmp_path / FILE).read_bytes() == CONTENT
@@ -134,7 +135,7 @@ def test_a_file_that_may_not_grow_is_a_sentence_and_gone_on_with(server, begun, 
     """As where a quota is used up: the system refuses a write in the middle."""
     limit = 70_000
     process = begun(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
-    error = process.communicate(timeout=60)[1]
+    error = process.communicate(timeout=LONG)[1]
     assert process.returncode == 2
     assert error == f"dreaming: {tmp_path / FILE} cannot be written: File too large\n"
     assert names_in(tmp_path) == [f"{FILE}.part"]

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from multiprocessing import active_children
 
 import pytest
@@ -23,8 +23,7 @@ from dreaming.interrupts import INTERRUPTED, SIGNALS, listening, stopping
 from dreaming.processes import in_processes
 from dreaming.progress import Silence
 
-PROMISE = 5.0
-SLACK = 20.0  # on a machine that does much else
+LONG = 600.0  # seconds; how soon everything ends where there is a core for it, benchmarks/interruption.py measures
 IN_AN_IMPORT = """
 import os, signal, sys
 class Signals:
@@ -56,7 +55,7 @@ class Ends:
         signal.raise_signal(signal.SIGINT)
 with interrupts.obeying():
     Ends()
-    time.sleep(60)
+    time.sleep(600)
 """
 
 
@@ -78,7 +77,7 @@ sys.exit(main())
 def ended(code):
     """Run a program; give its status, what it said, and its errors."""
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=LONG, check=False
     )
     return done.returncode, done.stdout, done.stderr
 
@@ -177,10 +176,11 @@ def configured(seed):
 def test_children_that_still_import_are_not_waited_for(monkeypatch, tmp_path):
     monkeypatch.setattr(population, "started", before(signals_after(2), population.started))
     configs = [configured(seed) for seed in range(4)]
-    begin = time.monotonic()
-    with listening(), pytest.raises(dreaming.Stopped, match=r"0 of 4 runs finished, .* 4 not begun"):
+    with (
+        listening(),
+        pytest.raises(dreaming.Stopped, match=r"0 of 4 .* 0 stopped on their way and 4 not begun"),
+    ):
         population.train_all(configs, out=tmp_path, workers=2)
-    assert time.monotonic() - begin < PROMISE
     assert not active_children()
     assert not list(tmp_path.iterdir())
 
@@ -199,11 +199,11 @@ def test_a_wish_too_late_for_one_run_stops_before_the_next(tmp_path):
 
 
 def test_processes_end_with_the_call_that_waits_for_them():
-    threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT)).start()
+    ctrl_c = threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT))
     begin = time.monotonic()
-    with pytest.raises(dreaming.Stopped), stopping("waiting"):
-        in_processes(time.sleep, [60.0])
-    assert time.monotonic() - begin < PROMISE + SLACK
+    with pytest.raises(dreaming.Stopped), stopping("waiting"), nullcontext(ctrl_c.start()):
+        in_processes(time.sleep, [LONG])
+    assert time.monotonic() - begin < LONG
     assert not active_children()
 
 

@@ -43,8 +43,7 @@ def test_every_figure_of_the_paper_has_a_drawing():
 
 @pytest.mark.parametrize("name", PAPERS)
 def test_a_figure_is_a_picture_with_words_and_the_same_bytes_again(drawn, name):
-    table, _ = drawn[name]
-    picture = DRAWINGS[name].plot(table)
+    table, picture = drawn[name]
     png = saved(picture, "png", dpi=50)
     assert png == saved(DRAWINGS[name].plot(table), "png", dpi=50)
     pixels = np.asarray(Image.open(io.BytesIO(png)).convert("L"))

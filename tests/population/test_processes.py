@@ -1,16 +1,13 @@
 """Several runs at once: each comes out as alone, whatever becomes of the others; a signal stops and saves all."""
 
 import io
-import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 from rich.console import Console
-from tiny_runs import SMALL, results
+from tiny_runs import TINY, WAITING, results, told_to_stop
 
 import dreaming
 from dreaming import population
@@ -83,29 +80,24 @@ def test_each_line_of_an_epoch_names_its_run(together):
     assert "KeyError" in log
 
 
-WITH_SIGNAL = ("--limit", "160", *SMALL, "--epochs", "6", "--snapshots", "ends", "--seeds", "2")
+@pytest.fixture(scope="module")
+def with_signal(tmp_path_factory):
+    """Words for two seeds of three epochs, in the second of which they wait for a signal."""
+    file = tmp_path_factory.mktemp("own") / "own.py"
+    file.write_text(WAITING)
+    words = ("train", *TINY, "--epochs", "3", "--snapshots", "ends", "--seeds", "2")
+    return (*words, "--phases", f"{file}:waiting")
+
+
+RUNS = [f"digits/waiting/seed-{seed}" for seed in (0, 1)]
 
 
 @pytest.fixture(scope="module")
-def interrupted(tmp_path_factory):
+def interrupted(with_signal, tmp_path_factory):
     """Two runs at once, whose whole process group hears Ctrl-C: the folder, status, output and errors."""
-    out = tmp_path_factory.mktemp("interrupted")
-    training = subprocess.Popen(
-        [sys.executable, "-m", "dreaming.cli", "train", *WITH_SIGNAL, "--workers", "2", "--out", str(out)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        env={**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())},
-    )
-    said = []
-    for line in training.stdout:
-        said.append(line)
-        if "epoch 1/" in line:
-            os.killpg(training.pid, signal.SIGINT)
-            break
-    rest, error = training.communicate(timeout=120)
-    return out, training.returncode, "".join(said) + rest, error
+    out, when = tmp_path_factory.mktemp("interrupted"), [f"{run}: epoch 1/" for run in RUNS]
+    words = (*with_signal, "--workers", "2")
+    return out, *told_to_stop(words, out, signal.SIGINT, whole_group=True, when=when)
 
 
 def test_ctrl_c_stops_all_runs_in_one_sentence(interrupted):
@@ -115,16 +107,15 @@ def test_ctrl_c_stops_all_runs_in_one_sentence(interrupted):
         "dreaming: stopped with 0 of 2 runs finished, 2 stopped on their way and 0 not begun; "
         f"all is saved in {out}, and the same command goes on from there\n"
     )
-    assert "epoch 6/6" not in said
+    assert "epoch 3/3" not in said
 
 
-def test_runs_that_were_stopped_go_on_bit_for_bit(interrupted, tmp_path, capsys):
+def test_runs_that_were_stopped_go_on_bit_for_bit(interrupted, with_signal, tmp_path, capsys):
     out, *_ = interrupted
     for folder in (out, tmp_path):
-        assert main(["train", *WITH_SIGNAL, "--workers", "1", "--out", str(folder)]) == 0
+        assert main([*with_signal, "--workers", "1", "--out", str(folder)]) == 0
     assert "cycles done" in capsys.readouterr().out
-    for seed in (0, 1):
-        run = f"digits/pad/seed-{seed}"
+    for run in RUNS:
         assert results(out / run) == results(tmp_path / run)
 
 

@@ -80,6 +80,12 @@ def test_the_record_of_a_machine_says_versions_processor_and_threads():
     assert record["machine"]["processor"]
 
 
+def test_the_record_names_the_build_of_torch_where_its_package_does_not(monkeypatch):
+    monkeypatch.setattr(torch, "__version__", "2.13.0+cu130")
+    monkeypatch.setattr(hardware.metadata, "version", lambda name: "2.13.0")
+    assert hardware.record(torch.device("cpu"))["versions"]["torch"] == "2.13.0+cu130"
+
+
 def test_progress_off_a_terminal_is_a_line_an_epoch_without_control_codes():
     out = io.StringIO()
     with Display(Console(file=out, width=40, soft_wrap=True)) as display:

@@ -16,8 +16,8 @@ from dreaming.program import Program
 from dreaming.rng import Random, generator
 
 CPU = torch.device("cpu")
-IMAGES = load("digits", limit=40).train.images
-CYCLES = 5
+IMAGES = load("digits", limit=32).train.images
+CYCLES = 4
 
 
 def config(condition="pad", seed=0, **training):
