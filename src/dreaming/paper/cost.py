@@ -15,6 +15,7 @@ from dreaming.description import describe
 from dreaming.evaluation.latents import infer
 from dreaming.evaluation.readout import Protocol, train_readout
 from dreaming.paper.plan import Plan, PlannedRun
+from dreaming.threads import cores
 from dreaming.timing import timed
 from dreaming.training import resolved
 
@@ -61,7 +62,7 @@ def watched(where: torch.device) -> Iterator[Callable[[], Load]]:
     average = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     wall, own = time.perf_counter(), time.thread_time()
     share = 1.0
-    yield lambda: Load(average, hardware.cores(), share)
+    yield lambda: Load(average, cores(), share)
     if where.type == "cpu":
         share = min(1.0, (time.thread_time() - own) / (time.perf_counter() - wall))
 
@@ -108,7 +109,7 @@ def estimate(plan: Plan) -> Cost:
         If a data set is unknown, or a device is not there.
     """
     if not plan.runs:
-        return Cost({}, {}, 0.0, 0.0, Load(None, hardware.cores(), 1.0))
+        return Cost({}, {}, 0.0, 0.0, Load(None, cores(), 1.0))
     sizes = {dataset: _sizes(dataset, plan.profile.limit) for dataset in plan.profile.datasets}
     first = plan.runs[0].config
     own = plan.profile.config(
