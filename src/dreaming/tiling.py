@@ -1,4 +1,4 @@
-"""Fast convolution by tiles: the trilinear form of `dreaming.convolution` with 25 products in place of 64.
+"""Fast convolution by tiles: the trilinear form of `dreaming.convolution` with fewer products.
 
 Along one axis, four neighbouring coarse pixels y₀ … y₃ see five neighbouring pairs of fine pixels d₀ … d₄ through
 two taps w₀, w₁ of the kernel (a tap is the weights of a pair):
@@ -10,6 +10,9 @@ Five products do the work of eight, and along both axes 25 that of 64 (Toom 1963
 1980). So a tile of 4 x 4 coarse pixels becomes 25 rows each of its fine map, its coarse map and the kernel, and the
 layers and their gradients are products of rows. A change of form is linear, and its gradient is its transpose: each
 is one sparse matrix, applied to the rows of numbers that pixels are in maps that are channels-last.
+
+The more points, the fewer products and the more rounding. In bfloat16 products are cheap and rounding is not: there
+a tile has 2 x 2 coarse pixels, and nine products do the work of sixteen.
 """
 
 from functools import lru_cache
@@ -23,32 +26,37 @@ from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor
 
-POINTS = (0.0, 1.0, -0.5, -2.0)  # and infinity; rounding with -1 for -1/2 and 2 for -2 is half as much again
-TILE = len(POINTS)  # coarse pixels of a tile along an axis
-VALUES = TILE + 1  # of a tile along an axis
-BESIDE = 2 * TILE  # fine pixels from one tile to the next
+Points = tuple[float, ...]
+"""Of an axis, without infinity: as many as a tile has coarse pixels."""
+FOUR: Points = (0.0, 1.0, -0.5, -2.0)  # with -1 for -1/2 and 2 for -2, rounding would be half as much again
+TWO: Points = (0.0, 1.0)
 
 What = Literal["fine", "coarse", "kernel"]
 Size = tuple[int, int, int]
-Rows = Float[Tensor, "25 tiles columns"]
+Rows = Float[Tensor, "values tiles columns"]
+
+
+def points(dtype: torch.dtype) -> Points:
+    """Return the points by which maps of a number type are computed."""
+    return TWO if dtype == torch.bfloat16 else FOUR
 
 
 def coarsen(x: Float[Tensor, "b i hh ww"], w: Float[Tensor, "o i 4 4"]) -> Float[Tensor, "b o h w"]:
-    """Compute `dreaming.convolution.coarsen`, without a bias; h and w must be divisible by 4."""
+    """Compute `dreaming.convolution.coarsen`, without a bias; tiles must divide h and w."""
     b, _, height, width = x.shape
     rows = _product(rows_of("fine", x), None, rows_of("kernel", w))
     return of_rows("coarse", rows, (b, height // 2, width // 2))
 
 
 def refine(y: Float[Tensor, "b o h w"], w: Float[Tensor, "o i 4 4"]) -> Float[Tensor, "b i hh ww"]:
-    """Compute `dreaming.convolution.refine`, without a bias; h and w must be divisible by 4."""
+    """Compute `dreaming.convolution.refine`, without a bias; tiles must divide h and w."""
     b, _, height, width = y.shape
     rows = _product(None, rows_of("coarse", y), rows_of("kernel", w))
     return of_rows("fine", rows, (b, 2 * height, 2 * width))
 
 
 def rows_of(what: What, maps: Float[Tensor, "b c h w"]) -> Rows:
-    """Evaluate each tile of maps, or each kernel: 25 rows, of 4 c columns (of a coarse map, c)."""
+    """Evaluate each tile of maps, or each kernel: a row for each value, of 4 c columns (of a coarse map, c)."""
     b, _, height, width = maps.shape
     return _Change.apply(maps, what, (b, height, width), False)  # type: ignore[no-any-return, no-untyped-call]
 
@@ -59,7 +67,7 @@ def of_rows(what: What, rows: Rows, size: Size) -> Float[Tensor, "b c h w"]:
 
 
 def _product(
-    x: Float[Tensor, "25 t k"] | None, y: Float[Tensor, "25 t o"] | None, w: Float[Tensor, "25 o k"] | None
+    x: Float[Tensor, "n t k"] | None, y: Float[Tensor, "n t o"] | None, w: Float[Tensor, "n o k"] | None
 ) -> Rows:
     return _Product.apply(x, y, w)  # type: ignore[no-any-return, no-untyped-call]
 
@@ -97,7 +105,8 @@ class _Change(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, value: Tensor, what: What, size: Size, back: bool) -> Tensor:
         ctx.change = what, size, not back
-        matrix = _matrix(what, size, back, torch.promote_types(value.dtype, torch.float32))
+        values = (len(points(value.dtype)) + 1) ** 2
+        matrix = _matrix(what, size, back, value.dtype)
         pixels = 1 if what == "coarse" else 4  # of a row
         b, height, width = size
         if back:
@@ -108,8 +117,8 @@ class _Change(torch.autograd.Function):
             )
         columns = pixels * value.shape[1]
         rows = matrix @ value.permute(0, 2, 3, 1).reshape(-1, value.shape[1])
-        tiles = rows.numel() // (VALUES**2 * columns)
-        return rows.as_strided_((VALUES**2, tiles, columns), (columns, VALUES**2 * columns, 1))
+        tiles = rows.numel() // (values * columns)
+        return rows.as_strided_((values, tiles, columns), (columns, values * columns, 1))
 
     @staticmethod
     def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
@@ -137,9 +146,9 @@ class _Sparse(NamedTuple):
 
 @lru_cache(maxsize=64)
 def _matrix(what: What, size: Size, back: bool, dtype: torch.dtype) -> _Sparse:
-    """Return the matrix that makes rows of the pixels of maps of a size, or its transpose."""
+    """Return the matrix that makes rows of the pixels of maps of a size and number type, or its transpose."""
     b, *sides = size
-    down, across = (_along(what, side) for side in sides)
+    down, across = (_along(what, side, points(dtype)) for side in sides)
     one, other = (sparse.csr_array(axis.reshape(-1, axis.shape[-1])) for axis in (down, across))
     matrix = sparse.kron(sparse.eye_array(b), sparse.kron(one, other), format="csr")
     # its rows are counted by map, and along both axes by tile, value and pixel of the row
@@ -148,27 +157,30 @@ def _matrix(what: What, size: Size, back: bool, dtype: torch.dtype) -> _Sparse:
     matrix = matrix[order.transpose(by_value if back else by_tile).ravel()]
     matrix = sparse.csr_array(matrix.T) if back else matrix
     columns, first = (torch.from_numpy(each.astype(np.int32)) for each in (matrix.indices, matrix.indptr))
-    return _Sparse(columns, torch.from_numpy(matrix.data).to(dtype), first)
+    return _Sparse(
+        columns, torch.from_numpy(matrix.data).to(torch.promote_types(dtype, torch.float32)), first
+    )
 
 
-def _along(what: What, side: int) -> NDArray[np.floating]:
-    """Return what each pixel of an axis counts in each tile's values, pixel by pixel of a row: [t, 5, p, side]."""
+def _along(what: What, side: int, points: Points) -> NDArray[np.floating]:
+    """Return what each pixel of an axis counts in each tile's values, pixel by pixel of a row: [t, n, p, side]."""
+    tile = len(points)
     if what == "kernel":
-        return np.kron(_values(2), np.eye(2)).reshape(1, VALUES, 2, 4)
+        return np.kron(_values(points, 2), np.eye(2)).reshape(1, tile + 1, 2, 4)
     if what == "coarse":
-        return np.kron(np.eye(side // TILE), _values(TILE)).reshape(-1, VALUES, 1, side)
-    interpolating = np.zeros((VALUES, VALUES))  # coefficients of polynomials 1 at one point, 0 at the others
-    for k, p in enumerate(POINTS):
-        others = [q for q in POINTS if q != p]
-        interpolating[k, :TILE] = polyfromroots(others) / np.prod([p - q for q in others])
-    interpolating[-1] = polyfromroots(POINTS)
-    padded = np.zeros((side // BESIDE, VALUES, 2, side + 2))
-    for tile, pixel in np.ndindex(side // BESIDE, 2):
-        first = BESIDE * tile + pixel
-        padded[tile, :, pixel, first : first + 2 * VALUES : 2] = interpolating
+        return np.kron(np.eye(side // tile), _values(points, tile)).reshape(-1, tile + 1, 1, side)
+    interpolating = np.zeros((tile + 1, tile + 1))  # polynomials that are 1 at one point and 0 at the others
+    for k, p in enumerate(points):
+        others = [q for q in points if q != p]
+        interpolating[k, :tile] = polyfromroots(others) / np.prod([p - q for q in others])
+    interpolating[-1] = polyfromroots(points)
+    padded = np.zeros((side // (2 * tile), tile + 1, 2, side + 2))
+    for number, pixel in np.ndindex(len(padded), 2):
+        first = 2 * tile * number + pixel
+        padded[number, :, pixel, first : first + 2 * tile + 2 : 2] = interpolating
     return padded[..., 1:-1]
 
 
-def _values(coefficients: int) -> NDArray[np.floating]:
+def _values(points: Points, coefficients: int) -> NDArray[np.floating]:
     """Return the matrix that evaluates a polynomial of so many coefficients; at infinity it is the last of them."""
-    return np.vstack([np.vander(POINTS, coefficients, increasing=True), np.eye(coefficients)[-1]])
+    return np.vstack([np.vander(points, coefficients, increasing=True), np.eye(coefficients)[-1]])
