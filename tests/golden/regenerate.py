@@ -22,7 +22,7 @@ FILE = Path(__file__).with_name("trajectories.json")
 CYCLES, BATCH = 20, 8
 RATE = 1e-3
 # Initial weights of the paper's size make the latents of a tiny cortex so small that rounding alone decides about
-# the first steps of Adam; larger ones, and float64, make the trajectory the same on every machine.
+# the first steps of Adam; larger ones, and float64, keep the trajectories of all machines together.
 SCALE = 6
 
 
