@@ -30,7 +30,7 @@ WORDS = {
     ),
     "reproduce": (
         *("--profile=quick", "--only=figure-3", "--set=datasets=digits", "--set=limit=64"),
-        *("--set=seeds=1", "--set=epochs=1", "--set=long_epochs=1", "--set=samples=8"),
+        *("--set=seeds=1", "--set=epochs=2", "--set=long_epochs=2", "--set=samples=8"),
         *("--set=features=inception", "--workers=1", *SMALL),
     ),
     "data list": (),
