@@ -2,9 +2,10 @@
 
 import sys
 
+from benchmarks import settled
 from dreaming.threads import settle
 
-settle()  # before anything imports torch
+settled.update(settle())  # before anything imports torch
 
 from tyro.extras import subcommand_cli_from_dict
 

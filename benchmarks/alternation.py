@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from benchmarks import settled
 from benchmarks.residence import peak
 from dreaming.errors import UserError
 
@@ -48,6 +49,11 @@ def identified(folder: Path) -> str:
     return f"the published program, {', '.join(PROGRAM)} of SHA-256 {digest[:16]}"
 
 
+def unsettled() -> dict[str, str]:
+    """Return the environment as it was before the benchmarks settled it."""
+    return {name: value for name, value in os.environ.items() if name not in settled}
+
+
 class Apart:
     """A program in a process of its own, as a way to be measured in turn with others.
 
@@ -63,7 +69,7 @@ class Apart:
     images
         What it sees, uint8 [n, 3, 32, 32]: ``images.npy``, [n, 32, 32, 3], in the folder where it works.
     environment
-        What its environment says; by default what ours does.
+        What its environment says; by default what ours said before the benchmarks settled it.
     """
 
     def __init__(
@@ -80,7 +86,7 @@ class Apart:
             stderr=self._log,
             cwd=scratch,
             text=True,
-            env=environment,
+            env=environment or unsettled(),
         )
 
     def __call__(self, count: int) -> list[float]:
@@ -132,7 +138,7 @@ def checkout(
     images, batch, base_channels, latent_dim
         As for `Published`.
     environment
-        What the environment says there; by default what ours does.
+        What the environment says there; by default what ours said before the benchmarks settled it.
     """
     if not (folder / "benchmarks" / "cortices.py").exists():
         raise UserError(f"{folder} is no checkout of this project with benchmarks; give its root to --before")
@@ -140,7 +146,7 @@ def checkout(
     root = folder.resolve()
     modules = {"PYTHONPATH": f"{root / 'src'}{os.pathsep}{root}"}
     command = [sys.executable, "-c", CHECKOUT, words]
-    return Apart(f"the checkout in {folder}", command, images, {**(environment or os.environ), **modules})
+    return Apart(f"the checkout in {folder}", command, images, {**(environment or unsettled()), **modules})
 
 
 class Published(Apart):

@@ -86,7 +86,7 @@ def by_rule(where: torch.device) -> Advice:
         processor=hardware.processor(),
         device=torch.cuda.get_device_name(where) if where.type == "cuda" else where.type,
         torch=torch.__version__,
-        bfloat16_from=WIDE if where.type == "cpu" and hardware.fast_bfloat16(where) else None,
+        bfloat16_from=WIDE if where.type == "cpu" and hardware.fast_bfloat16() else None,
         workers=1 if where.type == "cuda" else cores(),
     )
 
@@ -113,5 +113,6 @@ def precision(name: str, where: torch.device, base_channels: int = 64) -> Precis
         raise UserError("tf32 is a precision of GPUs; on a CPU use float32, bfloat16 or auto")
     if name != "auto":
         return cast(Precision, name)
-    least = advice(where).bfloat16_from
+    found = advice(where)
+    least = found.bfloat16_from if where.type == "cpu" or found.measured else None
     return "float32" if least is None or base_channels < least else "bfloat16"

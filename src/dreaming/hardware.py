@@ -43,14 +43,12 @@ def device(name: str = "auto") -> torch.device:
     return found
 
 
-def fast_bfloat16(where: torch.device) -> bool:
-    """Tell whether a device is known to multiply faster in bfloat16 than in float32.
+def fast_bfloat16() -> bool:
+    """Return whether this processor is known to multiply faster in bfloat16 than in float32.
 
     Instructions alone do not tell: Intel's processors have AVX-512's of bfloat16 too, and where these are all there
     is, without AMX, products run at half the speed of float32; on AMD's they run at more than twice it.
     """
-    if where.type == "cuda":
-        return torch.cuda.get_device_capability(where) >= (8, 0)
     flags = _cpu_flags()
     return bool({"amx_bf16", "bf16"} & flags) or ("avx512_bf16" in flags and "AMD" in processor())
 

@@ -102,12 +102,12 @@ def train_all(
     if len(configs) < 2:
         return [train(config, **options, progress=progress) for config in configs]
     devices = {hardware.device(config.training.device) for config in configs}
-    side_by_side = all(device.type == "cuda" and advice(device).measured for device in devices)
+    on_gpu = any(device.type == "cuda" for device in devices)
     runs = dict(zip(paths, configs, strict=True))
     with listening() as interrupt:  # also for a wish that comes between two runs, or too late for one
-        if workers is None and side_by_side:
+        if workers is None and on_gpu and all(advice(device).measured for device in devices):
             endings = _one_after_another(_alike(runs), options, progress, interrupt)
-        elif (count := workers or advice(devices.pop()).workers) == 1:
+        elif (count := workers or (1 if on_gpu else advice(devices.pop()).workers)) == 1:
             each = [{path: config} for path, config in runs.items()]
             endings = _one_after_another(each, options, progress, interrupt)
         else:

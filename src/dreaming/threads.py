@@ -19,16 +19,19 @@ THREADS = "OMP_NUM_THREADS"
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # as malloc.h has them
 
 
-def settle() -> None:
-    """Settle the process: for the program's own start, before anything imports torch."""
-    os.environ.update(wishes())
+def settle() -> dict[str, str]:
+    """Settle the process, before anything imports torch; return what was added to its environment."""
+    added = wishes()
+    os.environ.update(added)
     keep_memory()
+    return added
 
 
 def wishes(threads: int | None = None) -> dict[str, str]:
     """Return what to add to the environment of a process that is about to import torch.
 
-    What the user's environment says already stays as it is.
+    What the user's environment says already stays as it is, but for the threads of a worker. How threads wait is
+    settled for GNU's OpenMP, which PyTorch brings on Linux; on macOS and Windows another one is used, as it comes.
 
     Parameters
     ----------
@@ -96,6 +99,6 @@ def _quotas(root: Path) -> Iterator[float]:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""

@@ -30,6 +30,7 @@ Points = tuple[float, ...]
 """Of an axis, without infinity: as many as a tile has coarse pixels."""
 FOUR: Points = (0.0, 1.0, -0.5, -2.0)  # with -1 for -1/2 and 2 for -2, rounding would be half as much again
 TWO: Points = (0.0, 1.0)
+PIXELS = 2**16  # of fine maps that are computed at once; the matrices for so many, 10 MB each, are kept
 
 What = Literal["fine", "coarse", "kernel"]
 Size = tuple[int, int, int]
@@ -43,27 +44,36 @@ def points(dtype: torch.dtype) -> Points:
 
 def coarsen(x: Float[Tensor, "b i hh ww"], w: Float[Tensor, "o i 4 4"]) -> Float[Tensor, "b o h w"]:
     """Compute `dreaming.convolution.coarsen`, without a bias; tiles must divide h and w."""
-    b, _, height, width = x.shape
-    rows = _product(rows_of("fine", x), None, rows_of("kernel", w))
-    return of_rows("coarse", rows, (b, height // 2, width // 2))
+    if len(pieces := x.split(_fitting(x))) > 1:
+        return torch.cat([coarsen(piece, w) for piece in pieces])
+    at, (b, _, height, width) = points(w.dtype), x.shape
+    rows = _product(rows_of("fine", x, at), None, rows_of("kernel", w, at))
+    return of_rows("coarse", rows, (b, height // 2, width // 2), at)
 
 
 def refine(y: Float[Tensor, "b o h w"], w: Float[Tensor, "o i 4 4"]) -> Float[Tensor, "b i hh ww"]:
     """Compute `dreaming.convolution.refine`, without a bias; tiles must divide h and w."""
-    b, _, height, width = y.shape
-    rows = _product(None, rows_of("coarse", y), rows_of("kernel", w))
-    return of_rows("fine", rows, (b, 2 * height, 2 * width))
+    if len(pieces := y.split(_fitting(y, 4))) > 1:
+        return torch.cat([refine(piece, w) for piece in pieces])
+    at, (b, _, height, width) = points(w.dtype), y.shape
+    rows = _product(None, rows_of("coarse", y, at), rows_of("kernel", w, at))
+    return of_rows("fine", rows, (b, 2 * height, 2 * width), at)
 
 
-def rows_of(what: What, maps: Float[Tensor, "b c h w"]) -> Rows:
+def _fitting(maps: Tensor, fine: int = 1) -> int:
+    """Count how many maps are computed at once, where each of their pixels is so many of the fine map."""
+    return max(1, PIXELS // (fine * maps.shape[2] * maps.shape[3]))
+
+
+def rows_of(what: What, maps: Float[Tensor, "b c h w"], at: Points = FOUR) -> Rows:
     """Evaluate each tile of maps, or each kernel: a row for each value, of 4 c columns (of a coarse map, c)."""
     b, _, height, width = maps.shape
-    return _Change.apply(maps, what, (b, height, width), False)  # type: ignore[no-any-return, no-untyped-call]
+    return _Change.apply(maps, what, (b, height, width), at, False)  # type: ignore[no-any-return, no-untyped-call]
 
 
-def of_rows(what: What, rows: Rows, size: Size) -> Float[Tensor, "b c h w"]:
+def of_rows(what: What, rows: Rows, size: Size, at: Points = FOUR) -> Float[Tensor, "b c h w"]:
     """Transpose `rows_of`: add rows up to maps, whose number, height and width are the size."""
-    return _Change.apply(rows, what, size, True)  # type: ignore[no-any-return, no-untyped-call]
+    return _Change.apply(rows, what, size, at, True)  # type: ignore[no-any-return, no-untyped-call]
 
 
 def _product(
@@ -81,9 +91,10 @@ class _Product(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor | None, y: Tensor | None, w: Tensor | None) -> Tensor:
         ctx.save_for_backward(x, y, w)
-        if x is None:
-            return torch.bmm(y, w)  # type: ignore[arg-type]
-        return torch.bmm(x, w.mT) if y is None else torch.bmm(y.mT, x)  # type: ignore[union-attr]
+        with torch.autocast("cpu", enabled=False):  # rows are made for the number type that the maps have
+            if x is None:
+                return torch.bmm(y, w)  # type: ignore[arg-type]
+            return torch.bmm(x, w.mT) if y is None else torch.bmm(y.mT, x)  # type: ignore[union-attr]
 
     @staticmethod
     def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
@@ -103,10 +114,10 @@ class _Change(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, value: Tensor, what: What, size: Size, back: bool) -> Tensor:
-        ctx.change = what, size, not back
-        values = (len(points(value.dtype)) + 1) ** 2
-        matrix = _matrix(what, size, back, value.dtype)
+    def forward(ctx: Any, value: Tensor, what: What, size: Size, at: Points, back: bool) -> Tensor:
+        ctx.change = what, size, at, not back
+        values = (len(at) + 1) ** 2
+        matrix = _matrix(what, size, at, back, torch.promote_types(value.dtype, torch.float32))
         pixels = 1 if what == "coarse" else 4  # of a row
         b, height, width = size
         if back:
@@ -122,7 +133,7 @@ class _Change(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
-        return _Change.apply(g, *ctx.change), None, None, None  # type: ignore[no-untyped-call]
+        return _Change.apply(g, *ctx.change), None, None, None, None  # type: ignore[no-untyped-call]
 
 
 class _Sparse(NamedTuple):
@@ -144,11 +155,11 @@ class _Sparse(NamedTuple):
         return found.to(dense.dtype)
 
 
-@lru_cache(maxsize=64)
-def _matrix(what: What, size: Size, back: bool, dtype: torch.dtype) -> _Sparse:
-    """Return the matrix that makes rows of the pixels of maps of a size and number type, or its transpose."""
+@lru_cache(maxsize=32)
+def _matrix(what: What, size: Size, at: Points, back: bool, dtype: torch.dtype) -> _Sparse:
+    """Return the matrix that makes rows of the pixels of maps of a size, or its transpose."""
     b, *sides = size
-    down, across = (_along(what, side, points(dtype)) for side in sides)
+    down, across = (_along(what, side, at) for side in sides)
     one, other = (sparse.csr_array(axis.reshape(-1, axis.shape[-1])) for axis in (down, across))
     matrix = sparse.kron(sparse.eye_array(b), sparse.kron(one, other), format="csr")
     # its rows are counted by map, and along both axes by tile, value and pixel of the row
@@ -157,9 +168,7 @@ def _matrix(what: What, size: Size, back: bool, dtype: torch.dtype) -> _Sparse:
     matrix = matrix[order.transpose(by_value if back else by_tile).ravel()]
     matrix = sparse.csr_array(matrix.T) if back else matrix
     columns, first = (torch.from_numpy(each.astype(np.int32)) for each in (matrix.indices, matrix.indptr))
-    return _Sparse(
-        columns, torch.from_numpy(matrix.data).to(torch.promote_types(dtype, torch.float32)), first
-    )
+    return _Sparse(columns, torch.from_numpy(matrix.data).to(dtype), first)
 
 
 def _along(what: What, side: int, points: Points) -> NDArray[np.floating]:

@@ -105,7 +105,7 @@ def synchronize(where: torch.device) -> None:
 
 def at_once(config: Config, workers: int, rounds: int) -> tuple[Timing, Timing]:
     """Time cycles of runs side by side in processes of one thread, and of one run on all threads."""
-    precision = "bfloat16" if hardware.fast_bfloat16(torch.device("cpu")) else "float32"
+    precision = "bfloat16" if hardware.fast_bfloat16() else "float32"
     auto = config.but([f"training.precision={precision}"])
     (apart,) = timed(lambda precision, seed=0: auto, {"all threads": ("", 1)}, rounds)
     found = in_processes(_on_one_thread, [(auto, rounds)] * workers)

@@ -26,7 +26,7 @@ def file(tmp_path, monkeypatch):
 
 @pytest.fixture(params=[True, False], ids=["fast bfloat16", "none"])
 def instructions(request, monkeypatch):
-    monkeypatch.setattr(hardware, "fast_bfloat16", lambda where: request.param)
+    monkeypatch.setattr(hardware, "fast_bfloat16", lambda: request.param)
     return request.param
 
 
@@ -60,7 +60,7 @@ class TestByRule:
     def test_instructions_count_where_they_are_fast(self, monkeypatch, processor, flags, fast):
         monkeypatch.setattr(hardware, "processor", lambda: processor)
         monkeypatch.setattr(hardware, "_cpu_flags", lambda: flags)
-        assert hardware.fast_bfloat16(CPU) is fast
+        assert hardware.fast_bfloat16() is fast
 
 
 class TestAsMeasured:
@@ -211,7 +211,6 @@ class TestAGPUThatNobodyExamined:
     @pytest.fixture(autouse=True)
     def gpu(self, monkeypatch):
         monkeypatch.setattr(torch.cuda, "get_device_name", lambda where: "a GPU")
-        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda where: (9, 0))
         return torch.device("cuda")
 
     def test_is_plain_and_in_float32(self, gpu, file):
@@ -222,6 +221,11 @@ class TestAGPUThatNobodyExamined:
         advice.by_rule(gpu).model_copy(update={"bfloat16_from": 5, "measured": True}).save()
         assert advice.precision("auto", gpu, 512) == "bfloat16"
         assert captures(configure(training={"device": "cuda"}))
+
+    def test_on_which_the_doctor_found_something_wrong_stays_plain(self, gpu, file):
+        advice.by_rule(gpu).model_copy(update={"bfloat16_from": 5, "measured": False}).save()
+        assert advice.precision("auto", gpu, 512) == "float32"
+        assert not captures(configure(training={"device": "cuda"}))
 
     def test_does_what_is_asked_by_name(self, gpu, file):
         assert captures(configure(training={"device": "cuda", "path": "captured"}))

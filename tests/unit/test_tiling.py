@@ -39,11 +39,9 @@ def naive(x, w):
 
 @pytest.fixture(params=[tiling.TWO, tiling.FOUR], ids=["two", "four"])
 def tile(request, monkeypatch):
-    """The coarse pixels of a tile along an axis: float64 is computed as bfloat16 is, and as float32."""
-    tiling._matrix.cache_clear()
+    """The points of an axis: float64 is computed as bfloat16 is, and as float32."""
     monkeypatch.setattr(tiling, "points", lambda dtype: request.param)
-    yield len(request.param)
-    tiling._matrix.cache_clear()
+    return request.param
 
 
 @pytest.mark.parametrize("sizes", SIZES)
@@ -78,23 +76,48 @@ class TestTheLayers:
             (gradient,) = torch.autograd.grad(result.sum(), w)
             assert gradient.is_contiguous(memory_format=torch.channels_last)
 
-    def test_each_change_of_form_has_its_transpose(self, sizes):
+    def test_each_change_of_form_has_its_transpose(self, sizes, tile):
         for what, maps_ in zip(("fine", "coarse", "kernel"), maps(*sizes), strict=True):
-            form = tiling.rows_of(what, maps_)
+            form = tiling.rows_of(what, maps_, tile)
             rows = torch.randn(form.shape, generator=torch.Generator().manual_seed(1), dtype=form.dtype)
-            back = tiling.of_rows(what, rows, (len(maps_), *maps_.shape[2:]))
+            back = tiling.of_rows(what, rows, (len(maps_), *maps_.shape[2:]), tile)
             torch.testing.assert_close((form * rows).sum(), (back * maps_).sum(), rtol=1e-10, atol=1e-10)
 
     def test_fewer_products_do_the_same_work(self, sizes, tile):
         x, y, w = maps(*sizes)
         fine, coarse, kernel = (
-            tiling.rows_of(what, maps_)
+            tiling.rows_of(what, maps_, tile)
             for what, maps_ in zip(("fine", "coarse", "kernel"), (x, y, w), strict=True)
         )
         products = fine.shape[0] * fine.shape[1] * kernel.shape[1] * kernel.shape[2]
-        assert products * {2: 16, 4: 64}[tile] == {2: 9, 4: 25}[tile] * y.numel() * 16 * x.shape[1]
+        fewer, plain = {2: (9, 16), 4: (25, 64)}[len(tile)]
+        assert products * plain == fewer * y.numel() * 16 * x.shape[1]
         form = torch.einsum("ntf,nto,nof->", fine, coarse, kernel)
         torch.testing.assert_close(form, (naive(x, w) * y).sum(), rtol=1e-10, atol=1e-10)
+
+
+def test_many_maps_are_computed_piece_by_piece(monkeypatch):
+    x, y, w = maps(8, 4, 24, 16)
+    whole = [tiling.coarsen(x, w), tiling.refine(y, w)]
+    monkeypatch.setattr(tiling, "PIXELS", 24 * 16)
+    seen = []
+    monkeypatch.setattr(
+        tiling, "_matrix", lambda *words, way=tiling._matrix: seen.append(words) or way(*words)
+    )
+    for result, expected in zip([tiling.coarsen(x, w), tiling.refine(y, w)], whole, strict=True):
+        torch.testing.assert_close(result, expected, rtol=1e-12, atol=1e-12)
+        assert result.is_contiguous(memory_format=torch.channels_last)
+    assert {size[0] for what, size, *_ in seen if what != "kernel"} == {1}
+
+
+def test_autocast_changes_nothing():
+    x, y, w = (value.requires_grad_() for value in maps(8, 4, 16, 16, torch.float32))
+    expected = tiling.coarsen(x, w), tiling.refine(y, w)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = tiling.coarsen(x, w), tiling.refine(y, w)
+        gradients = torch.autograd.grad(found[0].sum() + found[1].sum(), (x, y, w), retain_graph=True)
+    assert all(torch.equal(one, other) for one, other in zip(found, expected, strict=True))
+    assert all(gradient.dtype == torch.float32 for gradient in gradients)
 
 
 @pytest.mark.usefixtures("tile")

@@ -36,8 +36,6 @@ MEASURES: dict[str, type[Measure]] = {
 """Every measure by its name; another one is a class such as these, and a line here."""
 TOGETHER = 8
 """Snapshots measured side by side: of 60,000 images, 8 sets of 256 latents take half a gigabyte."""
-FEW = (Projection, Realism)
-"""Measures that look at some of the images: they come last, and take what was inferred of all for the others."""
 MEASURING = "measuring; what is measured is kept, and the same command goes on from there"
 
 
@@ -123,7 +121,7 @@ def _measured(
         if said := measure.hindrance(place):
             raise UserError(said)  # before hours go into the other measures
     where = hardware.device(device)
-    watch = Stopwatch()
+    watch = Stopwatch(where)
     with watch.stage("images"):
         images = _same_images(folder, config, dataset, place, trust_data)
     with stopping(MEASURING):
@@ -132,7 +130,7 @@ def _measured(
                 readout.add_control(control, record, images, where)
         for lacking, portion in todo:
             subjects = Subjects(folder, config, images, portion, where, record.progress, place, watch)
-            for measure in sorted(lacking, key=lambda each: isinstance(each, FEW)):
+            for measure in lacking:
                 with watch.stage(type(measure).__name__.lower()):
                     found = measure.measure(subjects)
                 with watch.stage("writing"):

@@ -75,7 +75,7 @@ class Projection(Measure):
         images, labels = test.images[which.to(test.images.device)], test.labels.cpu()[which]
         masks = subjects.masks("projection", len(which), self.occlusion, self.tile_size)
         parts = []
-        both = zip(subjects.of_test(which), subjects.infer(images, masks), strict=True)
+        both = zip(subjects.test[:, which], subjects.infer(images, masks), strict=True)
         for epoch, latents in zip(subjects.epochs, both, strict=True):
             clean, occluded = (z.double().cpu().numpy() for z in latents)
             projected = principal_components(clean, occluded, self.fit)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import pandas as pd
 import torch
 from annotated_types import Ge, MinLen
-from jaxtyping import Float, Int64, UInt8
+from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from dreaming import dreams
@@ -69,15 +69,11 @@ class Realism(Measure):
 
     def measure(self, subjects: Subjects) -> pd.DataFrame:
         """Measure the dreams of each snapshot."""
-        config, latents = subjects.config, None
-        if config.training.number_type is None:  # as the cortices of this measure infer
-            latents = subjects.of_train(sampled(subjects.images, config.seed, self.samples))
         found = realism(
-            *(subjects.epochs, subjects.folder, subjects.images, config, subjects.device),
+            *(subjects.epochs, subjects.folder, subjects.images, subjects.config, subjects.device),
             features=self.features,
             samples=self.samples,
             data_dir=subjects.data_dir,
-            latents=latents,
         )
         return tabled((epoch, night, self.name(feature), value) for epoch, night, feature, value in found)
 
@@ -95,7 +91,6 @@ def realism(
     weights: Path | None = None,
     data_dir: Path | None = None,
     progress: Silence | None = None,
-    latents: Float[Tensor, "k n z"] | None = None,
 ) -> list[Row]:
     """Measure the Fréchet distance of NREM and REM dreams from training images, after each of some epochs.
 
@@ -123,8 +118,6 @@ def realism(
         The folder of data.
     progress
         Who is told of the classifier's training.
-    latents
-        What each cortex infers of the images that are `sampled`, if that is known already.
 
     Returns
     -------
@@ -142,7 +135,11 @@ def realism(
     distance of finite samples is biased upwards, the more the fewer they are: compare values of equal ``samples``.
     """
     channels = config.networks.image_channels
-    seen = images.train.images.cpu()[sampled(images, config.seed, samples)]
+    count = min(samples, len(images.train))
+    if count < 2:
+        raise UserError(f"a distance between distributions needs two images or more, and got {count}")
+    order = torch.randperm(len(images.train), generator=generator(config.seed, "evaluation", "realism"))
+    seen = images.train.images.cpu()[order[:count]]
     extractors = [
         extractor(
             *(name, images, device), protocol=protocol, weights=weights, data_dir=data_dir, progress=progress
@@ -155,30 +152,16 @@ def realism(
     nrem, rem = dreams.sleep_of(config.phases, NREM())[0], dreams.sleep_of(config.phases, REM())[0]
     nights: list[tuple[str, NREM | REM]] = [("nrem", nrem), ("rem", rem)]
     rows: list[Row] = []
-    for place, epoch in enumerate(epochs):
+    for epoch in epochs:
         cortex = load(folder.path, epoch).to(device)
-        z = infer(cortex, seen, channels) if latents is None else latents[place]
+        latents = infer(cortex, seen, channels)
         for kind, phase in nights:
-            dreamt = dream_of(cortex, phase, z, random.at(kind), config.training.batch_size)
+            dreamt = dream_of(cortex, phase, latents, random.at(kind), config.training.batch_size)
             for each, real in zip(extractors, references, strict=True):
                 found = each.moments(dreamt, device)
                 value = frechet_distance(real.mean, real.covariance, found.mean, found.covariance)
                 rows.append((epoch, f"frechet_{kind}", each.name, value))
     return rows
-
-
-def sampled(images: Dataset, seed: int, samples: int) -> Int64[Tensor, " n"]:
-    """Draw the training images that dreams are compared with, by their places.
-
-    Raises
-    ------
-    UserError
-        If there would be a single image only.
-    """
-    count = min(samples, len(images.train))
-    if count < 2:
-        raise UserError(f"a distance between distributions needs two images or more, and got {count}")
-    return torch.randperm(len(images.train), generator=generator(seed, "evaluation", "realism"))[:count]
 
 
 def dream_of(

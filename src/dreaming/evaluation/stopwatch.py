@@ -26,7 +26,8 @@ class Stopwatch:
     (['inference', 'robustness'], True)
     """
 
-    def __init__(self) -> None:
+    def __init__(self, device: torch.device | None = None) -> None:
+        self.device = device or torch.device("cpu")
         self.seconds: dict[str, float] = {}
         self.inferred = 0
         self._within = [0.0]
@@ -38,9 +39,11 @@ class Stopwatch:
         self._within.append(0.0)
         try:
             yield
+            if self.device.type == "cuda":
+                torch.cuda.synchronize(
+                    self.device
+                )  # what was asked for in this stage is not done in the next
         finally:
-            if torch.cuda.is_initialized():
-                torch.cuda.synchronize()  # what was asked for in this stage is not done in the next
             spent = time.perf_counter() - begin
             own = spent - self._within.pop()
             self.seconds[name] = self.seconds.get(name, 0.0) + own

@@ -5,7 +5,7 @@ from functools import cached_property
 from pathlib import Path
 
 import torch
-from jaxtyping import Float, Int64, UInt8
+from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from dreaming.config import Config
@@ -62,7 +62,7 @@ class Subjects:
     ) -> None:
         self.data_dir = data_dir
         self.progress = progress or Silence()
-        self.watch = watch or Stopwatch()
+        self.watch = watch or Stopwatch(device)
         self.folder, self.config, self.images = folder, config, images
         self.epochs, self.device = tuple(epochs), device
         with self.watch.stage("snapshots"):
@@ -77,7 +77,8 @@ class Subjects:
         """Infer the latents of images, occluded by masks if there are any, in each of the k cortices."""
         k, n, channels = len(self.cortices), len(images), self.config.networks.image_channels
         self.watch.inferred += k * n
-        latents = torch.empty(k, n, self.config.networks.latent_dim, device=self.device)
+        shape = k, n, self.config.networks.latent_dim
+        latents = torch.empty(shape, dtype=torch.float32, device=self.device)
         with self.watch.stage("inference"):
             for own, cortex in zip(latents, self.cortices, strict=True):
                 own.copy_(infer(cortex, images, channels, masks=masks))
@@ -92,16 +93,6 @@ class Subjects:
     def test(self) -> Float[Tensor, "k m z"]:
         """The latents of all test images."""
         return self.infer(self.images.test.images)
-
-    def of_test(self, which: Int64[Tensor, " n"]) -> Float[Tensor, "k n z"]:
-        """Return the latents of some test images: out of those of all, if there are such, or of these alone."""
-        if "test" in vars(self):
-            return self.test[:, which.to(self.device)]
-        return self.infer(self.images.test.images[which.to(self.images.test.images.device)])
-
-    def of_train(self, which: Int64[Tensor, " n"]) -> Float[Tensor, "k n z"] | None:
-        """Return the latents of some training images, if those of all are there."""
-        return self.train[:, which.to(self.device)] if "train" in vars(self) else None
 
     def readout(self, protocol: Protocol) -> Weights:
         """Return the linear classifier of each cortex, trained on the latents of the training images."""
