@@ -5,10 +5,12 @@ take at the rate of the machine's matrix products, of the shape that is fastest.
 as tiles do, can fall below it; its own products at the same rate say how much is lost on the way.
 """
 
+import time
 from contextlib import ExitStack
 from pathlib import Path
 
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.alternation import Published, checkout, identified
@@ -30,6 +32,7 @@ from benchmarks.measure import (
 from benchmarks.record import RECORDS, Record
 from dreaming import advice
 from dreaming.description import describe
+from dreaming.timing import synchronize
 from dreaming.training import exactly
 
 SHAPES = ((1024, 1024, 1024), (4096, 1024, 256), (1024, 4096, 512))
@@ -43,6 +46,8 @@ is the median over rounds of the ratio of two blocks' medians, with its quartile
 cycle's multiply-accumulates, counted as of plain convolutions, at the rate of matrix products measured in the same
 rounds, of the fastest of several shapes; layers computed by tiles need fewer, so a cycle may take less than it.
 *Own products* are those that the cycle does, at the same rate: what changes the tiles' form is not among them.
+Where the time goes was noted operation by operation in further cycles, which that makes a little longer; what is
+left of the cycle is Python.
 *Captured* cycles live again and again through 20 mini-batches, whose random numbers are drawn ahead."""
 PUBLISHED = """
 The *published program* is the authors' own training loop, unchanged, in a process of its
@@ -114,10 +119,11 @@ def main(
         if published:
             ways["published"] = others.enter_context(Published(published, *shape, record.where))
         times = in_turn(ways, rounds, block=block, drop=1)
+    spent = operations(ways["float32"], block)
     auto = advice.precision("auto", record.where, base_channels)
     settings |= {"precisions": precisions, "auto": auto, "multiply_accumulates": work, "own": own}
     return record.write(
-        tables(times, cycles, floors, work, own),
+        [*tables(times, cycles, floors, work, own), ("Where the time of a cycle in float32 goes", spent)],
         {"ms": times},
         settings,
         f"{NOTES}{PUBLISHED if published else ''} `auto` is {auto} here.",
@@ -140,6 +146,38 @@ def products(precision: str, shape: tuple[int, int, int], device: torch.device) 
             return timed(count)
 
     return way
+
+
+class Watched(TorchDispatchMode):
+    """Notes how long each operation takes, by its name."""
+
+    def __init__(self, device: torch.device | str = "cpu") -> None:
+        super().__init__()
+        self.seconds: dict[str, list[float]] = {}
+        self.device = torch.device(device)
+
+    def __torch_dispatch__(self, operation, types, words=(), named=None):
+        """Do the operation, and note the time until it is done."""
+        begin = time.perf_counter()
+        found = operation(*words, **(named or {}))
+        synchronize(self.device)
+        self.seconds.setdefault(operation.overloadpacket.__name__, []).append(time.perf_counter() - begin)
+        return found
+
+
+def operations(way: Way, cycles: int, least: float = 0.2) -> list[Row]:
+    """What the operations of a cycle take, the longest first; those below some milliseconds together."""
+    with Watched() as watched:
+        way(cycles)
+    rows = [
+        {"": name, "calls": len(times) / cycles, "ms": 1e3 * sum(times) / cycles}
+        for name, times in watched.seconds.items()
+    ]
+    rows.sort(key=lambda line: -line["ms"])
+    long = [line for line in rows if line["ms"] >= least]
+    short = [line for line in rows if line["ms"] < least]
+    together = {name: sum(line[name] for line in short) for name in ("calls", "ms")}
+    return [*long, {"": f"{len(short)} others", **together}]
 
 
 Floors = dict[tuple[str, tuple[int, int, int]], str]

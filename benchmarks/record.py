@@ -87,7 +87,9 @@ class Record:
             "benchmark": self.name,
             "date": datetime.now(UTC).isoformat(timespec="seconds"),
             "command": ["python", "-m", self.module, *environment["command"][1:]],
-            "settings": {key: str(v) if isinstance(v, Path) else v for key, v in settings.items()},
+            "settings": {
+                key: str(v) if isinstance(v, Path) else v for key, v in settings.items() if key != "out"
+            },
             "threads": torch.get_num_threads(),
             "cores_allowed": cores(),
             "load_before": [round(value, 2) for value in self.load],

@@ -249,7 +249,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def _begin(verb: object) -> None:
-    """Say on a terminal what begins, since to import torch takes seconds."""
+    """Announce on a terminal what begins, since importing torch takes seconds."""
     if sys.stderr.isatty():
         name = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(verb).__name__).lower()
         print(f"dreaming: {name} begins", file=sys.stderr, flush=True)

@@ -47,7 +47,7 @@ class Silence:
         """Say what an epoch came to."""
 
     def measured(self, title: str, seconds: Mapping[str, float], inferred: int) -> None:
-        """Say how long each stage of a measuring took, and of how many images latents were inferred."""
+        """Report the seconds of each stage of a measuring, and of how many images latents were inferred."""
 
     def say(self, text: str) -> None:
         """Say a line."""
@@ -119,7 +119,7 @@ class Display(Silence):
         self.say(f"{self._name}epoch {epoch}/{self._epochs}  {shown}  {duration(seconds)}{rest}")
 
     def measured(self, title: str, seconds: Mapping[str, float], inferred: int) -> None:
-        """Say how long each stage of a measuring took, and of how many images latents were inferred."""
+        """Report the seconds of each stage of a measuring, and of how many images latents were inferred."""
         stages = ", ".join(f"{stage} {duration(spent)}" for stage, spent in seconds.items())
         self.say(
             f"{title}: measured in {duration(sum(seconds.values()))} ({stages}); {inferred:,} images inferred"

@@ -228,7 +228,7 @@ def _say_repairs(session: Session, progress: Silence) -> None:
 
 
 def captures(config: Config) -> bool:
-    """Tell whether a run's cycles are captured: where the config asks for it, or on a GPU that was examined."""
+    """Return whether a run's cycles are captured: where the config asks for it, or on a GPU that was examined."""
     asked, where = config.training.path, torch.device(config.training.device)
     return asked == "captured" or (asked == "auto" and where.type == "cuda" and advice.advice(where).measured)
 

@@ -42,6 +42,11 @@ def test_a_promise_made_under_load_says_so_and_what_is_true_alone():
     )
 
 
+def test_what_runs_recorded_of_themselves_is_not_scaled():
+    cost = Cost({"a run": 200.0}, {"a run": 100.0}, 0.0, 100.0, Load(None, 2, 0.25), recorded=180.0)
+    assert cost.alone == 180 + 0.25 * 120
+
+
 def test_a_quiet_machine_is_told_of_in_a_line():
     assert said(0.97, 0.31) == (
         "Measured with 97 % of a core for the measuring thread, with a load of 0.3 on 2 cores before."

@@ -96,6 +96,23 @@ class TestTheLayers:
         torch.testing.assert_close(form, (naive(x, w) * y).sum(), rtol=1e-10, atol=1e-10)
 
 
+def test_the_points_of_four_round_less_than_the_usual_ones_and_more_than_those_of_two(monkeypatch):
+    exact = maps(64, 64, 16, 16)
+    x, y, w = (value.float() for value in exact)
+    off = {}
+    for at in (tiling.TWO, tiling.FOUR, (0.0, 1.0, -1.0, 2.0)):
+        monkeypatch.setattr(tiling, "points", lambda dtype, at=at: at)
+        pairs = (
+            (tiling.coarsen(x, w), naive(exact[0], exact[2])),
+            (tiling.refine(y, w), functional.conv_transpose2d(*exact[1:], stride=2, padding=1)),
+        )
+        off[at] = max(((found - true).norm() / true.norm()).item() for found, true in pairs)
+    two, four, usual = off.values()
+    assert two < 0.7 * four
+    assert four < 0.8 * usual
+    assert four < 2e-6
+
+
 def test_many_maps_are_computed_piece_by_piece(monkeypatch):
     x, y, w = maps(8, 4, 24, 16)
     whole = [tiling.coarsen(x, w), tiling.refine(y, w)]

@@ -83,6 +83,8 @@ class Cost:
         Milliseconds that a cycle of PAD takes here, as measured.
     load
         What else the machine did meanwhile.
+    recorded
+        Seconds of all that runs which have begun tell of themselves; the load now does not bear on them.
     """
 
     training: dict[str, float]
@@ -90,11 +92,17 @@ class Cost:
     megabytes: float
     cycle: float
     load: Load
+    recorded: float = 0.0
 
     @property
     def seconds(self) -> float:
         """All of it, one run after another."""
         return sum(self.training.values()) + sum(self.measuring.values())
+
+    @property
+    def alone(self) -> float:
+        """All of it if the machine is left alone: what was measured now, by what the measuring thread computed."""
+        return self.recorded + self.load.share * (self.seconds - self.recorded)
 
 
 def estimate(plan: Plan) -> Cost:
@@ -122,13 +130,15 @@ def estimate(plan: Plan) -> Cost:
     whole = sum(describe(pad).multiply_accumulates.values())
     training, measuring, megabytes = {}, {}, 0.0
     costs: dict[str, float] = {}
+    recorded = 0.0
     for run in plan.runs:
         name, (n_train, n_test) = run.config.condition, sizes[run.config.dataset.name]
         if name not in costs:
             costs[name] = sum(describe(run.config).multiply_accumulates.values()) / whole
         cycles = n_train // run.config.training.batch_size
-        epoch = _seconds_an_epoch(run) or cycles * costs[name] * timing.median / 1000
-        training[run.title] = epoch * max(0, run.config.training.epochs - run.done)
+        known, left = _seconds_an_epoch(run), max(0, run.config.training.epochs - run.done)
+        training[run.title] = left * (known or cycles * costs[name] * timing.median / 1000)
+        recorded += left * (known or 0.0)
         readout = (n_train + n_test) * inference + READOUT_EPOCHS * n_train / READOUT_BATCH * step
         missing = run.unmeasured(plan.measures)
         snapshots = len({epoch for epochs in missing.values() for epoch in epochs})
@@ -138,7 +148,7 @@ def estimate(plan: Plan) -> Cost:
         kept = run.config.training
         snapshots = sum(kept.keeps(epoch) for epoch in range(kept.epochs + 1))
         megabytes += 4e-6 * snapshots * sum(describe(run.config).weights.values())
-    return Cost(training, measuring, megabytes, timing.median, load())
+    return Cost(training, measuring, megabytes, timing.median, load(), recorded)
 
 
 def _sizes(dataset: str, limit: int | None) -> tuple[int, int]:

@@ -48,7 +48,7 @@ def _time(seconds: float) -> str:
 
 
 def load_in_words(cost: Cost) -> str:
-    """Say under which load a cost was measured, and what it comes to if others leave the cores."""
+    """Return a sentence on the load under which a cost was measured, and on what it comes to without it."""
     load = cost.load
     average = (
         "" if load.average is None else f", with a load of {load.average:.1f} on {load.cores} cores before"
@@ -57,7 +57,7 @@ def load_in_words(cost: Cost) -> str:
         return f"Measured with {100 * load.share:.0f} % of a core for the measuring thread{average}."
     return (
         f"Others took cores while this was measured: the measuring thread had one for {100 * load.share:.0f} % of "
-        f"the time{average}. By what it computed, all would take about {duration(load.share * cost.seconds)} on a "
+        f"the time{average}. By what it computed, all would take about {duration(cost.alone)} on a "
         "machine left alone; measure again there."
     )
 
