@@ -127,7 +127,7 @@ def correlate(x: Float[Tensor, "b i hh ww"], y: Float[Tensor, "b o h w"]) -> Flo
 
 
 def _tiled(w: Tensor, b: int, height: int, width: int) -> bool:
-    """Return whether products by tiles are faster than the library's convolution, for b coarse maps of this size."""
+    """Return whether tiles are faster than the library's convolution, for b coarse maps of this size."""
     tile = len(tiling.points(w.dtype))
     whole = height % tile == 0 and width % tile == 0
     wide = w.device.type == "cpu" and w.shape[1] >= TILED_FROM.get(w.dtype, math.inf)
