@@ -13,7 +13,7 @@ from pathlib import Path
 
 SPINS = "GOMP_SPINCOUNT", "1000"
 """How often a thread looks whether others have come before it sleeps. By default it looks for milliseconds, and
-keeps the core from whoever could have worked there: on a busy machine a cycle then takes ten times as long."""
+keeps the core from whoever could have worked there: on a busy machine a cycle then takes several times as long."""
 POLICY = "OMP_WAIT_POLICY"
 THREADS = "OMP_NUM_THREADS"
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # as malloc.h has them
