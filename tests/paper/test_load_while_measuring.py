@@ -1,7 +1,6 @@
 """What `reproduce --dry-run` says of the load under which it measured."""
 
 import pytest
-import torch
 
 from dreaming.paper import cost
 from dreaming.paper.cost import Cost, Load, watched
@@ -10,22 +9,37 @@ from dreaming.paper.foresight import load_in_words
 HOURS = 3600.0
 
 
-def clocks(monkeypatch, own, wall):
-    """Make clocks of the thread and of the wall that go on by so much between two looks."""
-    for name, seconds in (("thread_time", own), ("perf_counter", wall)):
-        times = iter([0.0, seconds])
-        monkeypatch.setattr(cost.time, name, lambda times=times: next(times))
-
-
 @pytest.mark.parametrize(
-    ("device", "own", "share", "quiet"),
-    [("cpu", 0.5, 0.25, False), ("cpu", 1.9, 0.95, True), ("cpu", 2.1, 1.0, True), ("cuda", 0.1, 1.0, True)],
+    ("computed", "told", "share", "quiet"),
+    [
+        (0.5, ("100 1000000000 3", "100 2500000000 9"), 0.25, False),
+        (
+            1.9,
+            ("100 0 3", "100 100000000 9"),
+            0.95,
+            True,
+        ),  # what it slept, waiting for another thread, is no matter
+        (0.0, ("100 0 3", "100 0 9"), 1.0, True),
+        (0.5, ("", ""), 1.0, True),
+    ],
 )
-def test_the_share_is_that_of_the_measuring_thread(device, own, share, quiet, monkeypatch):
-    clocks(monkeypatch, own, 2.0)
-    with watched(torch.device(device)) as load:
-        pass
+def test_the_share_is_of_the_time_that_the_measuring_thread_wanted_a_core(
+    computed, told, share, quiet, monkeypatch, tmp_path
+):
+    times, lines = iter([0.0, computed]), iter(told)
+    monkeypatch.setattr(cost.time, "thread_time", lambda: next(times))
+    monkeypatch.setattr(cost, "SCHEDULE", tmp_path / "schedstat")
+    cost.SCHEDULE.write_text(next(lines))
+    with watched() as load:
+        cost.SCHEDULE.write_text(next(lines))
     assert (load().share, load().quiet) == (pytest.approx(share), quiet)
+
+
+def test_a_system_that_does_not_tell_is_taken_as_quiet(monkeypatch, tmp_path):
+    monkeypatch.setattr(cost, "SCHEDULE", tmp_path / "none")
+    with watched() as load:
+        pass
+    assert load().share == 1.0
 
 
 def said(share, average=7.25):
@@ -36,9 +50,9 @@ def said(share, average=7.25):
 
 def test_a_promise_made_under_load_says_so_and_what_is_true_alone():
     assert said(0.25) == (
-        "Others took cores while this was measured: the measuring thread had one for 25 % of the time, with a load"
-        " of 7.2 on 2 cores before. By what it computed, all would take about 73 h 30 min on a machine left alone;"
-        " measure again there."
+        "Others took cores while this was measured: the measuring thread had a core for 25 % of the time that it"
+        " wanted one, with a load of 7.2 on 2 cores before. By what it computed, all would take about 73 h 30 min on"
+        " a machine left alone; measure again there."
     )
 
 
@@ -48,7 +62,6 @@ def test_what_runs_recorded_of_themselves_is_not_scaled():
 
 
 def test_a_quiet_machine_is_told_of_in_a_line():
-    assert said(0.97, 0.31) == (
-        "Measured with 97 % of a core for the measuring thread, with a load of 0.3 on 2 cores before."
-    )
-    assert said(0.97, None) == "Measured with 97 % of a core for the measuring thread."
+    had = "While this was measured, the measuring thread had a core for 97 % of the time that it wanted one"
+    assert said(0.97, 0.31) == f"{had}, with a load of 0.3 on 2 cores before."
+    assert said(0.97, None) == f"{had}."

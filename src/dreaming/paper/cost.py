@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 
 import torch
@@ -27,6 +28,8 @@ PASSES = {"robustness": 9, "organisation": 1, "projection": 0, "readout": 0, "re
 """How often each measure infers the test images, besides the latents that all share."""
 QUIET = 0.9
 """Share of the time from which a core counts as this process's own."""
+SCHEDULE = Path("/proc/thread-self/schedstat")
+"""Where Linux tells how long a thread waited for a core, in ns: the second number."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,8 @@ class Load:
     cores
         That this process may use.
     share
-        Of the time, in which the measuring thread had a core; it wants one all the time.
+        Of the time in which the measuring thread wanted a core, the part in which it had one; 1 where the system
+        does not tell.
     """
 
     average: float | None
@@ -54,17 +58,22 @@ class Load:
 
 
 @contextmanager
-def watched(where: torch.device) -> Iterator[Callable[[], Load]]:
-    """Watch the load while the block measures; what is given tells it afterwards.
-
-    A thread that waits for a GPU computes nothing, and is taken to have had what it wanted.
-    """
+def watched() -> Iterator[Callable[[], Load]]:
+    """Watch the load while the block measures; what is given tells it afterwards."""
     average = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
-    wall, own = time.perf_counter(), time.thread_time()
+    computed, waited = time.thread_time(), _waited()
     share = 1.0
     yield lambda: Load(average, cores(), share)
-    if where.type == "cpu":
-        share = min(1.0, (time.thread_time() - own) / (time.perf_counter() - wall))
+    computed, waited = time.thread_time() - computed, _waited() - waited
+    share = computed / (computed + waited) if computed else 1.0
+
+
+def _waited() -> float:
+    """Return the seconds that this thread has waited for a core so far; 0 where the system does not tell."""
+    try:
+        return int(SCHEDULE.read_text(encoding="ascii").split()[1]) / 1e9
+    except (OSError, IndexError, ValueError):
+        return 0.0
 
 
 @dataclass(frozen=True)
@@ -124,7 +133,7 @@ def estimate(plan: Plan) -> Cost:
         *(plan.profile.datasets[0], "pad", 0, plan.profile.epochs, "0", first.training.device)
     )
     pad = resolved(own)
-    with watched(torch.device(pad.training.device)) as load:
+    with watched() as load:
         (timing,) = timed(lambda *_: pad, {"pad": (pad.training.precision, 1)}, ROUNDS)
         inference, step = _inference(pad), _step(pad)
     whole = sum(describe(pad).multiply_accumulates.values())

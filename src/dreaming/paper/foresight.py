@@ -53,12 +53,12 @@ def load_in_words(cost: Cost) -> str:
     average = (
         "" if load.average is None else f", with a load of {load.average:.1f} on {load.cores} cores before"
     )
+    had = f"had a core for {100 * load.share:.0f} % of the time that it wanted one"
     if load.quiet:
-        return f"Measured with {100 * load.share:.0f} % of a core for the measuring thread{average}."
+        return f"While this was measured, the measuring thread {had}{average}."
     return (
-        f"Others took cores while this was measured: the measuring thread had one for {100 * load.share:.0f} % of "
-        f"the time{average}. By what it computed, all would take about {duration(cost.alone)} on a "
-        "machine left alone; measure again there."
+        f"Others took cores while this was measured: the measuring thread {had}{average}. By what it computed, all "
+        f"would take about {duration(cost.alone)} on a machine left alone; measure again there."
     )
 
 
