@@ -51,8 +51,8 @@ def said(share, average=7.25):
 def test_a_promise_made_under_load_says_so_and_what_is_true_alone():
     assert said(0.25) == (
         "Others took cores while this was measured: the measuring thread had a core for 25 % of the time that it"
-        " wanted one, with a load of 7.2 on 2 cores before. By what it computed, all would take about 73 h 30 min on"
-        " a machine left alone; measure again there."
+        " wanted one, with a load of 7.2 on 2 cores before. By what it computed, all would take about 73 h 30 min"
+        " on a machine left alone; measure again there."
     )
 
 
