@@ -55,7 +55,7 @@ def keep_memory() -> None:
     """Have the C library keep the memory that this process gives back, rather than return it to the system.
 
     A cycle takes and gives back the same few hundred megabytes. Where each block is mapped anew, the system's
-    clearing of its pages costs a fifth of the cycle. Works with glibc; elsewhere nothing is done.
+    clearing of its pages costs a good part of the cycle. Works with glibc; elsewhere nothing is done.
     """
     if platform.libc_ver()[0] == "glibc":
         libc = ctypes.CDLL(None)
