@@ -3,7 +3,7 @@
 import sys
 
 from benchmarks import settled
-from dreaming.threads import settle
+from dreaming.system.threads import settle
 
 settled.update(settle())  # before anything imports torch
 

@@ -31,9 +31,9 @@ from benchmarks.cortices import living, pad
 base_channels, latent_dim, batch, threads = json.loads(sys.argv[1])
 torch.set_num_threads(threads)
 try:
-    from dreaming.threads import keep_memory
+    from dreaming.system.threads import keep_memory
 except ImportError:
-    from dreaming.hardware import keep_memory
+    from dreaming.system.hardware import keep_memory
 keep_memory()
 images = torch.from_numpy(np.load("images.npy")).permute(0, 3, 1, 2).contiguous()
 way = living(pad(base_channels, latent_dim, batch), images)

@@ -13,7 +13,7 @@ from sklearn.decomposition import PCA
 from torch import Tensor
 
 from dreaming.data import load, to_activity
-from dreaming.evaluation.controls import pca, pixels
+from dreaming.evaluation.features.controls import pca, pixels
 from dreaming.evaluation.readout import accuracy, train_readout
 
 

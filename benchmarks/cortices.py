@@ -9,16 +9,17 @@ from torch import Tensor
 
 import dreaming
 from benchmarks.measure import Way
-from dreaming.config import Config
+from dreaming.config.config import Config
 from dreaming.data import Dataset, Split
-from dreaming.interrupts import Interrupt
-from dreaming.life import Life
-from dreaming.program import Program
-from dreaming.progress import Silence
-from dreaming.runs import RunFolder
-from dreaming.session import Session
-from dreaming.timing import CYCLES, _one_cycle, synchronize
-from dreaming.training import _epoch, captures, exactly
+from dreaming.runs.folder import RunFolder
+from dreaming.system.progress import Silence
+from dreaming.system.signals import Interrupt
+from dreaming.training.captured import Program
+from dreaming.training.loop import _epoch, captures
+from dreaming.training.precision import exactly
+from dreaming.training.run import Session
+from dreaming.training.state import Life
+from dreaming.training.timing import CYCLES, _one_cycle, synchronize
 
 
 def living(config: Config, images: Tensor, cortices: int = 1) -> Way:

@@ -30,10 +30,10 @@ from benchmarks.measure import (
     some_images,
 )
 from benchmarks.record import RECORDS, Record
-from dreaming import advice
-from dreaming.description import describe
-from dreaming.timing import synchronize
-from dreaming.training import exactly
+from dreaming.config.description import describe
+from dreaming.training import precision as advice
+from dreaming.training.precision import exactly
+from dreaming.training.timing import synchronize
 
 SHAPES = ((1024, 1024, 1024), (4096, 1024, 256), (1024, 4096, 512))
 GPU_SHAPES = ((4096, 4096, 4096), (8192, 8192, 8192))

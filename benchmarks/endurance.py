@@ -18,11 +18,11 @@ import dreaming
 from benchmarks.growth import FULL_WIDTH, NO_MATTER, SHORT_EPOCHS, STEPS, headline, kept, log, memory, verdict
 from benchmarks.record import RECORDS, Record
 from benchmarks.residence import asked_for, held
-from dreaming.config import Config
+from dreaming.config.config import Config
 from dreaming.errors import UserError
-from dreaming.population import train_all
-from dreaming.progress import Silence
-from dreaming.training import train_together
+from dreaming.system.progress import Silence
+from dreaming.training.loop import train_together
+from dreaming.training.population import train_all
 
 MOST = 4000
 """Looks at a process."""
@@ -163,7 +163,16 @@ def commanded(asked: dict) -> list[dict]:
     words += [f"training.batch_size={asked['batch']}"]
     with tempfile.TemporaryDirectory() as out:
         command = [
-            *(sys.executable, "-m", "dreaming.cli", "train", "--dataset", asked["dataset"], "--out", out),
+            *(
+                sys.executable,
+                "-m",
+                "dreaming",
+                "train",
+                "--dataset",
+                asked["dataset"],
+                "--out",
+                out,
+            ),
             *("--limit", str(wanted.dataset.limit), "--epochs", str(wanted.training.epochs)),
             *("--device", "cpu", "--snapshots", wanted.training.snapshots),
             *(word for setting in words for word in ("--set", setting)),

@@ -13,13 +13,13 @@ import dreaming
 from benchmarks.measure import Row, Table, cifar10
 from benchmarks.record import RECORDS, Record
 from benchmarks.residence import peak
-from dreaming.config import Config
+from dreaming.config.config import Config
 from dreaming.data import Dataset, load
 from dreaming.evaluation.measuring import evaluate
-from dreaming.networks import Cortex
-from dreaming.progress import Silence
-from dreaming.runs import RunFolder
-from dreaming.snapshots import save
+from dreaming.model.networks import Cortex
+from dreaming.runs.folder import RunFolder
+from dreaming.runs.snapshots import save
+from dreaming.system.progress import Silence
 
 MEASURES = "readout,robustness,organisation"
 NOTES = """The snapshots are untrained cortices, each of its own seed, of one run on the whole data set: what
@@ -115,7 +115,7 @@ def measured(config: Config, images: Dataset, count: int, epochs: str, source: d
     heard = Listening()
     with tempfile.TemporaryDirectory() as place, empty_cache(Path(place) / "cache"):
         folder = RunFolder(dreaming.train(config, out=Path(place) / "runs", dataset=images))
-        written = Config.of_run(folder)
+        written = folder.read_config()
         for epoch in range(1, count):
             save(folder, written, epoch, written.networks.build(epoch))
         evaluate(folder.path, measures=MEASURES, epochs=epochs, progress=heard, **source)

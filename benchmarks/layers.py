@@ -25,8 +25,9 @@ from benchmarks.measure import (
     row,
 )
 from benchmarks.record import RECORDS, Record
-from dreaming import convolution, tiling
-from dreaming.training import exactly
+from dreaming.model import layers as convolution
+from dreaming.model import tiling
+from dreaming.training.precision import exactly
 
 Layer = Callable[[Tensor, Tensor], Tensor]
 """From a map and a weight to a map."""
@@ -125,7 +126,7 @@ def descending(side: int) -> dict[str, Layer]:
 
 
 def own_ways(stem: str) -> dict[str, Layer]:
-    """Every private way of `dreaming.convolution` for one layer."""
+    """Every private way of `dreaming.model.layers` for one layer."""
     found = {name: way for name, way in vars(convolution).items() if name.startswith(stem)}
     return {
         name.removeprefix(stem).replace("_", " "): (lambda map_, w, way=way: way(map_, w, None))

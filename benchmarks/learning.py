@@ -17,9 +17,9 @@ from scipy import stats
 
 import dreaming
 from dreaming.data import Dataset, load
-from dreaming.evaluation.latents import infer
+from dreaming.evaluation.features.latents import infer
 from dreaming.evaluation.readout import accuracy, train_readout
-from dreaming.hardware import record
+from dreaming.system.hardware import record
 
 READOUT_SEEDS = 3
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from dreaming.data import Dataset, load
 from dreaming.errors import UserError
-from dreaming.timing import synchronize
+from dreaming.training.timing import synchronize
 
 PRECISIONS = {"float32": torch.float32, "tf32": torch.float32, "bfloat16": torch.bfloat16}
 """The number type in which a precision holds its products' factors."""

@@ -12,7 +12,7 @@ from benchmarks.cortices import living, pad
 from benchmarks.measure import Row, some_images, statistics
 from benchmarks.record import RECORDS, Record
 from benchmarks.residence import peak
-from dreaming.threads import keep_memory
+from dreaming.system.threads import keep_memory
 
 IMAGES = 50_000
 NOTES = """Peak resident memory of a process that imports the library, loads the images (all stay resident),

@@ -11,11 +11,12 @@ import torch
 import dreaming
 from benchmarks.measure import Row, Times, headline, row
 from benchmarks.record import RECORDS, Record
-from dreaming.config import Config
+from dreaming.config.config import Config
 from dreaming.errors import UserError
-from dreaming.population import train_all
-from dreaming.runs import RunFolder
-from dreaming.training import resolved, train_together
+from dreaming.runs.folder import RunFolder
+from dreaming.training.loop import train_together
+from dreaming.training.population import train_all
+from dreaming.training.precision import resolved
 
 ALONE, PLAIN = "1 run", "1 run, plain"
 NOTES = """*1 run* is `dreaming.train`, on all threads of this process (on a GPU captured, and *plain* not);

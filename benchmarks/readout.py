@@ -24,11 +24,11 @@ from benchmarks.measure import (
 from benchmarks.record import RECORDS, Record
 from dreaming.data import epoch_order, to_activity
 from dreaming.errors import UserError
-from dreaming.evaluation.latents import infer
+from dreaming.evaluation.features.latents import infer
 from dreaming.evaluation.readout import Protocol, accuracy, train_readout
-from dreaming.networks import LEAK, Cortex
+from dreaming.model.networks import LEAK, Cortex
 from dreaming.rng import generator
-from dreaming.runs import RunFolder
+from dreaming.runs.folder import RunFolder
 
 CLASSES, LATENTS = 10, 256
 SEPARATION = 1.3

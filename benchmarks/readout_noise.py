@@ -9,11 +9,10 @@ import pandas as pd
 import tyro
 
 import dreaming
-from dreaming.config import Config
 from dreaming.data import load
-from dreaming.evaluation.latents import infer
+from dreaming.evaluation.features.latents import infer
 from dreaming.evaluation.readout import Protocol, accuracy, train_readout
-from dreaming.runs import RunFolder
+from dreaming.runs.folder import RunFolder
 
 
 def main(
@@ -27,7 +26,7 @@ def main(
     """Read out the last (or another) snapshot of each run with several seeds and learning rates."""
     rows = []
     for run in runs:
-        config = Config.of_run(RunFolder.existing(run))
+        config = RunFolder.existing(run).read_config()
         images = load(config.dataset.name, data_dir, limit=config.dataset.limit, trust=trust_data)
         cortex = dreaming.load(run, epoch)
         train, test = (infer(cortex, split.images)[None] for split in (images.train, images.test))

@@ -13,12 +13,12 @@ import tyro
 from torch import Tensor
 from torch.nn import functional
 
-from dreaming import hardware
 from dreaming.data import load
-from dreaming.evaluation.features import extractor
-from dreaming.evaluation.frechet import frechet_distance
-from dreaming.evaluation.realism import SAMPLES
-from dreaming.progress import Display
+from dreaming.evaluation.features.extractors import extractor
+from dreaming.evaluation.features.frechet import frechet_distance
+from dreaming.evaluation.measures.realism import SAMPLES
+from dreaming.system import hardware
+from dreaming.system.progress import Display
 
 
 def main(

@@ -12,9 +12,9 @@ from typing import Any
 import torch
 
 from benchmarks.measure import Row, Table
-from dreaming import hardware
-from dreaming.disk import write
-from dreaming.threads import cores
+from dreaming.system import hardware
+from dreaming.system.disk import write
+from dreaming.system.threads import cores
 
 RECORDS = Path(__file__).parent / "records"
 

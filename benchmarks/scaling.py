@@ -22,9 +22,9 @@ from benchmarks.measure import (
 )
 from benchmarks.readout import CLASSES, clusters
 from benchmarks.record import RECORDS, Record
-from dreaming.config import Config
+from dreaming.config.config import Config
+from dreaming.config.description import describe
 from dreaming.data import epoch_order
-from dreaming.description import describe
 from dreaming.evaluation.readout import Protocol, train_readout
 
 FEW = 10_000

@@ -1,7 +1,7 @@
 """What a cycle loses where others work too: alone, and beside a busy loop on each core, by how threads wait.
 
 A thread that waits for others either looks again and again whether they have come, and keeps its core, or sleeps
-and lets others have it. `dreaming.threads` settles how long it looks; libgomp's own choice stands beside.
+and lets others have it. `dreaming.system.threads` settles how long it looks; libgomp's own choice stands beside.
 """
 
 import os
@@ -14,7 +14,7 @@ from pathlib import Path
 from benchmarks.alternation import checkout
 from benchmarks.measure import Row, Times, headline, in_turn, ratio, row, some_images
 from benchmarks.record import RECORDS, Record
-from dreaming.threads import POLICY, SPINS, cores
+from dreaming.system.threads import POLICY, SPINS, cores
 
 ROOT = Path(__file__).resolve().parents[1]
 OURS, THEIRS = "as the program settles it", "libgomp's default"

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import torch
 
 import dreaming
-from dreaming import health
-from dreaming.conditions import conditions
-from dreaming.runs import RunFolder
+from dreaming.model.conditions import conditions
+from dreaming.runs import findings
+from dreaming.runs.folder import RunFolder
+from dreaming.training import health
 
 
 def lowest(condition: str, settings: Sequence[str]) -> str:
@@ -17,7 +18,7 @@ def lowest(condition: str, settings: Sequence[str]) -> str:
     seen: list[tuple[float, float, float]] = []
     judged = health.of_latents
 
-    def watched(epoch: int, z: torch.Tensor) -> list[health.Finding]:
+    def watched(epoch: int, z: torch.Tensor) -> list[findings.Finding]:
         deviations = z.double().std(dim=0)
         typical = deviations.square().mean().sqrt()
         seen.append((float(typical), float(deviations.min() / typical), health.effective_dimension(z)))
@@ -27,11 +28,13 @@ def lowest(condition: str, settings: Sequence[str]) -> str:
     health.of_latents = watched
     try:
         with tempfile.TemporaryDirectory() as out:
-            found = health.so_far(RunFolder(dreaming.train(config, out=out)))
+            found = findings.so_far(RunFolder(dreaming.train(config, out=out)))
     finally:
         health.of_latents = judged
     spread, share, dimension = map(min, zip(*seen, strict=True))
-    return f"{spread:.2g}  {share:.2f}  {dimension:.3f}  {health.in_words(found, config.networks.latent_dim)}"
+    return (
+        f"{spread:.2g}  {share:.2f}  {dimension:.3f}  {findings.in_words(found, config.networks.latent_dim)}"
+    )
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ import torch
 from hypothesis import HealthCheck, settings
 
 import dreaming
-from dreaming.data.splits import Dataset, Split, fingerprint
+from dreaming.data.dataset import Dataset, Split, fingerprint
 
 TINY = {
     "networks": {"base_channels": 2, "latent_dim": 8},
@@ -179,5 +179,5 @@ def without_drawing():
         return f"{title}: {cortex.generator.layers[0].weight.detach().double().sum().item()!r}".encode()
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("dreaming.opening.sheet", undrawn)
+        patch.setattr("dreaming.training.resume.sheet", undrawn)
         yield

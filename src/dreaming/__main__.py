@@ -4,16 +4,16 @@ import os
 import signal
 import sys
 
-from dreaming.interrupts import SIGNALS, leave
-from dreaming.threads import settle
+from dreaming.system.signals import SIGNALS, leave
+from dreaming.system.threads import settle
 
 
 def main() -> int:
-    """Do what the command line says; see `dreaming.cli.main`."""
+    """Do what the command line says; see `dreaming.cli.main.main`."""
     for number in SIGNALS:
         signal.signal(number, leave)
     settle()
-    from dreaming import cli
+    from dreaming.cli import main as cli
 
     status = cli.main()
     for number in SIGNALS:

@@ -10,7 +10,7 @@ from benchmarks.residence import Held
 
 from benchmarks import endurance, growth, interruption, record
 from dreaming.errors import UserError
-from dreaming.interrupts import INTERRUPTED
+from dreaming.system.signals import INTERRUPTED
 
 
 def samples(slope, seconds_a_cycle=0.01, every=25, count=40):

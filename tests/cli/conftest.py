@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from tiny_runs import TINY, tree
 
-from dreaming import hardware
-from dreaming.cli import main
-from dreaming.data import digits
+from dreaming.cli.main import main
+from dreaming.data.readers import digits
+from dreaming.system import hardware
 
 # These are the same each time, and cost a tenth of a second each.
 commit_once = cache(hardware.commit)

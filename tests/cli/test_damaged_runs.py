@@ -6,7 +6,7 @@ import json
 import pytest
 from tiny_runs import TINY, results
 
-from dreaming.cli import main
+from dreaming.cli.main import main
 
 ALL = ("missing", "empty", "half", "noise", "folder")
 

@@ -4,7 +4,7 @@ import pytest
 import yaml
 from tiny_runs import tree
 
-from dreaming.config import Config
+from dreaming.config.config import Config
 
 
 def parts(said):

@@ -7,7 +7,7 @@ import sys
 import pytest
 from tiny_runs import TINY
 
-from dreaming.cli import main
+from dreaming.cli.main import main
 
 TELLS_OF_TORCH = """
 import sys

@@ -9,7 +9,7 @@ import pytest
 from tiny_runs import SMALL, results, tree
 
 import dreaming
-from dreaming.cli import main
+from dreaming.cli.main import main
 
 WORDS = ("train", "--limit", "8", *SMALL, "--set=training.batch_size=4", "--snapshots", "ends")
 WRITES = (

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dreaming.cli import VERBS, main
+from dreaming.cli.main import VERBS, main
 
 WHICH_RUN = {
     "--condition": "pad",
@@ -157,7 +157,7 @@ def test_help_works_before_as_well_as_after_other_words(capsys):
 
 def test_the_program_run_as_a_program_shows_its_help_with_status_0():
     done = subprocess.run(
-        [sys.executable, "-m", "dreaming.cli", "--help"], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "dreaming", "--help"], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("usage: dreaming")
@@ -166,7 +166,7 @@ def test_the_program_run_as_a_program_shows_its_help_with_status_0():
 def test_neither_help_nor_a_mistyped_option_waits_for_torch():
     script = f"""
 import sys
-from dreaming.cli import main
+from dreaming.cli.main import main
 for words in {[verb.split() for verb in OPTIONS]!r}:
     try:
         main([*words, "--help"])
@@ -183,7 +183,7 @@ print("loaded:", slow)
 
 def test_a_mistake_in_a_real_process_is_one_sentence_and_status_2(tmp_path):
     done = subprocess.run(
-        [sys.executable, "-m", "dreaming.cli", "train", "--epoch", "3", "--out", str(tmp_path / "runs")],
+        [sys.executable, "-m", "dreaming", "train", "--epoch", "3", "--out", str(tmp_path / "runs")],
         capture_output=True,
         text=True,
         check=False,
@@ -206,7 +206,7 @@ def test_a_mistake_in_a_real_process_is_one_sentence_and_status_2(tmp_path):
 )
 def test_a_mistake_is_told_in_words_also_where_the_terminal_knows_ascii_alone(words, parts):
     done = subprocess.run(
-        [sys.executable, "-m", "dreaming.cli", *words],
+        [sys.executable, "-m", "dreaming", *words],
         capture_output=True,
         text=True,
         check=False,

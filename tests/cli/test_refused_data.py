@@ -168,7 +168,7 @@ def test_checking_data_says_what_is_there_and_fails_where_it_is_not_as_published
 
 
 def test_the_check_prints_each_file_with_its_state(archive, capsys):
-    from dreaming.cli import main
+    from dreaming.cli.main import main
 
     assert main(["data", "check", "cifar10", "--data-dir", str(archive.parent)]) == 2
     said = capsys.readouterr().out

@@ -10,7 +10,7 @@ import yaml
 from tiny_runs import TINY, WAITING, results, told_to_stop, tree, without_seconds
 
 import dreaming
-from dreaming.cli import main
+from dreaming.cli.main import main
 
 
 def test_a_run_folder_holds_config_environment_losses_snapshots_dreams_and_state(trained):
@@ -197,7 +197,7 @@ def test_a_training_told_to_stop_saves_and_the_same_command_goes_on_bit_for_bit(
 
 
 def test_a_training_told_to_stop_in_this_process_ends_with_status_3(monkeypatch, capsys, tmp_path):
-    from dreaming import progress
+    from dreaming.system import progress
 
     def cycle(self):
         signal.raise_signal(signal.SIGTERM)

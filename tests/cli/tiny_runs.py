@@ -5,7 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from dreaming.runs import RunFolder, read_tensors
+from dreaming.runs.folder import RunFolder
+from dreaming.runs.tensors import read_tensors
 
 SMALL = (
     "--set=networks.base_channels=2",
@@ -56,7 +57,7 @@ However busy a machine is, a signal comes neither too early nor too late then.""
 def told_to_stop(words, out, number, *, whole_group=False, when=("epoch 1/",)):
     """Train in a process of its own and signal it when it has said all that; give status, output and errors."""
     training = subprocess.Popen(
-        [sys.executable, "-m", "dreaming.cli", *words, "--out", str(out)],
+        [sys.executable, "-m", "dreaming", *words, "--out", str(out)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

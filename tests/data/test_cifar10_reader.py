@@ -15,8 +15,8 @@ import torch
 from PIL import Image
 
 from dreaming.data import check, load
-from dreaming.data.cifar10 import CLASSES, MEMBERS
 from dreaming.data.loading import load_source
+from dreaming.data.readers.cifar10 import CLASSES, MEMBERS
 from dreaming.data.sources import CIFAR10
 from dreaming.errors import UserError
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 
 from dreaming.data import Split, check, describe, epoch_order, load, names, to_activity
-from dreaming.data.splits import fingerprint
+from dreaming.data.dataset import fingerprint
 from dreaming.errors import UserError
 
 

@@ -24,8 +24,8 @@ from faulty_server import (
 )
 
 from dreaming.data import check, load
-from dreaming.data.fetching import download
-from dreaming.data.mirror import Patience
+from dreaming.data.download.fetching import download
+from dreaming.data.download.mirror import Patience
 from dreaming.data.sources import RemoteFile
 from dreaming.errors import UserError
 
@@ -253,7 +253,7 @@ def test_where_files_cannot_be_locked_each_has_a_part_of_its_own(tmp_path, monke
     def no_locks(*_):
         raise OSError(37, "No locks available")
 
-    monkeypatch.setattr("dreaming.data.part.fcntl.flock", no_locks)
+    monkeypatch.setattr("dreaming.data.download.part.fcntl.flock", no_locks)
     slowly = then(100_000, lambda answer, rest: (answer.server.over.wait(0.2), answer.send(rest)))
     found = []
     with Server(slowly=slowly) as server:

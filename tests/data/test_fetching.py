@@ -9,8 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from dreaming.data import fetch
-from dreaming.data import fetching as fetching_module
-from dreaming.data.fetching import Patience, download
+from dreaming.data.download import fetching as fetching_module
+from dreaming.data.download.fetching import Patience, download
 from dreaming.data.sources import RemoteFile
 from dreaming.errors import UserError
 

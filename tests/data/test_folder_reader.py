@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from dreaming.data import check, describe, fetch, load
-from dreaming.data.pictures import open_picture, to_square
+from dreaming.data.readers.pictures import open_picture, to_square
 from dreaming.errors import UserError
 
 

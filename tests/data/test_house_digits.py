@@ -6,8 +6,9 @@ import torch
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from dreaming.data import check, describe, house_digits, load, loading, names
-from dreaming.data.house_digits import (
+from dreaming.data import check, describe, load, loading, names
+from dreaming.data.readers import house_digits
+from dreaming.data.readers.house_digits import (
     BLOCK,
     FIRST_TEST_DIGIT,
     RANGES,
@@ -20,7 +21,7 @@ from dreaming.data.house_digits import (
     read_house_digits,
 )
 from dreaming.errors import UserError
-from dreaming.evaluation.controls import pixels
+from dreaming.evaluation.features.controls import pixels
 from dreaming.evaluation.readout import accuracy, train_readout
 
 LIGHTNESS = np.array([0.299, 0.587, 0.114])

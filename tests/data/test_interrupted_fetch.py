@@ -11,16 +11,16 @@ import time
 import pytest
 from faulty_server import CONTENT, FILE, Server, then
 
-from dreaming.cli import main
+from dreaming.cli.main import main
 from dreaming.data import sources
-from dreaming.data.part import Part
+from dreaming.data.download.part import Part
 
 HALF = 100_000
 LONG = 300.0  # seconds, for what a process does in five that has a core for itself
 FETCH = """
 import sys
-from dreaming.cli import main
-from dreaming.data import fetching, sources
+from dreaming.cli.main import main
+from dreaming.data.download import fetching; from dreaming.data import sources
 
 *words, file, checksum, size, url = sys.argv[1:]
 remote = sources.RemoteFile(file, checksum, int(size), (url,))

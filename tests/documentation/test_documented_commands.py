@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 import dreaming
-from dreaming import arguments, cli
+from dreaming.cli import arguments
+from dreaming.cli import main as cli
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]

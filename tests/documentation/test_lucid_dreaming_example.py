@@ -7,7 +7,7 @@ import pandas as pd
 import torch
 
 import dreaming
-from dreaming import losses
+from dreaming.model import losses
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "lucid_dreaming.py"
 

@@ -13,15 +13,16 @@ import pytest
 from tiny_runs import TINY, tree
 
 import dreaming
-from dreaming import population, runs
-from dreaming.cli import main
-from dreaming.data import house_digits
+from dreaming.cli.main import main
+from dreaming.data.readers import house_digits
 from dreaming.errors import Stopped
 from dreaming.evaluation import readout
 from dreaming.evaluation.measuring import MEASURING
-from dreaming.interrupts import INTERRUPTED, SIGNALS, listening, stopping
-from dreaming.processes import in_processes
-from dreaming.progress import Silence
+from dreaming.runs import folder as runs
+from dreaming.system.progress import Silence
+from dreaming.system.signals import INTERRUPTED, SIGNALS, listening, stopping
+from dreaming.training import population
+from dreaming.training.processes import in_processes
 
 LONG = 600.0  # seconds; how soon everything ends where there is a core for it, benchmarks/interruption.py measures
 IN_AN_IMPORT = """
@@ -38,7 +39,7 @@ sys.exit(main())
 IN_A_LONG_CALL = """
 import os, signal, sys, threading
 import numpy as np
-from dreaming import interrupts
+from dreaming.system import signals as interrupts
 interrupts.GRACE = 0.2
 matrix = np.random.default_rng(0).standard_normal((1500, 1500))
 with interrupts.obeying():
@@ -48,7 +49,7 @@ with interrupts.obeying():
 """
 SWALLOWED = """
 import signal, time
-from dreaming import interrupts
+from dreaming.system import signals as interrupts
 interrupts.GRACE = 0.2
 class Ends:
     def __del__(self):
@@ -61,7 +62,7 @@ with interrupts.obeying():
 
 MADE_ANOTHER_ERROR = """
 import signal, sys
-from dreaming import cli
+from dreaming.cli import main as cli
 from dreaming.errors import UserError
 def read(*words):
     try:

@@ -12,13 +12,13 @@ from rich.console import Console
 from tiny_runs import TINY
 
 import dreaming
-from dreaming.cli import main
-from dreaming.evaluation.comparison import compare
-from dreaming.paper.profile import Profile
+from dreaming.cli.main import main
+from dreaming.evaluation.statistics.comparison import compare
+from dreaming.paper.plan.profile import Profile
 from dreaming.paper.reproduction import reproduce
-from dreaming.population import train_all
-from dreaming.progress import Display, Silence
-from dreaming.training import train_together
+from dreaming.system.progress import Display, Silence
+from dreaming.training.loop import train_together
+from dreaming.training.population import train_all
 
 EPOCHS = 20
 PATHS = [("plain", "float32"), ("plain", "bfloat16"), ("captured", "float32")]

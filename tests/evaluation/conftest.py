@@ -4,9 +4,8 @@ import pytest
 import torch
 
 import dreaming
-from dreaming.config import Config
-from dreaming.evaluation.subjects import Subjects
-from dreaming.runs import RunFolder
+from dreaming.evaluation.measures.cortices import Subjects
+from dreaming.runs.folder import RunFolder
 
 
 @pytest.fixture(scope="session")
@@ -25,10 +24,10 @@ def lively_subjects(dataset_of, tmp_path_factory):
             seed=seed,
         )
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("dreaming.opening.sheet", lambda *args: b"no picture")
+            patch.setattr("dreaming.training.resume.sheet", lambda *args: b"no picture")
             folder = RunFolder(dreaming.train(config, out=tmp_path_factory.mktemp("lively"), dataset=images))
         epochs = [0] * len(strengths)
-        subjects = Subjects(folder, Config.of_run(folder), images, epochs, torch.device("cpu"))
+        subjects = Subjects(folder, folder.read_config(), images, epochs, torch.device("cpu"))
         with torch.no_grad():
             for cortex, strength in zip(subjects.cortices, strengths, strict=True):
                 for weight in cortex.parameters():

@@ -8,12 +8,13 @@ import torch
 
 import dreaming
 from dreaming.errors import UserError
-from dreaming.evaluation import cache, readout
-from dreaming.evaluation.cache import Origin, keep, kept
+from dreaming.evaluation import readout
+from dreaming.evaluation.features import cache
+from dreaming.evaluation.features.cache import Origin, keep, kept
+from dreaming.evaluation.measures.separability import Readout
 from dreaming.evaluation.measuring import evaluate
 from dreaming.evaluation.readout import Protocol
-from dreaming.evaluation.separability import Readout
-from dreaming.progress import Silence
+from dreaming.system.progress import Silence
 
 CPU = torch.device("cpu")
 pytestmark = pytest.mark.usefixtures("without_drawing")

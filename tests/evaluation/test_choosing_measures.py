@@ -10,17 +10,17 @@ import pytest
 import dreaming
 from dreaming.errors import Stopped, UserError
 from dreaming.evaluation import measuring
-from dreaming.evaluation.measure import Measure, tabled
+from dreaming.evaluation.measures.measure import Measure, tabled
+from dreaming.evaluation.measures.organisation import Organisation
+from dreaming.evaluation.measures.projection import Projection
+from dreaming.evaluation.measures.realism import Realism
+from dreaming.evaluation.measures.record import in_words
+from dreaming.evaluation.measures.robustness import Robustness
+from dreaming.evaluation.measures.separability import Readout
 from dreaming.evaluation.measuring import MEASURES, chosen_measures, evaluate
-from dreaming.evaluation.organisation import Organisation
-from dreaming.evaluation.projection import Projection
 from dreaming.evaluation.readout import Protocol
-from dreaming.evaluation.realism import Realism
-from dreaming.evaluation.record import in_words
-from dreaming.evaluation.robustness import Robustness
-from dreaming.evaluation.separability import Readout
-from dreaming.progress import Silence
-from dreaming.runs import PROJECTION, RunFolder
+from dreaming.runs.folder import PROJECTION, RunFolder
+from dreaming.system.progress import Silence
 
 TENTHS = [f"{tenth / 10:.1f}" for tenth in range(11)]
 pytestmark = pytest.mark.usefixtures("without_drawing")

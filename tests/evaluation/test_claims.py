@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from dreaming.errors import UserError
-from dreaming.evaluation.claims import Claim, judge
-from dreaming.evaluation.statistics import equivalence, paired, summary
+from dreaming.evaluation.statistics.judgement import Claim, judge
+from dreaming.evaluation.statistics.statistics import equivalence, paired, summary
 
 COLUMNS = ["dataset", "condition", "seed", "epoch", "measure", "parameter", "value"]
 READOUT = ("readout_accuracy", "latent")

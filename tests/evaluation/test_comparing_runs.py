@@ -6,7 +6,7 @@ import statistics
 import pandas as pd
 import pytest
 
-from dreaming.evaluation.comparison import Comparison, plot, summary
+from dreaming.evaluation.statistics.comparison import Comparison, plot, summary
 
 COLUMNS = ["dataset", "condition", "seed", "epoch", "measure", "parameter", "value"]
 

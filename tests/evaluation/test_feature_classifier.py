@@ -3,9 +3,15 @@
 import pytest
 import torch
 
-from dreaming.evaluation import classifier as module
-from dreaming.evaluation.classifier import Classifier, Protocol, accuracy, classifier, train_classifier
-from dreaming.progress import Silence
+from dreaming.evaluation.features import classifier as module
+from dreaming.evaluation.features.classifier import (
+    Classifier,
+    Protocol,
+    accuracy,
+    classifier,
+    train_classifier,
+)
+from dreaming.system.progress import Silence
 
 SMALL = Protocol(channels=4, features=12, epochs=1, least_steps=40, batch_size=20, learning_rate=0.01)
 QUICK = SMALL.model_copy(update={"least_steps": 2, "batch_size": 100})

@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy import linalg
 
-from dreaming.evaluation.frechet import Moments, frechet_distance
+from dreaming.evaluation.features.frechet import Moments, frechet_distance
 
 
 def gaussian(f, seed, rank=None):

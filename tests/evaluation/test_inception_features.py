@@ -11,10 +11,10 @@ from torch import nn
 import dreaming
 from dreaming.data.sources import RemoteFile, checksum
 from dreaming.errors import UserError
-from dreaming.evaluation.features import extractor
-from dreaming.evaluation.inception import LAYER, WEIGHTS, Inception, hindrance
+from dreaming.evaluation.features.extractors import extractor
+from dreaming.evaluation.features.inception import LAYER, WEIGHTS, Inception, hindrance
+from dreaming.evaluation.measures.realism import Realism
 from dreaming.evaluation.measuring import evaluate
-from dreaming.evaluation.realism import Realism
 
 MODULE = "torch_fidelity.feature_extractor_inceptionv3"
 CPU = torch.device("cpu")
@@ -69,7 +69,7 @@ def weights(tmp_path):
 @pytest.fixture
 def tiny_run(tiny_config, tiny_dataset, tmp_path, monkeypatch):
     """The folder of an untrained cortex."""
-    monkeypatch.setattr("dreaming.opening.sheet", lambda *args: b"no picture")
+    monkeypatch.setattr("dreaming.training.resume.sheet", lambda *args: b"no picture")
     return dreaming.train(tiny_config("untrained"), out=tmp_path / "runs", dataset=tiny_dataset)
 
 
@@ -94,7 +94,7 @@ def test_pixels_go_in_as_they_are_and_pool3_comes_out(standing_in, weights):
 def test_other_weights_than_the_standard_ones_show_in_the_name(standing_in, weights, monkeypatch):
     path, file = weights
     assert Inception(CPU, path, file).name == "inception-" + file.checksum[7:15]
-    monkeypatch.setattr("dreaming.evaluation.inception.WEIGHTS", file)
+    monkeypatch.setattr("dreaming.evaluation.features.inception.WEIGHTS", file)
     assert Inception(CPU, path, file).name == "inception"
 
 
@@ -151,7 +151,7 @@ def test_where_they_are_not_it_says_how_to_get_them_and_fetches_nothing(standing
 
 def test_what_cannot_be_measured_is_said_before_anything_is(tiny_run, tiny_dataset, standing_in, monkeypatch):
     """Also before the measures that can be had, which may take hours."""
-    monkeypatch.setattr("dreaming.evaluation.separability.Readout.measure", None)
+    monkeypatch.setattr("dreaming.evaluation.measures.separability.Readout.measure", None)
     measures = ["readout", Realism(features=("inception",), samples=20)]
     with pytest.raises(UserError, match=r"features 'inception' need a file of weights"):
         evaluate(tiny_run, measures=measures, dataset=tiny_dataset, device="cpu")
@@ -161,9 +161,9 @@ def test_with_the_weights_in_the_folder_of_data_a_run_is_measured(
     tiny_run, tiny_dataset, standing_in, weights, monkeypatch
 ):
     path, file = weights
-    monkeypatch.setattr("dreaming.evaluation.inception.WEIGHTS", file)
+    monkeypatch.setattr("dreaming.evaluation.features.inception.WEIGHTS", file)
     monkeypatch.setattr(
-        "dreaming.evaluation.realism.frechet_distance", lambda *_: 0.5
+        "dreaming.evaluation.measures.realism.frechet_distance", lambda *_: 0.5
     )  # of 2,048 values it is slow
     measure = Realism(features=("inception",), samples=20)
     found = evaluate(
@@ -188,7 +188,7 @@ def test_where_torchvision_cannot_be_imported_it_says_so(error, reason, monkeypa
     def broken(name):
         raise error
 
-    monkeypatch.setattr("dreaming.evaluation.inception.importlib.import_module", broken)
+    monkeypatch.setattr("dreaming.evaluation.features.inception.importlib.import_module", broken)
     with pytest.raises(UserError, match=rf"need torch-fidelity .*{reason}.*take the features 'classifier'"):
         Inception(CPU)
 
@@ -224,7 +224,7 @@ def test_the_published_checksum_is_the_one_in_the_files_name():
 
 def test_features_are_found_by_name(standing_in, weights, monkeypatch, tiny_dataset):
     path, file = weights
-    monkeypatch.setattr("dreaming.evaluation.inception.WEIGHTS", file)
+    monkeypatch.setattr("dreaming.evaluation.features.inception.WEIGHTS", file)
     found = extractor("inception", tiny_dataset, CPU, weights=path)
     assert found.name == "inception"
     moments = found.moments(images(5), CPU)

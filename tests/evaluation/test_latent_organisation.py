@@ -11,8 +11,8 @@ from pydantic import ValidationError
 from scipy.spatial.distance import pdist, squareform
 
 from dreaming.errors import UserError
-from dreaming.evaluation import organisation
-from dreaming.evaluation.organisation import (
+from dreaming.evaluation.measures import organisation
+from dreaming.evaluation.measures.organisation import (
     Organisation,
     distances,
     mean_of_all_pairs,

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from dreaming.errors import UserError
-from dreaming.evaluation.projection import Projection, principal_components
-from dreaming.runs import PROJECTION
+from dreaming.evaluation.measures.projection import Projection, principal_components
+from dreaming.runs.folder import PROJECTION
 
 
 def two_clouds(n=60, features=7, moved=0.0):

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 import dreaming
-from dreaming.evaluation import controls
-from dreaming.evaluation.controls import pca, pixels
-from dreaming.evaluation.latents import infer
+from dreaming.evaluation.features import controls
+from dreaming.evaluation.features.controls import pca, pixels
+from dreaming.evaluation.features.latents import infer
 
 
 @pytest.fixture

@@ -12,11 +12,11 @@ import torch
 import dreaming
 from dreaming.errors import Stopped, UserError
 from dreaming.evaluation import readout
+from dreaming.evaluation.measures.separability import Readout
 from dreaming.evaluation.measuring import evaluate
 from dreaming.evaluation.readout import Protocol, train_readout
-from dreaming.evaluation.separability import Readout
-from dreaming.progress import Silence
-from dreaming.runs import RunFolder
+from dreaming.runs.folder import RunFolder
+from dreaming.system.progress import Silence
 
 COLUMNS = ["dataset", "condition", "seed", "epoch", "measure", "parameter", "value"]
 ONE_CHANNEL = {"networks": {"base_channels": 2, "latent_dim": 8, "image_channels": 1}}

@@ -8,16 +8,15 @@ from torch import nn
 from torch.nn import functional
 
 import dreaming
-from dreaming.config import Config
 from dreaming.errors import UserError
-from dreaming.evaluation import realism as module
-from dreaming.evaluation.classifier import Protocol, classifier
-from dreaming.evaluation.features import Extractor, extractor
-from dreaming.evaluation.frechet import frechet_distance
-from dreaming.evaluation.realism import dream_of, realism
-from dreaming.hippocampus import Replay
+from dreaming.evaluation.features.classifier import Protocol, classifier
+from dreaming.evaluation.features.extractors import Extractor, extractor
+from dreaming.evaluation.features.frechet import frechet_distance
+from dreaming.evaluation.measures import realism as module
+from dreaming.evaluation.measures.realism import dream_of, realism
+from dreaming.model.hippocampus import Replay
 from dreaming.rng import Random, generator
-from dreaming.runs import RunFolder
+from dreaming.runs.folder import RunFolder
 
 SMALL = Protocol(channels=4, features=6, epochs=1, least_steps=60, batch_size=20, learning_rate=0.01)
 CPU = torch.device("cpu")
@@ -47,7 +46,7 @@ def measured(run, images):
     """Measures the run: (epochs, config, further arguments)."""
 
     def measure(*epochs, config=None, **more):
-        config = config or Config.of_run(run)
+        config = config or run.read_config()
         return realism(epochs, run, images, config, CPU, protocol=SMALL, **more)
 
     return measure
@@ -102,7 +101,7 @@ def test_a_value_depends_neither_on_other_epochs_nor_on_portions(measured, monke
 
 
 def with_phases(run, name):
-    return Config.of_run(run).model_copy(update={"phases": dreaming.condition(name)})
+    return run.read_config().model_copy(update={"phases": dreaming.condition(name)})
 
 
 def test_dreams_are_by_the_recipes_of_the_runs_own_condition(measured, run, monkeypatch):
@@ -126,7 +125,7 @@ def test_dreams_are_by_the_recipes_of_the_runs_own_condition(measured, run, monk
 
 def test_a_phase_of_weight_0_is_not_taken_for_the_runs_own(measured, run):
     off = (dreaming.Wake(), dreaming.REM(weight=0, replay=Replay(noise=1)))
-    config = Config.of_run(run).model_copy(update={"phases": off})
+    config = run.read_config().model_copy(update={"phases": off})
     assert measured(2, config=config) == measured(2)
 
 
@@ -180,7 +179,7 @@ def test_images_and_dreams_are_compared_as_the_cortex_sees_them(channels, run, i
     def cortex(*_):
         return dreaming.Cortex(latent_dim=8, base_channels=2, image_channels=channels)
 
-    config = Config.of_run(run)
+    config = run.read_config()
     networks = config.networks.model_copy(update={"image_channels": channels})
     monkeypatch.setattr(module, "extractor", spy)
     monkeypatch.setattr(module, "load", cortex)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from dreaming.evaluation.measures.robustness import Robustness
+from dreaming.evaluation.measures.separability import Readout
 from dreaming.evaluation.readout import Protocol, accuracy, train_readout
-from dreaming.evaluation.robustness import Robustness
-from dreaming.evaluation.separability import Readout
-from dreaming.occlusion import Occlusion
+from dreaming.model.occlusion import Occlusion
 
 TENTHS = [f"{tenth / 10:.1f}" for tenth in range(11)]
 
@@ -118,7 +118,7 @@ def test_an_option_changes_the_number_and_is_seen_beside_it(options, parameter, 
 
 
 def test_the_readout_is_trained_once_for_both_measures(lively_subjects, monkeypatch):
-    from dreaming.evaluation import subjects as module
+    from dreaming.evaluation.measures import cortices as module
 
     trained = []
     train = module.train_readout

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from dreaming.evaluation.statistics import (
+from dreaming.evaluation.statistics.statistics import (
     Difference,
     by_chance,
     equivalence,

@@ -6,7 +6,7 @@ import pytest
 
 from dreaming.evaluation import stopwatch
 from dreaming.evaluation.stopwatch import Stopwatch
-from dreaming.progress import Display
+from dreaming.system.progress import Display
 
 
 @pytest.fixture

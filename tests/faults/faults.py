@@ -17,8 +17,8 @@ from power import Disk
 from tiny_runs import results
 from victims import RUN, TRAIN, leftovers, outcome
 
-from dreaming.cli import main
-from dreaming.runs import RunFolder
+from dreaming.cli.main import main
+from dreaming.runs.folder import RunFolder
 
 GIVE_UP = 400  # commands given in vain
 
@@ -142,7 +142,7 @@ def power_cuts(out, wanted, share, seed):
 
 def two_at_once(victims, out, wanted):
     """Start a second process on a folder that one works on; then kill that one, and start again."""
-    command = [sys.executable, "-m", "dreaming.cli", *TRAIN, "--out", str(out)]
+    command = [sys.executable, "-m", "dreaming", *TRAIN, "--out", str(out)]
     first = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=_alone())
     while not (out / RUN / ".lock").exists() or not (out / RUN / "config.yaml").exists():
         assert first.poll() is None
@@ -250,7 +250,7 @@ def reproduce_with_a_killed_worker(out, times, seed):
             "cpu",
         )
         return subprocess.Popen(
-            [sys.executable, "-m", "dreaming.cli", *words],
+            [sys.executable, "-m", "dreaming", *words],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -15,8 +15,10 @@ from pathlib import Path
 import torch
 
 import dreaming.evaluation.measuring  # what the commands need, so that a child does not spend its life importing
-import dreaming.population  # noqa: F401
-from dreaming import cli, locks, opening
+import dreaming.training.population  # noqa: F401
+from dreaming.cli import main as cli
+from dreaming.system import locks
+from dreaming.training import resume as opening
 
 SECOND = 0.002  # seconds between two looks at a child
 

@@ -18,11 +18,12 @@ from PIL import Image
 from scipy.io import savemat
 from tests.published_program.published_checkpoint import Published, without
 
-from dreaming.conditions import configure
-from dreaming.config import Config
-from dreaming.data.cifar10 import CLASSES, MEMBERS
-from dreaming.life import Life
-from dreaming.runs import RunFolder, read_tensors, write_tensors
+from dreaming.config.config import Config
+from dreaming.config.configure import configure
+from dreaming.data.readers.cifar10 import CLASSES, MEMBERS
+from dreaming.runs.folder import RunFolder
+from dreaming.runs.tensors import read_tensors, write_tensors
+from dreaming.training.state import Life
 
 CORPUS = Path(__file__).parent / "corpus"
 

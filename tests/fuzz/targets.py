@@ -18,20 +18,21 @@ import torch
 from safetensors.torch import save
 from tests.fuzz import seeds
 
-from dreaming import snapshots
-from dreaming.conditions import configure, swept
-from dreaming.config import Config
-from dreaming.contents import csv, read_table
-from dreaming.data import cifar10, svhn
-from dreaming.data.parquet import read_parquet
-from dreaming.data.pictures import open_picture, to_square
-from dreaming.data.splits import Contents, Split
+from dreaming.config.config import Config
+from dreaming.config.configure import configure, swept
+from dreaming.data.dataset import Contents, Split
+from dreaming.data.readers import cifar10, svhn
+from dreaming.data.readers.parquet import read_parquet
+from dreaming.data.readers.pictures import open_picture, to_square
 from dreaming.errors import UserError
 from dreaming.evaluation.measuring import chosen_measures
-from dreaming.life import Life
-from dreaming.paper.profiles import profile
-from dreaming.published_program import import_checkpoint
-from dreaming.runs import MEASURES, RunFolder, read_tensors, write_tensors
+from dreaming.paper.authors.checkpoint import import_checkpoint
+from dreaming.paper.plan.presets import profile
+from dreaming.runs import snapshots
+from dreaming.runs.folder import MEASURES, RunFolder
+from dreaming.runs.tables import csv, read_table
+from dreaming.runs.tensors import read_tensors, write_tensors
+from dreaming.training.state import Life
 
 MOST_PIXELS = 1_000_000  # of a picture; the limit of the library would only cost time here
 

@@ -10,10 +10,10 @@ from tests.fuzz import __main__ as fuzz
 from tests.fuzz.seeds import CORPUS, inputs, mat
 from tests.fuzz.targets import TARGETS
 
-from dreaming.contents import yaml_of
-from dreaming.data import svhn
+from dreaming.data.readers import svhn
 from dreaming.errors import UserError
-from dreaming.runs import RunFolder
+from dreaming.runs.folder import RunFolder
+from dreaming.system.texts import yaml_of
 
 VARYING = ("mats", "parquets", "archives", "pictures", "checkpoints")  # which name times, versions and places
 DEEP = 100_000 * b"["
@@ -165,7 +165,7 @@ def test_an_alias_in_yaml_is_refused_since_a_few_hold_more_than_the_memory():
 
 
 def test_a_refusal_is_short_whatever_was_given():
-    from dreaming.conditions import configure
+    from dreaming.config.configure import configure
 
     for value in (10**5000, 100_000 * "x", [[[[list(range(100))] * 100] * 100] * 100]):
         with pytest.raises(UserError) as refused:

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import torch
 
-from dreaming.conditions import condition, conditions
-from dreaming.hippocampus import Hippocampus
-from dreaming.networks import Cortex
-from dreaming.phases import Phase, sleep_wake_cycle
-from dreaming.plasticity import Optimizer, Synapses
+from dreaming.model.conditions import condition, conditions
+from dreaming.model.cycle import sleep_wake_cycle
+from dreaming.model.hippocampus import Hippocampus
+from dreaming.model.networks import Cortex
+from dreaming.model.phases import Phase
+from dreaming.model.plasticity import Optimizer, Synapses
 from dreaming.rng import Random, generator
 
 FILE = Path(__file__).with_name("trajectories.json")

@@ -13,10 +13,10 @@ import pytest
 import regenerate
 import torch
 
-from dreaming.conditions import condition, conditions
-from dreaming.hippocampus import Replay
-from dreaming.occlusion import Occlusion
-from dreaming.phases import NREM, REM, Wake
+from dreaming.model.conditions import condition, conditions
+from dreaming.model.hippocampus import Replay
+from dreaming.model.occlusion import Occlusion
+from dreaming.model.phases import NREM, REM, Wake
 
 DRAWN = torch.randn(4096, generator=torch.Generator().manual_seed(0)).numpy().tobytes()
 SAME = (

@@ -3,7 +3,7 @@
 import pytest
 
 import dreaming
-from dreaming.runs import RunFolder
+from dreaming.runs.folder import RunFolder
 
 
 @pytest.fixture(scope="module")

@@ -7,12 +7,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dreaming import health
-from dreaming.conditions import condition, conditions
-from dreaming.health import COLLAPSED, DEAD, NOT_FINITE, WON, Finding
-from dreaming.phases import REM, Wake
-from dreaming.plasticity import Plasticity
-from dreaming.runs import RunFolder
+from dreaming.model.conditions import condition, conditions
+from dreaming.model.phases import REM, Wake
+from dreaming.model.plasticity import Plasticity
+from dreaming.runs import findings
+from dreaming.runs.findings import COLLAPSED, DEAD, NOT_FINITE, WON, Finding
+from dreaming.runs.folder import RunFolder
+from dreaming.training import health
 
 PAD = condition("pad")
 SOUND = {
@@ -150,27 +151,27 @@ class TestRecord:
 
     def test_it_comes_back_to_the_last_bit(self, tmp_path):
         folder = RunFolder(tmp_path)
-        assert health.so_far(folder) == []
-        health.keep(folder, [])
+        assert findings.so_far(folder) == []
+        findings.keep(folder, [])
         assert list(tmp_path.iterdir()) == []
-        health.keep(folder, self.FOUND)
-        assert repr(health.so_far(folder)) == repr(list(self.FOUND))
-        assert health.so_far(folder, 1) == [self.FOUND[0]]
+        findings.keep(folder, self.FOUND)
+        assert repr(findings.so_far(folder)) == repr(list(self.FOUND))
+        assert findings.so_far(folder, 1) == [self.FOUND[0]]
         lines = folder.findings.read_text().splitlines()
         assert lines[0] == "epoch,phase,term,finding,value"
         assert lines[3] == "2,nrem,latent,not finite,nan"
 
     def test_the_same_is_not_written_twice_and_what_is_gone_is_taken_out(self, tmp_path):
         folder = RunFolder(tmp_path)
-        health.keep(folder, self.FOUND)
+        findings.keep(folder, self.FOUND)
         before = folder.findings.stat().st_mtime_ns, folder.checksums.read_bytes()
-        health.keep(folder, self.FOUND)
+        findings.keep(folder, self.FOUND)
         assert (folder.findings.stat().st_mtime_ns, folder.checksums.read_bytes()) == before
-        health.keep(folder, [])
-        assert health.so_far(folder) == []
+        findings.keep(folder, [])
+        assert findings.so_far(folder) == []
 
     def test_what_changed_is_news_and_what_lasts_is_not(self):
         old, new = ([Finding(e, "cortex", "latents", DEAD, e / 8)] for e in (1, 2))
-        assert health.news([], old, 8) == ["dead latents: 1 of 8 (12 %)"]
-        assert health.news(old, new, 8) == []
-        assert health.news(new, [], 8) == ["no more dead latents: latents"]
+        assert findings.news([], old, 8) == ["dead latents: 1 of 8 (12 %)"]
+        assert findings.news(old, new, 8) == []
+        assert findings.news(new, [], 8) == ["no more dead latents: latents"]

@@ -3,15 +3,15 @@
 import pandas as pd
 import pytest
 
-from dreaming import health
-from dreaming.evaluation.comparison import compare
-from dreaming.health import DEAD, WON, Finding
-from dreaming.paper.plan import make_plan
-from dreaming.paper.profile import Profile
+from dreaming.evaluation.statistics.comparison import compare
+from dreaming.paper.claims.numbers import numbers
+from dreaming.paper.plan.plan import make_plan
+from dreaming.paper.plan.profile import Profile
 from dreaming.paper.report import report
-from dreaming.paper.table_1 import numbers
 from dreaming.paper.tables import Tables
-from dreaming.runs import MEASURES
+from dreaming.runs import findings
+from dreaming.runs.findings import DEAD, WON, Finding
+from dreaming.runs.folder import MEASURES
 
 pytestmark = pytest.mark.usefixtures("without_drawing")
 
@@ -30,7 +30,7 @@ class TestShown:
         nothing = compare([folder.path], tmp_path / "comparison")
         assert nothing.findings == ()
         assert (tmp_path / "comparison/findings.csv").read_text().count("\n") == 1
-        health.keep(folder, self.FOUND)
+        findings.keep(folder, self.FOUND)
         found = compare([folder.path, tmp_path / "runs"], tmp_path / "comparison")
         assert found.findings == (
             "digits/pad/seed-0: dead latents: 4 of 8 (50 %), epochs 1 to 2",
@@ -53,7 +53,7 @@ class TestShown:
     def test_in_the_report(self, tmp_path):
         plan, write = self.page(tmp_path)
         assert "What went wrong while cortices learned" not in write()
-        health.keep(plan.runs[0].folder, self.FOUND)
+        findings.keep(plan.runs[0].folder, self.FOUND)
         page = write()
         head, runs = page.split('<h2 id="runs">')
         assert f"{plan.runs[0].title}</strong>: dead latents: 128 of 256 (50 %), epochs 1 to 2" in head
@@ -63,6 +63,6 @@ class TestShown:
 
     def test_a_damaged_record_is_told_of_in_the_report(self, tmp_path):
         plan, write = self.page(tmp_path)
-        health.keep(plan.runs[0].folder, self.FOUND)
+        findings.keep(plan.runs[0].folder, self.FOUND)
         plan.runs[0].folder.findings.write_text("epoch\n")
         assert "findings.csv is damaged" in write()

@@ -9,19 +9,22 @@ import torch
 from rich.console import Console
 
 import dreaming
-from dreaming import health, session
-from dreaming.conditions import conditions
 from dreaming.errors import RunsFailed, Stopped, UserError
-from dreaming.health import COLLAPSED, DEAD, NOT_FINITE, WON, Finding
-from dreaming.progress import Display, Silence
-from dreaming.runs import RunFolder, read_tensors, write_tensors
-from dreaming.training import train_together
+from dreaming.model.conditions import conditions
+from dreaming.runs import findings
+from dreaming.runs.findings import COLLAPSED, DEAD, NOT_FINITE, WON, Finding
+from dreaming.runs.folder import RunFolder
+from dreaming.runs.tensors import read_tensors, write_tensors
+from dreaming.system.progress import Display, Silence
+from dreaming.training import health
+from dreaming.training import run as session
+from dreaming.training.loop import train_together
 
 pytestmark = pytest.mark.usefixtures("without_drawing")
 
 
 def kinds(folder):
-    return {(finding.phase, finding.term, finding.kind) for finding in health.so_far(folder)}
+    return {(finding.phase, finding.term, finding.kind) for finding in findings.so_far(folder)}
 
 
 def changed(folder, change):
@@ -99,7 +102,7 @@ class TestFound:
         folder = trained(settings=STILL, epochs=1)
         assert not folder.findings.exists()
         changed(folder, change)
-        found = health.so_far(trained(settings=STILL, epochs=3))
+        found = findings.so_far(trained(settings=STILL, epochs=3))
         assert [(each.epoch, each.phase, each.term, each.kind) for each in found] == [
             (epoch, "cortex", term, kind) for epoch in (2, 3)
         ]
@@ -108,13 +111,13 @@ class TestFound:
 
     def test_a_discriminator_that_has_won(self, trained, monkeypatch):
         """It takes what it sees for external, and no dream: E_d reads dreams as if each bore a mark."""
-        plain = dreaming.networks.Encoder.externality  # REM's way in; awake both heads are read at once
-        monkeypatch.setattr(dreaming.networks.Encoder, "externality", lambda e, x: plain(e, x) - 60)
+        plain = dreaming.model.networks.Encoder.externality  # REM's way in; awake both heads are read at once
+        monkeypatch.setattr(dreaming.model.networks.Encoder, "externality", lambda e, x: plain(e, x) - 60)
         settings = ("optimizer.learning_rate=1e-12",)
         folder = trained(settings=settings, epochs=1)
         assert not folder.findings.exists()  # awake it does not know yet
         changed(folder, know_all)
-        (found,) = health.so_far(trained(settings=settings, epochs=2))
+        (found,) = findings.so_far(trained(settings=settings, epochs=2))
         assert (found.epoch, found.phase, found.term, found.kind) == (2, "rem", "externality", WON)
         assert 0 <= found.value < 0.01
 
@@ -145,7 +148,7 @@ class TestLostNumbers:
             assert f"{spoilt.snapshot(2)} is the last good snapshot" in said
             assert "\n" not in said
             assert kinds(spoilt) >= {("wake", "image", NOT_FINITE), ("rem", "externality", NOT_FINITE)}
-            found = health.so_far(spoilt)
+            found = findings.so_far(spoilt)
             assert len({each.about for each in found}) == len(found)
             assert {each.epoch for each in found} == {3}
         own = {spoilt.findings, spoilt.checksums, spoilt.environment, spoilt.config}  # of a life begun anew
@@ -195,7 +198,7 @@ class TestLostNumbers:
         with pytest.raises(UserError, match=r"^fever\.heat became inf in epoch 1"):
             dreaming.train(config, out=tmp_path / "out", dataset=small_dataset, own_phases=phases)
         (findings,) = (tmp_path / "out").rglob("findings.csv")
-        assert health.so_far(RunFolder(findings.parent)) == [
+        assert findings.so_far(RunFolder(findings.parent)) == [
             Finding(1, "fever", "heat", NOT_FINITE, float("inf"))
         ]
 
@@ -206,7 +209,7 @@ class TestLostNumbers:
         changed(folders[0], lambda tensors: tensors["cortex.encoder.trunk.0.bias"].fill_(torch.nan))
         with pytest.raises(RunsFailed):
             train_together(configs, out=tmp_path, dataset=small_dataset)
-        assert {each.epoch for each in health.so_far(folders[0])} == {2}
+        assert {each.epoch for each in findings.so_far(folders[0])} == {2}
         assert not folders[1].findings.exists()
         assert folders[1].read_losses()["epoch"].tolist() == [1, 2]
 
@@ -243,23 +246,23 @@ class TestResume:
         trained(settings=STILL, epochs=3, out=tmp_path / "copy")
         assert copy.findings.read_bytes() == whole.findings.read_bytes()
         assert results(copy) == results(whole)
-        assert len(health.so_far(copy)) == 2
+        assert len(findings.so_far(copy)) == 2
 
     @pytest.mark.parametrize("broken", ["losses.csv", "state.safetensors", "0002.safetensors"])
     def test_the_power_goes_between_two_files(self, broken, begun, copy, trained, tmp_path, monkeypatch):
         whole = trained(settings=STILL, epochs=3)
-        replaced = dreaming.runs.Path.replace
+        replaced = dreaming.runs.folder.Path.replace
 
         def fails(path, target):
-            if target.name == broken and health.so_far(copy):
+            if target.name == broken and findings.so_far(copy):
                 raise OSError(28, "No space left on device")
             return replaced(path, target)
 
         with monkeypatch.context() as patch:
-            patch.setattr(dreaming.runs.Path, "replace", fails)
+            patch.setattr(dreaming.runs.folder.Path, "replace", fails)
             with pytest.raises(UserError, match="No space left"):
                 trained(settings=STILL, epochs=3, out=tmp_path / "copy")
-        assert [each.epoch for each in health.so_far(copy)] == [2]
+        assert [each.epoch for each in findings.so_far(copy)] == [2]
         trained(settings=STILL, epochs=3, out=tmp_path / "copy")
         assert copy.findings.read_bytes() == whole.findings.read_bytes()
         assert results(copy) == results(whole)
@@ -270,7 +273,7 @@ class TestResume:
         begun.findings.write_bytes(good.replace(b"dead", b"live"))
         trained(settings=STILL, epochs=3)
         assert begun.findings.read_bytes().startswith(good)
-        assert [each.epoch for each in health.so_far(begun)] == [2, 3]
+        assert [each.epoch for each in findings.so_far(begun)] == [2, 3]
 
 
 def test_it_is_said_once_and_when_it_is_over(trained):

@@ -14,9 +14,10 @@ import pytest
 from PIL import Image
 from tiny_runs import tree
 
-from dreaming.data import cifar10, load
-from dreaming.data.cifar10 import read_archive
-from dreaming.data.pictures import open_picture
+from dreaming.data import load
+from dreaming.data.readers import cifar10
+from dreaming.data.readers.cifar10 import read_archive
+from dreaming.data.readers.pictures import open_picture
 from dreaming.errors import UserError
 
 FOLDER = "cifar-10-batches-py"
@@ -186,7 +187,7 @@ def test_pipes_devices_and_loops_in_a_folder_are_passed_over(folder):
 
 
 def test_a_class_may_be_called_anything_and_its_name_is_shown_as_an_escape(folder, capsys):
-    from dreaming.cli import main
+    from dreaming.cli.main import main
 
     (folder / "train/cat").rename(folder / "train/c\x1b[2J\nat")
     assert main(["train", "--dataset", f"folder:{folder}", "--out", str(folder / "runs")]) == 2

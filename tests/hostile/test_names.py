@@ -9,20 +9,20 @@ import yaml
 from PIL import Image
 from tiny_runs import tree
 
-from dreaming.cli import main
-from dreaming.config import Config
-from dreaming.contents import csv
+from dreaming.cli.main import main
+from dreaming.config.config import Config
 from dreaming.errors import UserError
-from dreaming.evaluation.comparison import compare
-from dreaming.paper import table_1
+from dreaming.evaluation.statistics.comparison import compare
 from dreaming.paper.attempts import Attempts
-from dreaming.paper.plan import make_plan
-from dreaming.paper.profile import made
-from dreaming.paper.profiles import PAPER
+from dreaming.paper.claims import numbers as table_1
+from dreaming.paper.plan.plan import make_plan
+from dreaming.paper.plan.presets import PAPER
+from dreaming.paper.plan.profile import made
 from dreaming.paper.report import report
 from dreaming.paper.reproduction import draw
-from dreaming.progress import Silence
-from dreaming.runs import RunFolder, run_path
+from dreaming.runs.folder import RunFolder, run_path
+from dreaming.runs.tables import csv
+from dreaming.system.progress import Silence
 
 LEADING_OUT = [
     "../../evil",

@@ -11,10 +11,10 @@ import pytest
 import torch
 from published_checkpoint import Published, rezipped, save
 
-from dreaming.data.cifar10 import MEMBERS, read_batches
+from dreaming.data.readers.cifar10 import MEMBERS, read_batches
 from dreaming.errors import UserError
-from dreaming.published_program import import_checkpoint
-from dreaming.torch_file import TorchFile
+from dreaming.paper.authors.checkpoint import import_checkpoint
+from dreaming.paper.authors.torch_file import TorchFile
 
 MOST = 40 * 1024**2  # bytes that reading any of these may take at its peak
 
@@ -157,7 +157,7 @@ def test_a_state_cannot_turn_a_record_into_a_call(honest, tmp_path):
 
 @pytest.mark.parametrize("name", GREEDY)
 def test_no_pickle_takes_more_than_its_size_allows(name, honest, tmp_path, monkeypatch):
-    monkeypatch.setattr("dreaming.pickles.MOST_INSTRUCTIONS", 12_000)
+    monkeypatch.setattr("dreaming.system.pickles.MOST_INSTRUCTIONS", 12_000)
     reads = places(tmp_path, GREEDY[name], honest)
     for read in reads[:3]:
         tracemalloc.start()

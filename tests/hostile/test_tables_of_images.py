@@ -12,14 +12,14 @@ import pyarrow.parquet as pq
 import pytest
 from scipy.io import savemat
 
-from dreaming.data.parquet import read_parquet
+from dreaming.data.readers.parquet import read_parquet
 from dreaming.errors import UserError
 
 READ = """
 import resource, sys
 from pathlib import Path
 import scipy.io, torch, pyarrow.parquet, PIL.Image
-from dreaming.data import cifar10, parquet, svhn
+from dreaming.data.readers import cifar10, parquet, svhn
 from dreaming.errors import UserError
 parquet._LARGEST = 2**26  # so that the file that unpacks to more is soon written
 used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()

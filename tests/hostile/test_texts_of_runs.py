@@ -10,13 +10,14 @@ import torch
 import yaml
 from published_checkpoint import Published, save
 
-from dreaming.cli import main
-from dreaming.config import Config
-from dreaming.contents import LARGEST, yaml_of
+from dreaming.cli.main import main
+from dreaming.config.config import Config
 from dreaming.errors import UserError
-from dreaming.paper.profiles import profile
-from dreaming.published_program import import_checkpoint
-from dreaming.runs import RunFolder, read_tensors, write_tensors
+from dreaming.paper.authors.checkpoint import import_checkpoint
+from dreaming.paper.plan.presets import profile
+from dreaming.runs.folder import RunFolder
+from dreaming.runs.tensors import read_tensors, write_tensors
+from dreaming.system.texts import LARGEST, yaml_of
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +112,7 @@ def test_a_hostile_setting_is_one_sentence(value, capsys):
 
 
 def test_a_cortex_too_large_for_any_memory_is_not_built(run, capsys):
-    folder = run("config.yaml", Config.of_run(run("losses.csv", "epoch\n")).to_yaml())
+    folder = run("config.yaml", run("losses.csv", "epoch\n").read_config().to_yaml())
     wide = (folder.path / "config.yaml").read_text().replace("base_channels: 2", "base_channels: 100000000")
     run("config.yaml", wide)
     assert "more than 268,435,456 weights" in refused(capsys, "dream", folder.path)

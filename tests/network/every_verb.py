@@ -12,8 +12,8 @@ import sys
 
 def live(verbs):
     os.environ["DREAMING_WATCHED"] = "(import)"
-    from dreaming import doctor
-    from dreaming.cli import main
+    from dreaming.cli.main import main
+    from dreaming.training import doctor
 
     # No timing of wide networks, which takes long; what else the doctor does is the same.
     doctor._bfloat16_from = lambda *_: 32

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from published_checkpoint import Published, save
 
-from dreaming import cli
+from dreaming.cli import main as cli
 
 HERE = Path(__file__).parent
 SMALL = (

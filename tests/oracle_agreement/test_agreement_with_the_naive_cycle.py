@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from dreaming.conditions import condition, conditions
-from dreaming.hippocampus import Hippocampus, Replay
-from dreaming.networks import Cortex
-from dreaming.occlusion import Occlusion
-from dreaming.phases import NREM, REM, Wake, sleep_wake_cycle
-from dreaming.plasticity import Optimizer, Synapses
+from dreaming.model.conditions import condition, conditions
+from dreaming.model.cycle import sleep_wake_cycle
+from dreaming.model.hippocampus import Hippocampus, Replay
+from dreaming.model.networks import Cortex
+from dreaming.model.occlusion import Occlusion
+from dreaming.model.phases import NREM, REM, Wake
+from dreaming.model.plasticity import Optimizer, Synapses
 from dreaming.rng import Random
 
 BATCH, LATENTS, CHANNELS, CYCLES = 4, 6, 2, 3

@@ -7,11 +7,11 @@ import pandas as pd
 
 from dreaming.data import Dataset
 from dreaming.evaluation.measuring import MEASURES
-from dreaming.paper.panels import FIGURES
-from dreaming.paper.pictures import COLUMNS, occluded, png
-from dreaming.paper.profile import Profile
+from dreaming.paper.figures.pictures import COLUMNS, occluded, png
+from dreaming.paper.plan.panels import FIGURES
+from dreaming.paper.plan.profile import Profile
 from dreaming.paper.tables import KEYS, Tables, loss_keys
-from dreaming.runs import PROJECTION
+from dreaming.runs.folder import PROJECTION
 
 LEVEL = {
     "pad": 0.58,

@@ -3,7 +3,7 @@
 import pytest
 
 from dreaming.errors import UserError
-from dreaming.paper.profiles import PROFILES, chosen, profile
+from dreaming.paper.plan.presets import PROFILES, chosen, profile
 
 
 @pytest.fixture

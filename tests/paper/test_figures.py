@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from dreaming.contents import csv
-from dreaming.evaluation.organisation import INTRA_INTER
-from dreaming.paper.drawing import COLOURS, DATASETS, LABELS, MARKS, saved
+from dreaming.evaluation.measures.organisation import INTRA_INTER
 from dreaming.paper.figures import DRAWINGS
-from dreaming.paper.panels import FIGURES, OF_THE_PAPER
+from dreaming.paper.figures.drawing import COLOURS, DATASETS, LABELS, MARKS, saved
+from dreaming.paper.plan.panels import FIGURES, OF_THE_PAPER
 from dreaming.paper.tables import incomplete
+from dreaming.runs.tables import csv
 
 PAPERS = [name for name in OF_THE_PAPER if name != "table-1"]
 

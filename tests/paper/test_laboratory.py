@@ -5,11 +5,11 @@ import math
 import pytest
 
 from dreaming.errors import UserError
-from dreaming.paper import table_1
+from dreaming.paper.claims import numbers as table_1
 from dreaming.paper.figures import DRAWINGS
-from dreaming.paper.plan import make_plan
-from dreaming.paper.profile import Profile
-from dreaming.paper.profiles import PAPER, chosen
+from dreaming.paper.plan.plan import make_plan
+from dreaming.paper.plan.presets import PAPER, chosen
+from dreaming.paper.plan.profile import Profile
 
 DEPRIVED = "pad:4,without_rem:8,pad"
 NAME = "pad-4-without_rem-8-pad"
@@ -57,7 +57,7 @@ def test_they_are_drawn_without_being_asked_for_where_the_profile_has_them():
 
 
 def _need(figure):
-    from dreaming.paper.panels import FIGURES
+    from dreaming.paper.plan.panels import FIGURES
 
     return FIGURES[figure].needs[0]
 

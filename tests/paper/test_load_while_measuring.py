@@ -2,9 +2,9 @@
 
 import pytest
 
-from dreaming.paper import cost
-from dreaming.paper.cost import Cost, Load, watched
-from dreaming.paper.foresight import load_in_words
+from dreaming.paper.plan import dry_run as cost
+from dreaming.paper.plan.dry_run import Cost, Load, watched
+from dreaming.paper.plan.foresight import load_in_words
 
 HOURS = 3600.0
 

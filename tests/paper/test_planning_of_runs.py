@@ -5,11 +5,11 @@ import pytest
 import dreaming
 from dreaming.errors import UserError
 from dreaming.evaluation.measuring import evaluate
-from dreaming.paper.panels import FIGURES
-from dreaming.paper.plan import make_plan
-from dreaming.paper.profile import Profile
-from dreaming.paper.profiles import PROFILES
-from dreaming.runs import RunFolder
+from dreaming.paper.plan.panels import FIGURES
+from dreaming.paper.plan.plan import make_plan
+from dreaming.paper.plan.presets import PROFILES
+from dreaming.paper.plan.profile import Profile
+from dreaming.runs.folder import RunFolder
 
 TINY = Profile(
     name="tiny",

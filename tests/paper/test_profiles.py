@@ -3,8 +3,8 @@
 import pytest
 
 from dreaming.errors import UserError
-from dreaming.paper.panels import FIGURES
-from dreaming.paper.profiles import DEMO, PAPER, QUICK
+from dreaming.paper.plan.panels import FIGURES
+from dreaming.paper.plan.presets import DEMO, PAPER, QUICK
 
 
 def test_the_papers_profile_is_the_papers_protocol():

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from dreaming.evaluation.statistics import summary
+from dreaming.evaluation.statistics.statistics import summary
+from dreaming.paper.claims.verdicts import compare
 from dreaming.paper.published import NUMBERS, Number, published
-from dreaming.paper.verdicts import compare
 
 TABLE = """
 CIFAR-10  58.25 ± 0.70  53.87 ± 0.85  46.00 ± 0.43  58.00 ± 0.34  42.25 ± 0.54

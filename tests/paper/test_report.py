@@ -8,14 +8,14 @@ import pytest
 from browser import launched
 from playwright.sync_api import sync_playwright
 
-from dreaming.paper import table_1
 from dreaming.paper.attempts import Attempts
-from dreaming.paper.panels import FIGURES
-from dreaming.paper.plan import make_plan
-from dreaming.paper.profile import Profile
+from dreaming.paper.claims import numbers as table_1
+from dreaming.paper.plan.panels import FIGURES
+from dreaming.paper.plan.plan import make_plan
+from dreaming.paper.plan.profile import Profile
 from dreaming.paper.report import report
 from dreaming.paper.reproduction import draw
-from dreaming.progress import Silence
+from dreaming.system.progress import Silence
 
 PROFILE = Profile(
     name="made-up",

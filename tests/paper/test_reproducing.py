@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dreaming.cli import main
+from dreaming.cli.main import main
 from dreaming.errors import Stopped, UserError
-from dreaming.paper.plan import make_plan
-from dreaming.paper.profile import Profile
+from dreaming.paper.plan.plan import make_plan
+from dreaming.paper.plan.profile import Profile
 from dreaming.paper.reproduction import insist, reproduce
-from dreaming.progress import Silence
-from dreaming.runs import RunFolder
+from dreaming.runs.folder import RunFolder
+from dreaming.system.progress import Silence
 
 TINY = Profile(
     name="tiny",

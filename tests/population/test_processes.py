@@ -10,12 +10,12 @@ from rich.console import Console
 from tiny_runs import TINY, WAITING, results, told_to_stop
 
 import dreaming
-from dreaming import population
-from dreaming.advice import Advice
-from dreaming.cli import main
+from dreaming.cli.main import main
 from dreaming.errors import RunsFailed
-from dreaming.interrupts import Interrupt
-from dreaming.progress import Display, Silence
+from dreaming.system.progress import Display, Silence
+from dreaming.system.signals import Interrupt
+from dreaming.training import population
+from dreaming.training.precision import Advice
 
 FILE = """
 import dreaming

@@ -8,9 +8,10 @@ import torch
 
 import dreaming
 from dreaming.errors import Stopped, UserError
-from dreaming.progress import Silence
-from dreaming.runs import RunFolder, read_tensors
-from dreaming.training import train, train_together
+from dreaming.runs.folder import RunFolder
+from dreaming.runs.tensors import read_tensors
+from dreaming.system.progress import Silence
+from dreaming.training.loop import train, train_together
 
 
 def config(seed, epochs=2, **options):
@@ -112,7 +113,7 @@ def test_one_that_diverges_does_not_take_the_others_along(alone, tmp_path):
 
 def spoil(folder):
     """Put a weight that is no number into the state of a run."""
-    from dreaming.runs import write_tensors
+    from dreaming.runs.tensors import write_tensors
 
     tensors, about = read_tensors(folder.state)
     tensors["cortex.encoder.trunk.0.weight"][0] = torch.nan

@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.fuzz.targets import TARGETS, same_config
 
-from dreaming.conditions import conditions, configure
-from dreaming.config import Config, validated
+from dreaming.config.config import Config, validated
+from dreaming.config.configure import configure
 from dreaming.errors import UserError
-from dreaming.paper.profile import Profile, made
+from dreaming.model.conditions import conditions
+from dreaming.paper.plan.profile import Profile, made
 
 PLAIN = st.recursive(
     st.one_of(

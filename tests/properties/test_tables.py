@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dreaming.errors import UserError
-from dreaming.runs import MEASURES, RunFolder, csv, read_table
+from dreaming.runs.folder import MEASURES, RunFolder, csv, read_table
 
 WORDS = st.text(
     st.characters(blacklist_categories=["Cs"], blacklist_characters="\r\0"), max_size=12

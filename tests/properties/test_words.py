@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dreaming.cli import main
+from dreaming.cli.main import main
 
 VERBS = [
     "describe",

@@ -11,13 +11,12 @@ from published_checkpoint import Published, rezipped, save, without
 from tiny_runs import tree
 
 import dreaming
-from dreaming import published_program
-from dreaming.cli import main
-from dreaming.config import Config
+from dreaming.cli.main import main
 from dreaming.data import load, to_activity
 from dreaming.errors import UserError
-from dreaming.published_program import import_checkpoint
-from dreaming.runs import RunFolder
+from dreaming.paper.authors import checkpoint as published_program
+from dreaming.paper.authors.checkpoint import import_checkpoint
+from dreaming.runs.folder import RunFolder
 
 HERE = {"dataset": "digits", "limit": 128}
 
@@ -80,7 +79,7 @@ def test_what_the_file_lacks_is_left_out(published, tmp_path):
     path = save(content, tmp_path / "trained.pth")
     run = import_checkpoint(path, condition="without_nrem", out=tmp_path / "runs", **HERE)
     assert list(RunFolder(run).read_losses().columns[3:]) == ["wake.image"]
-    assert [phase.name for phase in Config.of_run(RunFolder(run)).phases] == ["wake", "rem"]
+    assert [phase.name for phase in RunFolder(run).read_config().phases] == ["wake", "rem"]
 
 
 def test_a_checkpoint_without_losses_needs_its_epoch(published, tmp_path):
@@ -100,7 +99,7 @@ def test_the_record_says_what_it_is_and_what_nobody_knows(imported, tmp_path):
     assert about["sha256"] == hashlib.sha256(content).hexdigest()
     assert about["resumable"] is False
     assert "seed of the training" in about["unknown"]
-    config = Config.of_run(RunFolder(imported))
+    config = RunFolder(imported).read_config()
     assert (config.optimizer.learning_rate, config.optimizer.betas) == (2e-4, (0.5, 0.999))
     assert (config.networks.latent_dim, config.networks.base_channels) == (8, 2)
     assert RunFolder(imported).snapshots() == [2], "there is no untrained cortex, and none is made up"
@@ -126,7 +125,7 @@ def test_it_is_measured_compared_and_dreams_but_is_not_trained_on(published, tmp
     capsys.readouterr()
     before = tree(tmp_path)
     with pytest.raises(UserError, match="was imported"):
-        dreaming.train(Config.of_run(RunFolder(Path(run))), out=out)
+        dreaming.train(RunFolder(Path(run)).read_config(), out=out)
     assert main(["import", str(path), *words]) == 2
     assert "is there already" in capsys.readouterr().err
     assert tree(tmp_path) == before

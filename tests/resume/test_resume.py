@@ -10,11 +10,12 @@ import pytest
 import torch
 
 import dreaming
-from dreaming.conditions import conditions
 from dreaming.errors import Stopped, UserError
-from dreaming.progress import Silence
-from dreaming.runs import RunFolder, read_tensors
-from dreaming.snapshots import load
+from dreaming.model.conditions import conditions
+from dreaming.runs.folder import RunFolder
+from dreaming.runs.snapshots import load
+from dreaming.runs.tensors import read_tensors
+from dreaming.system.progress import Silence
 
 pytestmark = pytest.mark.usefixtures("without_drawing")
 

@@ -10,11 +10,12 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from dreaming import runs
-from dreaming.contents import read_table
-from dreaming.disk import write
 from dreaming.errors import UserError
-from dreaming.runs import RunFolder, read_tensors, run_path, write_tensors
+from dreaming.runs import folder as runs
+from dreaming.runs.folder import RunFolder, run_path
+from dreaming.runs.tables import read_table
+from dreaming.runs.tensors import read_tensors, write_tensors
+from dreaming.system.disk import write
 
 TENSORS = {
     "a.weight": torch.arange(12, dtype=torch.float32).reshape(3, 4) / 7,

@@ -9,10 +9,11 @@ import yaml
 from PIL import Image
 
 import dreaming
-from dreaming.dreams import GAP, LABEL, MARGIN, SCALE
 from dreaming.errors import UserError
-from dreaming.runs import RunFolder, read_tensors
-from dreaming.snapshots import load
+from dreaming.runs.folder import RunFolder
+from dreaming.runs.sheets import GAP, LABEL, MARGIN, SCALE
+from dreaming.runs.snapshots import load
+from dreaming.runs.tensors import read_tensors
 
 
 @pytest.fixture(scope="module")

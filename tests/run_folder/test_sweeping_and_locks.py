@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from dreaming import disk, locks
 from dreaming.errors import UserError
-from dreaming.locks import locked
+from dreaming.system import disk, locks
+from dreaming.system.locks import locked
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from dreaming.locks import locked
+from dreaming.system.locks import locked
 with locked(Path(sys.argv[1]), "training"):
     print("held", flush=True)
     time.sleep(float(sys.argv[2]))

@@ -5,14 +5,16 @@ import json
 import pytest
 import torch
 
-from dreaming import advice, doctor, hardware, threads, timing
-from dreaming.advice import Advice
-from dreaming.cli import main
-from dreaming.conditions import configure
+from dreaming.cli.main import main
+from dreaming.config.configure import configure
 from dreaming.errors import UserError
 from dreaming.rng import Random
-from dreaming.timing import Timing
-from dreaming.training import captures
+from dreaming.system import hardware, threads
+from dreaming.training import doctor, timing
+from dreaming.training import precision as advice
+from dreaming.training.loop import captures
+from dreaming.training.precision import Advice
+from dreaming.training.timing import Timing
 
 CPU = torch.device("cpu")
 

@@ -2,10 +2,11 @@
 
 import pytest
 
-from dreaming.conditions import Cycle, condition, conditions, configure
-from dreaming.config import Config
+from dreaming.config.config import Config
+from dreaming.config.configure import Cycle, configure
 from dreaming.errors import UserError
-from dreaming.phases import NREM, REM, Wake
+from dreaming.model.conditions import condition, conditions
+from dreaming.model.phases import NREM, REM, Wake
 
 PAD = {
     "wake": {

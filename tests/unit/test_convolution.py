@@ -5,7 +5,7 @@ import torch
 from torch.autograd import gradcheck, gradgradcheck
 from torch.nn import functional
 
-from dreaming.convolution import coarsen, correlate, refine
+from dreaming.model.layers import coarsen, correlate, refine
 
 CHANNELS = [(1, 2), (3, 5), (16, 3), (128, 4)]  # few, some and many channels of the fine map: all ways
 ROUNDING = 2**-8  # of bfloat16: one has 8 significant bits

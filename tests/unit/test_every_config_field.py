@@ -8,8 +8,8 @@ import torch
 from PIL import Image
 
 import dreaming
-from dreaming.conditions import condition, conditions
-from dreaming.snapshots import load
+from dreaming.model.conditions import condition, conditions
+from dreaming.runs.snapshots import load
 
 pytestmark = pytest.mark.usefixtures("without_drawing")
 

@@ -5,9 +5,10 @@ import torch
 from pydantic import ValidationError
 
 from dreaming.errors import UserError
-from dreaming.hippocampus import Hippocampus, Replay
-from dreaming.phases import NREM, REM, Wake, sleep_wake_cycle
-from dreaming.plasticity import Optimizer, Synapses
+from dreaming.model.cycle import sleep_wake_cycle
+from dreaming.model.hippocampus import Hippocampus, Replay
+from dreaming.model.phases import NREM, REM, Wake
+from dreaming.model.plasticity import Optimizer, Synapses
 from dreaming.rng import Random
 
 Z, Z_OLD, NOISE = 8.0, 2.0, -4.0

@@ -8,10 +8,10 @@ import pytest
 import torch
 from rich.console import Console
 
-from dreaming import hardware
 from dreaming.errors import UserError
-from dreaming.interrupts import listening
-from dreaming.progress import Display
+from dreaming.system import hardware
+from dreaming.system.progress import Display
+from dreaming.system.signals import listening
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM]
 

@@ -7,7 +7,7 @@ import torch
 from torch.distributions import Normal, kl_divergence
 from torch.nn import functional
 
-from dreaming import losses
+from dreaming.model import losses
 
 SQUARED = {
     "image": (losses.image_reconstruction, (5, 3, 4, 4)),

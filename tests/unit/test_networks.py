@@ -8,8 +8,8 @@ import torch
 from scipy import stats
 from torch import nn
 
-from dreaming.config import Networks
-from dreaming.networks import Cortex, Encoder, Generator
+from dreaming.config.config import Networks
+from dreaming.model.networks import Cortex, Encoder, Generator
 
 BIG = {"latent_dim": 256, "base_channels": 64}
 

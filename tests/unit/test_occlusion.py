@@ -7,8 +7,8 @@ import torch
 from pydantic import ValidationError
 from scipy import stats
 
-from dreaming import occlusion
-from dreaming.occlusion import Occlusion, occlusion_mask
+from dreaming.model import occlusion
+from dreaming.model.occlusion import Occlusion, occlusion_mask
 from dreaming.rng import Random
 
 SIZES = range(1, 9)

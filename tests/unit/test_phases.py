@@ -7,12 +7,13 @@ import torch
 from pydantic import ValidationError
 from torch.nn import functional
 
-from dreaming import losses
-from dreaming.conditions import condition, conditions
 from dreaming.errors import UserError
-from dreaming.hippocampus import Hippocampus, Replay
-from dreaming.phases import NREM, REM, Outcome, Phase, Wake, sleep_wake_cycle
-from dreaming.plasticity import Optimizer, Plasticity, Synapses
+from dreaming.model import losses
+from dreaming.model.conditions import condition, conditions
+from dreaming.model.cycle import sleep_wake_cycle
+from dreaming.model.hippocampus import Hippocampus, Replay
+from dreaming.model.phases import NREM, REM, Outcome, Phase, Wake
+from dreaming.model.plasticity import Optimizer, Plasticity, Synapses
 from dreaming.rng import Random
 
 EVERY = sorted(conditions())

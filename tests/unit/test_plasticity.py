@@ -5,10 +5,11 @@ import copy
 import pytest
 import torch
 
-from dreaming.hippocampus import Hippocampus, Replay
-from dreaming.networks import Cortex
-from dreaming.phases import NREM, REM, Wake, sleep_wake_cycle
-from dreaming.plasticity import Optimizer, Plasticity, Synapses
+from dreaming.model.cycle import sleep_wake_cycle
+from dreaming.model.hippocampus import Hippocampus, Replay
+from dreaming.model.networks import Cortex
+from dreaming.model.phases import NREM, REM, Wake
+from dreaming.model.plasticity import Optimizer, Plasticity, Synapses
 from dreaming.rng import Random
 
 FAST = Optimizer(learning_rate=1e-2)

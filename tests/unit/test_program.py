@@ -6,14 +6,14 @@ import pytest
 import torch
 
 import dreaming
-from dreaming import crowd
-from dreaming.conditions import conditions
 from dreaming.data import epoch_order, load, to_activity
-from dreaming.hippocampus import Hippocampus
-from dreaming.life import Life
-from dreaming.phases import compute, draw, sleep_wake_cycle
-from dreaming.program import Program
+from dreaming.model.conditions import conditions
+from dreaming.model.cycle import compute, draw, sleep_wake_cycle
+from dreaming.model.hippocampus import Hippocampus
 from dreaming.rng import Random, generator
+from dreaming.training import ensemble as crowd
+from dreaming.training.captured import Program
+from dreaming.training.state import Life
 
 CPU = torch.device("cpu")
 IMAGES = load("digits", limit=32).train.images
@@ -60,7 +60,7 @@ def plain(life, config, epoch):
 @pytest.fixture
 def _in_float64(monkeypatch):
     """Let programs see in float64, where the order of summation does not show."""
-    monkeypatch.setattr("dreaming.program.to_activity", lambda *seen: to_activity(*seen).double())
+    monkeypatch.setattr("dreaming.training.captured.to_activity", lambda *seen: to_activity(*seen).double())
 
 
 def next_epoch(*lives):

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from dreaming.hippocampus import Hippocampus
-from dreaming.phases import NREM, REM, Wake, sleep_wake_cycle
-from dreaming.plasticity import Optimizer, Synapses
+from dreaming.model.cycle import sleep_wake_cycle
+from dreaming.model.hippocampus import Hippocampus
+from dreaming.model.phases import NREM, REM, Wake
+from dreaming.model.plasticity import Optimizer, Synapses
 from dreaming.rng import STREAMS, Random, derived_seed, generator
 
 

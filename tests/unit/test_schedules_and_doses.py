@@ -7,17 +7,19 @@ import pytest
 import torch
 
 import dreaming
-from dreaming.cli import main
-from dreaming.conditions import condition, configure, swept
-from dreaming.config import Config
+from dreaming.cli.main import main
+from dreaming.config.config import Config
+from dreaming.config.configure import configure, swept
 from dreaming.errors import UserError
-from dreaming.life import Life
-from dreaming.phases import NREM, REM, Wake, draw, happening, sleep_wake_cycle
-from dreaming.program import Program
+from dreaming.model.conditions import condition
+from dreaming.model.cycle import draw, happening, sleep_wake_cycle
+from dreaming.model.phases import NREM, REM, Wake
 from dreaming.rng import Random
-from dreaming.runs import RunFolder
-from dreaming.snapshots import load
-from dreaming.training import train, train_together
+from dreaming.runs.folder import RunFolder
+from dreaming.runs.snapshots import load
+from dreaming.training.captured import Program
+from dreaming.training.loop import train, train_together
+from dreaming.training.state import Life
 
 pytestmark = pytest.mark.usefixtures("without_drawing")
 SCHEDULE = "pad:1,without_rem:3,pad"
@@ -114,7 +116,7 @@ class TestSteps:
             life = Life.born(config, torch.device("cpu"))
             draws = draw((Wake(), NREM(steps=2)), Random(0), 8, 8)
             draws["again"] = draws["nrem.1"]
-            _, terms = dreaming.phases.live(
+            _, terms = dreaming.model.cycle.live(
                 life.cortex, life.synapses, seen, dreaming.Hippocampus(), phases, draws
             )
             ends.append((life.cortex.state_dict(), terms))
@@ -238,7 +240,7 @@ class TestSchedule:
     def test_stages_out_of_order_are_refused(self):
         stage = configure(schedule="pad:3,wake_only").schedule[0]
         with pytest.raises(UserError, match="out of order"):
-            dreaming.config.validated({"schedule": (stage, stage)}, "config")
+            dreaming.config.config.validated({"schedule": (stage, stage)}, "config")
 
     def test_a_condition_beside_a_schedule_is_refused(self):
         with pytest.raises(UserError, match="names its conditions itself"):

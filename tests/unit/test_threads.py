@@ -7,7 +7,7 @@ import sys
 import pytest
 
 import dreaming
-from dreaming import threads
+from dreaming.system import threads
 
 TINY = {
     "networks": {"base_channels": 1, "latent_dim": 2},
@@ -108,13 +108,13 @@ class TestTheWishes:
 def test_the_program_settles_before_it_imports_torch():
     program = """
 import os, sys
-from dreaming import __main__, threads
+from dreaming import __main__; from dreaming.system import threads
 kept = []
 threads.keep_memory = lambda: kept.append("torch" in sys.modules)
-sys.modules["dreaming.cli"] = cli = type(sys)("dreaming.cli")
+sys.modules["dreaming.cli.main"] = cli = type(sys)("dreaming.cli.main")
 cli.STOPPED, cli.main = 3, lambda: 0
 import dreaming
-dreaming.cli = cli
+dreaming.cli.main = cli
 __main__.main()
 print(kept, os.environ["GOMP_SPINCOUNT"])
 """

@@ -3,11 +3,13 @@
 import pytest
 import torch
 
-from dreaming import convolution, tiling
-from dreaming.hippocampus import Hippocampus
-from dreaming.networks import Cortex
-from dreaming.phases import NREM, REM, Wake, sleep_wake_cycle
-from dreaming.plasticity import Optimizer, Synapses
+from dreaming.model import layers as convolution
+from dreaming.model import tiling
+from dreaming.model.cycle import sleep_wake_cycle
+from dreaming.model.hippocampus import Hippocampus
+from dreaming.model.networks import Cortex
+from dreaming.model.phases import NREM, REM, Wake
+from dreaming.model.plasticity import Optimizer, Synapses
 from dreaming.rng import Random
 
 CYCLES = 3

@@ -5,7 +5,8 @@ import torch
 from torch.autograd import gradcheck, gradgradcheck
 from torch.nn import functional
 
-from dreaming import convolution, tiling
+from dreaming.model import layers as convolution
+from dreaming.model import tiling
 
 SIZES = [
     (1, 2, 8, 8),

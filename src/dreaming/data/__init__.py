@@ -11,34 +11,6 @@ Examples
 torch.Size([2, 3, 32, 32])
 """
 
-from typing import TYPE_CHECKING, Any
+import lazy_loader
 
-from dreaming.data.batches import epoch_order, to_activity
-from dreaming.data.loading import Description, check, describe, load, names
-from dreaming.data.sources import FileCheck
-from dreaming.data.splits import Dataset, Split
-
-if TYPE_CHECKING:
-    from dreaming.data.fetching import fetch
-
-__all__ = [
-    "Dataset",
-    "Description",
-    "FileCheck",
-    "Split",
-    "check",
-    "describe",
-    "epoch_order",
-    "fetch",
-    "load",
-    "names",
-    "to_activity",
-]
-
-
-def __getattr__(name: str) -> Any:
-    if name != "fetch":
-        raise AttributeError(f"module 'dreaming.data' has no attribute {name!r}")
-    from dreaming.data.fetching import fetch  # and with it requests, which nothing else needs
-
-    return fetch
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

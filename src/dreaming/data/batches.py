@@ -88,3 +88,15 @@ def epoch_order(n: int, batch_size: int, generator: torch.Generator) -> Int64[Te
         )
     cycles = n // batch_size
     return torch.randperm(n, generator=generator)[: cycles * batch_size].view(cycles, batch_size)
+
+
+def pixels(images: Float[Tensor, "b c h w"]) -> UInt8[Tensor, "b h w 3"]:
+    """Turn activity in [-1, 1] into pixels in 0..255, the inverse of `dreaming.data.to_activity`.
+
+    Examples
+    --------
+    >>> pixels(torch.tensor([-1.0, 0.0, 1.0]).reshape(1, 3, 1, 1)).flatten().tolist()
+    [0, 128, 255]
+    """
+    scaled = ((images.detach().float().cpu() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+    return scaled.expand(-1, 3, -1, -1).permute(0, 2, 3, 1).contiguous()

@@ -5,9 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dreaming.data import cifar10, house_digits, svhn
-from dreaming.data import digits as handwritten
-from dreaming.data.folder import expanded, list_folder, read_folder
+from dreaming.data.dataset import Contents, Dataset, fingerprint, limited
+from dreaming.data.readers import cifar10, house_digits, svhn
+from dreaming.data.readers import digits as handwritten
+from dreaming.data.readers.folder import list_folder, read_folder
 from dreaming.data.sources import (
     NETWORKS,
     SOURCES,
@@ -19,8 +20,8 @@ from dreaming.data.sources import (
     found_checksum,
     locate,
 )
-from dreaming.data.splits import Contents, Dataset, fingerprint, limited
 from dreaming.errors import UserError, nearest
+from dreaming.system.disk import expanded
 
 _READERS: Mapping[str, Callable[[Sequence[Path]], Contents]] = {
     "cifar10-archive": cifar10.read_archive,

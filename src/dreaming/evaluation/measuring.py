@@ -6,25 +6,25 @@ from pathlib import Path
 import pandas as pd
 from pydantic import ValidationError
 
-from dreaming import hardware
-from dreaming.config import Config
+from dreaming.config.config import Config
+from dreaming.config.settings import assign, path_and_value, sentence
 from dreaming.data import Dataset, load
 from dreaming.errors import UserError, nearest
-from dreaming.evaluation.cache import CONTROLS, Control
-from dreaming.evaluation.measure import Measure
-from dreaming.evaluation.organisation import Organisation
-from dreaming.evaluation.projection import Projection
-from dreaming.evaluation.realism import Realism
-from dreaming.evaluation.record import Record, fingerprint
-from dreaming.evaluation.robustness import Robustness
-from dreaming.evaluation.separability import Readout
+from dreaming.evaluation.features.cache import CONTROLS, Control
+from dreaming.evaluation.measures.cortices import Subjects
+from dreaming.evaluation.measures.measure import Measure
+from dreaming.evaluation.measures.organisation import Organisation
+from dreaming.evaluation.measures.projection import Projection
+from dreaming.evaluation.measures.realism import Realism
+from dreaming.evaluation.measures.record import Record
+from dreaming.evaluation.measures.robustness import Robustness
+from dreaming.evaluation.measures.separability import Readout
 from dreaming.evaluation.stopwatch import Stopwatch
-from dreaming.evaluation.subjects import Subjects
-from dreaming.interrupts import stopping
-from dreaming.locks import locked
-from dreaming.parameters import assign, path_and_value, sentence
-from dreaming.progress import Silence
-from dreaming.runs import RunFolder
+from dreaming.runs.folder import RunFolder, fingerprint
+from dreaming.system import hardware
+from dreaming.system.locks import locked
+from dreaming.system.progress import Silence
+from dreaming.system.signals import stopping
 
 MEASURES: dict[str, type[Measure]] = {
     "readout": Readout,
@@ -81,7 +81,7 @@ def evaluate(
         a row; each measure's class says which rows it gives. A projection goes into ``projection.csv`` instead.
         Latents are inferred in the precision in which the run was trained. What stands in the tables already is
         not done again. Controls of the readout are measured once for all runs of the same images, seed and protocol
-        (`dreaming.evaluation.cache`).
+        (`dreaming.evaluation.features.cache`).
 
     Raises
     ------
@@ -108,7 +108,7 @@ def _measured(
     progress: Silence,
 ) -> pd.DataFrame:
     """Measure what is not measured yet."""
-    config = Config.of_run(folder)
+    config = folder.read_config()
     wanted = _chosen_epochs(folder, epochs)
     record = Record(folder, config, progress)
     todo = _todo(record, chosen, wanted)

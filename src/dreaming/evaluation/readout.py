@@ -11,7 +11,7 @@ from torch import Tensor
 
 from dreaming.data import epoch_order
 from dreaming.errors import UserError
-from dreaming.parameters import Parameters
+from dreaming.model.parameters import Parameters
 from dreaming.rng import Random, generator
 
 

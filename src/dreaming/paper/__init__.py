@@ -1,1 +1,5 @@
-"""The paper, reproduced: what it published, which runs its figures need, and how they are drawn and reported."""
+"""The paper's figures and tables, made again: what to train and measure, what to draw, what to say of it."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 from dreaming.errors import Stopped
-from dreaming.processes import ended
-from dreaming.progress import Silence
+from dreaming.system.progress import Silence
+from dreaming.training.processes import ended
 
 
 class Attempts:

@@ -19,7 +19,7 @@ class Number:
     Attributes
     ----------
     figure
-        Where it is shown, as `dreaming.paper.panels` names it.
+        Where it is shown, as `dreaming.paper.plan.panels` names it.
     dataset, condition, measure, parameter, epoch
         What it is a value of.
     value

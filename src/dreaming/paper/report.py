@@ -12,18 +12,17 @@ import pandas as pd
 from jinja2 import Environment, StrictUndefined
 from PIL import Image
 
-from dreaming import health
-from dreaming.config import Config
 from dreaming.errors import UserError
-from dreaming.evaluation.claims import Judgement
-from dreaming.evaluation.statistics import by_chance, summary
-from dreaming.paper.claims import PaperClaim
-from dreaming.paper.drawing import dataset_name, label
-from dreaming.paper.panels import FIGURES
-from dreaming.paper.plan import Plan, PlannedRun
+from dreaming.evaluation.statistics.judgement import Judgement
+from dreaming.evaluation.statistics.statistics import by_chance, summary
+from dreaming.paper.claims.claims import PaperClaim
+from dreaming.paper.figures.drawing import dataset_name, label
+from dreaming.paper.plan.panels import FIGURES
+from dreaming.paper.plan.plan import Plan, PlannedRun
 from dreaming.paper.published import ACCURACY, EPOCHS, SEEDS
 from dreaming.paper.tables import Tables, incomplete
-from dreaming.progress import duration
+from dreaming.runs import findings
+from dreaming.system.progress import duration
 
 MARKS = {
     **{"holds": "yes", "agrees": "yes", "does not hold": "no", "higher": "no", "lower": "no"},
@@ -39,7 +38,7 @@ class Drawn:
     Attributes
     ----------
     name
-        As `dreaming.paper.panels.FIGURES` has it.
+        As `dreaming.paper.plan.panels.FIGURES` has it.
     table
         What it is drawn from.
     claims
@@ -68,7 +67,7 @@ def report(
     drawn
         The figures, in order.
     numbers
-        As `dreaming.paper.table_1.numbers` makes them.
+        As `dreaming.paper.claims.numbers.numbers` makes them.
     failures
         What failed, and why.
 
@@ -209,11 +208,11 @@ def _run(run: PlannedRun, failures: Mapping[str, str]) -> dict[str, Any]:
     }
     try:
         latents = run.config.networks.latent_dim
-        row["findings"] = health.in_words(health.so_far(run.folder), latents)
+        row["findings"] = findings.in_words(findings.so_far(run.folder), latents)
         if run.done:
             row["seconds"] = duration(float(run.folder.read_losses()["seconds"].sum()))
         if run.folder.config.exists():
-            row["config"] = Config.of_run(run.folder).to_yaml()
+            row["config"] = run.folder.read_config().to_yaml()
             commits = [
                 each.get("commit") or "installed" for each in run.folder.read_environment()["sessions"]
             ]

@@ -7,23 +7,23 @@ from pathlib import Path
 
 import pandas as pd
 
-from dreaming.contents import csv
-from dreaming.disk import write
 from dreaming.errors import RunsFailed, UserError
-from dreaming.locks import locked
-from dreaming.paper import table_1
 from dreaming.paper.attempts import Attempts
-from dreaming.paper.claims import judged
-from dreaming.paper.drawing import saved
+from dreaming.paper.claims import numbers as table_1
+from dreaming.paper.claims.claims import judged
 from dreaming.paper.figures import DRAWINGS
-from dreaming.paper.gathering import Images, gathered
-from dreaming.paper.measuring import measure
-from dreaming.paper.plan import Plan, PlannedRun, make_plan
-from dreaming.paper.profile import Profile
+from dreaming.paper.figures.drawing import saved
+from dreaming.paper.plan.measuring import measure
+from dreaming.paper.plan.plan import Plan, PlannedRun, make_plan
+from dreaming.paper.plan.profile import Profile
 from dreaming.paper.report import Drawn, report
+from dreaming.paper.results import Images, gathered
 from dreaming.paper.tables import Tables
-from dreaming.population import train_all
-from dreaming.progress import Silence
+from dreaming.runs.tables import csv
+from dreaming.system.disk import write
+from dreaming.system.locks import locked
+from dreaming.system.progress import Silence
+from dreaming.training.population import train_all
 
 KINDS = ("svg", "pdf", "png")
 
@@ -63,7 +63,7 @@ def reproduce(
     Parameters
     ----------
     profile
-        How much of the paper, as `dreaming.paper.profiles.profile` finds it.
+        How much of the paper, as `dreaming.paper.plan.presets.profile` finds it.
     only
         Figures by name, such as ``figure-4``; all of the profile by default.
     out

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from dreaming.conditions import condition
-from dreaming.evaluation.statistics import Summary, summary
-from dreaming.paper.panels import FIGURES
-from dreaming.paper.profile import Profile
+from dreaming.evaluation.statistics.statistics import Summary, summary
+from dreaming.model.conditions import condition
+from dreaming.paper.plan.panels import FIGURES, Keys
+from dreaming.paper.plan.profile import Profile
 from dreaming.paper.published import Number, published
-from dreaming.runs import MEASURES
+from dreaming.runs.folder import MEASURES
 
 KEYS = MEASURES[:-1]
 COLUMNS = (*MEASURES, "sem", "source")
@@ -20,8 +20,6 @@ value that should have been measured and was not has a row too, with an empty va
 LOSS, DISCRIMINATOR = "loss", "discriminator"
 WAKE_TERMS = ("wake.image", "wake.kl", "wake.externality")
 SLEEP_TERMS = {"nrem": "nrem.latent", "rem": "rem.externality"}
-Keys = frozenset[tuple[str, str]]
-"""Measure and parameter of each row that a snapshot gets."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +35,7 @@ class Tables:
     values
         ``dataset, condition, seed, epoch, measure, parameter, value``; losses are the measure ``loss``, by term.
     projection
-        As `dreaming.runs.RunFolder.read_projection` reads it.
+        As `dreaming.runs.folder.RunFolder.read_projection` reads it.
     pictures
         ``dataset, condition, seed, epoch, row, column, png``.
     """
@@ -74,7 +72,7 @@ def figure_table(figure: str, tables: Tables) -> pd.DataFrame:
     Parameters
     ----------
     figure
-        As `dreaming.paper.panels.FIGURES` names it.
+        As `dreaming.paper.plan.panels.FIGURES` names it.
     tables
         What there is.
 

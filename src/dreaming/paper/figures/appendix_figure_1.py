@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from dreaming.paper.drawing import STYLE, curves, dataset_title, say_gaps
+from dreaming.paper.figures.drawing import STYLE, curves, dataset_title, say_gaps
 from dreaming.paper.tables import DISCRIMINATOR, LOSS, Tables, figure_table, measured
 
 NREM, REAL, FAKE = "nrem.latent", "wake.externality", "rem.externality"

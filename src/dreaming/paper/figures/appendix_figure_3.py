@@ -3,7 +3,7 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from dreaming.paper.drawing import accuracy_over_epochs, one_row
+from dreaming.paper.figures.drawing import accuracy_over_epochs, one_row
 from dreaming.paper.tables import Tables, figure_table
 
 

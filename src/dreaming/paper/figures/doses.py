@@ -5,7 +5,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dreaming.paper.drawing import PANEL, STYLE, curve, dataset_title, say_gaps
+from dreaming.paper.figures.drawing import PANEL, STYLE, curve, dataset_title, say_gaps
 from dreaming.paper.published import ACCURACY, OCCLUDED
 from dreaming.paper.tables import Tables, by_seed, figure_table, measured
 

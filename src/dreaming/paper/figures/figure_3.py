@@ -5,8 +5,8 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dreaming.paper.drawing import STYLE, bars, dataset_title, say_gaps
-from dreaming.paper.pictures import image_of
+from dreaming.paper.figures.drawing import STYLE, bars, dataset_title, say_gaps
+from dreaming.paper.figures.pictures import image_of
 from dreaming.paper.tables import Tables, figure_table, measured
 
 EARLY, LATE = "#A6BDDB", "#034E7B"

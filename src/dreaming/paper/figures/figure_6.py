@@ -7,8 +7,8 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dreaming.evaluation.organisation import CLEAN_OCCLUDED, INTRA_INTER
-from dreaming.paper.drawing import CLASSES, COLOURS, STYLE, bars, dataset_title, label, say_gaps
+from dreaming.evaluation.measures.organisation import CLEAN_OCCLUDED, INTRA_INTER
+from dreaming.paper.figures.drawing import CLASSES, COLOURS, STYLE, bars, dataset_title, label, say_gaps
 from dreaming.paper.tables import Tables, figure_table, measured
 
 CONDITIONS = ("pad", "without_rem", "without_nrem")

@@ -5,8 +5,8 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dreaming.paper.drawing import STYLE, dataset_title
-from dreaming.paper.pictures import image_of
+from dreaming.paper.figures.drawing import STYLE, dataset_title
+from dreaming.paper.figures.pictures import image_of
 from dreaming.paper.tables import Tables
 
 

@@ -4,8 +4,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dreaming.paper.drawing import accuracy_over_epochs, colours_of, one_row
-from dreaming.paper.laboratory import stages
+from dreaming.paper.figures.drawing import accuracy_over_epochs, colours_of, one_row
+from dreaming.paper.plan.own_conditions import stages
 from dreaming.paper.tables import Tables, figure_table
 
 

@@ -1,0 +1,3 @@
+from . import arguments as arguments
+from . import main as main
+from . import verbs as verbs

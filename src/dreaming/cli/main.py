@@ -1,0 +1,255 @@
+"""The command line: one verb, one library call."""
+
+import errno
+import re
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from tyro.conf import arg
+
+from dreaming.cli import arguments
+from dreaming.cli.verbs import (
+    CheckData,
+    Compare,
+    Dream,
+    Evaluate,
+    FetchData,
+    Images,
+    Import,
+    ListData,
+    Number,
+    Reproduce,
+    Text,
+    Words,
+)
+from dreaming.errors import Stopped, UserError, shown
+from dreaming.system.signals import INTERRUPTED, obeying
+
+if TYPE_CHECKING:
+    from dreaming.config.config import Config
+
+# The library is imported where a verb calls it, so that --help and mistakes need not wait for torch.
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Run:
+    """Which run."""
+
+    condition: str = "pad"
+    """pad, without_memory_mix, without_rem, without_nrem, wake_only, rem_noise_only, rem_memories_only,
+    rem_before_nrem, nrem_mixed, untrained"""
+    phases: Annotated[str | None, arg(metavar="FILE.py:NAME")] = None
+    """a cycle of your own, or a phase of your own that follows the condition's; the file is executed"""
+    schedule: Annotated[str | None, arg(metavar="CONDITION:EPOCH,...,CONDITION")] = None
+    """conditions one after another, each until an epoch is done, such as pad:10,without_rem:20,pad"""
+    name: Text = None
+    """what to call the condition; needed where --set makes it another"""
+    dataset: str = "digits"
+    """digits, house_digits, cifar10, svhn or folder:PATH"""
+    limit: Number = None
+    """take the first INT images of each split; of house_digits, as many are drawn as are asked for"""
+    seed: int = 0
+    """the seed all random numbers grow from"""
+    epochs: int = 50
+    """passes over the training images; more than a finished run has go on with it"""
+    precision: Literal["auto", "float32", "tf32", "bfloat16"] = "auto"
+    """precision of the arithmetic; auto is bfloat16 where that is faster, else float32; tf32 is for GPUs"""
+    device: str = "auto"
+    """auto, cpu, cuda or cuda:N"""
+    snapshots: str = "all"
+    """epochs whose weights and dreams are kept: all, ends or a list such as 1,5,50"""
+    set: Words = ()
+    """change any field of the config, such as phases.rem.replay.noise=0.3; can be repeated"""
+
+    def config(self, seed: int) -> "Config":
+        from dreaming.config.configure import configure
+
+        return configure(
+            self.condition,
+            phases=self.phases,
+            schedule=self.schedule,
+            name=self.name,
+            settings=self.set,
+            dataset={"name": self.dataset, "limit": self.limit},
+            training={
+                "epochs": self.epochs,
+                "precision": self.precision,
+                "device": self.device,
+                "snapshots": self.snapshots,
+            },
+            seed=seed,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Train(Images, _Run):
+    """Train a cortex through sleep-wake cycles, or go on with a training that was stopped."""
+
+    seeds: int = 1
+    """how many runs, of this seed and those after it"""
+    sweep: Annotated[str | None, arg(metavar="PATH=VALUE,...")] = None
+    """train once with each value of a field, such as phases.rem.dose=0,0.5,1"""
+    workers: Number = None
+    """how many of them are trained at once, each in a process; as many as there are cores, or one on a GPU"""
+    out: Path = Path("runs")
+    """the folder of runs; this one lies in OUT/DATASET/CONDITION/seed-N"""
+
+    def __call__(self) -> None:
+        """Train."""
+        from dreaming.config.configure import swept
+        from dreaming.system.progress import Display
+        from dreaming.training.population import train_all
+
+        if self.seeds < 1:
+            raise UserError(f"--seeds is {self.seeds}; at least one run is needed")
+        if self.workers is not None and self.workers < 1:
+            raise UserError(f"--workers is {self.workers}; at least one is needed, or leave the option out")
+        if self.seeds > 1 and any(word.partition("=")[0].strip() == "seed" for word in self.set):
+            raise UserError(
+                f"--set seed gives all {self.seeds} runs of --seeds one seed; use --seed for the first"
+            )
+        own = None if self.phases is None else self.phases.rpartition(":")[0]
+        configs = [self.config(self.seed + index) for index in range(self.seeds)]
+        if self.sweep is not None:
+            configs = [each for config in configs for each in swept(config, self.sweep)]
+        with Display() as display:
+            runs = train_all(
+                configs,
+                out=self.out,
+                data_dir=self.data_dir,
+                trust_data=self.trust_data,
+                own_phases=own,
+                workers=self.workers,
+                progress=display,
+            )
+            for run in runs:
+                display.say(
+                    f"{run}: its dreams are in {run / 'dreams'}; measure it with: dreaming evaluate {run}"
+                )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Describe(_Run):
+    """Show a run's config, phases, signs of plasticity, size and cost; train nothing."""
+
+    def __call__(self) -> None:
+        """Describe."""
+        from rich.table import Table
+
+        from dreaming.config.description import describe
+        from dreaming.system.progress import console
+
+        found = describe(self.config(self.seed))
+        print(found.config.to_yaml())
+        table = Table("phase", "encoder", "generator", "multiply-accumulates of a cycle")
+        for name, signs in found.signs.items():
+            shown = [f"{sign:+d}" if sign else "0" for sign in signs]
+            table.add_row(name, *shown, f"{found.multiply_accumulates[name] / 1e9:.2f} G")
+        table.add_row("", "", "", f"{sum(found.multiply_accumulates.values()) / 1e9:.2f} G")
+        console().print(table)
+        for name, count in found.weights.items():
+            print(f"{name}: {count:,} weights")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Doctor:
+    """Check the fast ways to train against the plain one on this machine, time them, and choose among them."""
+
+    device: str = "auto"
+    """auto, cpu, cuda or cuda:N"""
+    base_channels: int = 64
+    """width of the networks that are tried; the paper's by default"""
+    batch_size: int = 64
+    """images of a cycle"""
+    rounds: int = 15
+    """cycles of each way that are timed, in turn"""
+    seeds: int = 3
+    """cortices side by side in one program"""
+    dry_run: bool = False
+    """only look: leave what auto stands for on this machine as it is"""
+
+    def __call__(self) -> None:
+        """Examine."""
+        from dreaming.system.progress import Display
+        from dreaming.training.doctor import examine, report
+
+        with Display() as display:
+            found = examine(
+                self.device,
+                base_channels=self.base_channels,
+                batch_size=self.batch_size,
+                rounds=self.rounds,
+                seeds=self.seeds,
+                progress=display,
+            )
+        print(report(found))
+        if not self.dry_run:
+            print(f"kept in {found.advice.save()}, which auto follows from now on")
+        if not found.sound:
+            wrong = ", ".join(check.path for check in found.checks if not check.passed)
+            print(
+                f"dreaming: {wrong}: wrong on this machine; please report it, with the table", file=sys.stderr
+            )
+            raise SystemExit(1)
+
+
+STOPPED = 3
+"""The status of a command that somebody stopped and that can go on."""
+
+VERBS: dict[str, Any] = {
+    "train": Train,
+    "evaluate": Evaluate,
+    "dream": Dream,
+    "compare": Compare,
+    "import": Import,
+    "data": {"list": ListData, "fetch": FetchData, "check": CheckData},
+    "describe": Describe,
+    "reproduce": Reproduce,
+    "doctor": Doctor,
+}
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Returns
+    -------
+    int
+        0 done, 2 a mistake of the user's in one sentence, 3 stopped and resumable. A fault of ours raises, and
+        Python exits with 1.
+    """
+    words = sys.argv[1:] if words is None else words
+    description = "A laboratory for dreaming neural networks: train, sleep, dream, measure."
+    try:
+        with obeying():
+            verb: Callable[[], None] = arguments.read(VERBS, words, "dreaming", description)
+            _begin(verb)
+            verb()
+    except UserError as mistake:
+        print(f"dreaming: {shown(str(mistake))}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        name = shown(str(error.filename))
+        print(
+            f"dreaming: {name[:200]}... is too long for the name of a file; choose another", file=sys.stderr
+        )
+        return 2
+    except Stopped as stopped:
+        print(f"dreaming: {shown(str(stopped))}", file=sys.stderr)
+        return STOPPED
+    except KeyboardInterrupt:
+        print(INTERRUPTED, file=sys.stderr)
+        return STOPPED
+    return 0
+
+
+def _begin(verb: object) -> None:
+    """Announce on a terminal what begins, since importing torch takes seconds."""
+    if sys.stderr.isatty():
+        name = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(verb).__name__).lower()
+        print(f"dreaming: {name} begins", file=sys.stderr, flush=True)

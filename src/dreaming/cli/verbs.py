@@ -1,0 +1,297 @@
+"""Verbs of the command line about data sets, finished runs and the paper; the others are in `dreaming.cli.main`."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal
+
+from tyro.conf import Positional, UseAppendAction, arg
+
+from dreaming.errors import UserError, shown
+
+# The library is imported where a verb calls it, so that --help and mistakes need not wait for torch.
+
+Words = Annotated[tuple[str, ...], UseAppendAction, arg(metavar="PATH=VALUE")]
+Runs = Annotated[Positional[tuple[str, ...]], arg(metavar="RUN...")]
+Number = Annotated[int | None, arg(metavar="INT")]
+Folder = Annotated[Path | None, arg(metavar="DIR")]
+Text = Annotated[str | None, arg(metavar="STR")]
+
+
+def _data_dir() -> Path:
+    return Path(os.environ.get("DREAMING_DATA", "data"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Images:
+    """Where images come from."""
+
+    data_dir: Folder = None
+    """where archives of data sets, and weights, lie (or set DREAMING_DATA)"""
+    trust_data: bool = False
+    """take files with another checksum than the official one; the run's record says so"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluate(Images):
+    """Measure runs, into measures.csv (and projection.csv); what is measured already is not done again."""
+
+    runs: Runs
+    """run folders"""
+    measures: str = "readout"
+    """readout (and its controls, pixels and principal components), robustness (readout under occlusion),
+    organisation (ratios of distances), projection (principal components), with commas between them; or all"""
+    set: Words = ()
+    """change an option of a measure, such as organisation.distance=squared; can be repeated"""
+    epochs: str = "all"
+    """snapshots to measure: all, last, or a list such as 0,1,5 (0: untrained)"""
+    device: str = "auto"
+    """auto, cpu, cuda or cuda:N"""
+
+    def __call__(self) -> None:
+        """Evaluate."""
+        from dreaming.evaluation.measuring import evaluate
+        from dreaming.system.progress import Display
+
+        with Display() as display:
+            for run in _some(self.runs, "evaluate"):
+                evaluate(
+                    run,
+                    measures=self.measures,
+                    settings=self.set,
+                    epochs=self.epochs,
+                    data_dir=self.data_dir,
+                    trust_data=self.trust_data,
+                    device=self.device,
+                    progress=display,
+                )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dream(Images):
+    """Draw a sheet of dreams of one run as PNG."""
+
+    run: Positional[Path]
+    """run folder"""
+    phase: Literal["nrem", "rem"] = "rem"
+    """which sleep"""
+    epoch: Number = None
+    """after which epoch; the last one kept by default"""
+    count: int = 64
+    """how many dreams"""
+    to: Annotated[Path | None, arg(metavar="FILE.png")] = None
+    """where the sheet is written; RUN/dreams/PHASE-EPOCH.png by default"""
+
+    def __call__(self) -> None:
+        """Dream."""
+        from dreaming.runs.sheets import dream_sheet
+
+        written = dream_sheet(
+            self.run,
+            phase=self.phase,
+            epoch=self.epoch,
+            count=self.count,
+            data_dir=self.data_dir,
+            trust_data=self.trust_data,
+            to=self.to,
+        )
+        print(shown(f"{self.count} {self.phase.upper()} dreams are in {written}"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Import(Images):
+    """Make a run folder of a checkpoint of the published program, to be measured, compared, and dreamt with."""
+
+    file: Annotated[Positional[Path], arg(metavar="FILE.pth")]
+    """its trained.pth; nothing in it is run"""
+    condition: str = "pad"
+    """the condition it was trained as, which the file does not say"""
+    name: Text = None
+    """what to call the condition, and its folder: published_CONDITION by default"""
+    dataset: str = "cifar10"
+    """the images it was trained on, which the file does not say: cifar10, svhn or folder:PATH"""
+    limit: Number = None
+    """measure it on the first INT images of each split"""
+    seed: int = 0
+    """number of the run, and the seed of its measures; the published program has none"""
+    epoch: Number = None
+    """after how many epochs it was kept, if the file has no losses"""
+    out: Path = Path("runs")
+    """the folder of runs; this one lies in OUT/DATASET/CONDITION/seed-N"""
+
+    def __call__(self) -> None:
+        """Import."""
+        from dreaming.paper.authors.checkpoint import import_checkpoint
+
+        run = import_checkpoint(
+            self.file,
+            condition=self.condition,
+            name=self.name,
+            dataset=self.dataset,
+            limit=self.limit,
+            seed=self.seed,
+            epoch=self.epoch,
+            out=self.out,
+            data_dir=self.data_dir,
+            trust_data=self.trust_data,
+        )
+        print(shown(f"{run}: imported; measure it with: dreaming evaluate {run}"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compare:
+    """Compare evaluated runs: one table, one plot."""
+
+    runs: Runs
+    """run folders, or folders that contain some"""
+    to: Path = Path("comparison")
+    """folder for the plot and the tables"""
+
+    def __call__(self) -> None:
+        """Compare."""
+        from rich.table import Table
+
+        from dreaming.evaluation.statistics.comparison import compare
+        from dreaming.system.progress import cells, console
+
+        found = compare(_some(self.runs, "compare"), self.to)
+        table = Table(
+            "data set", "condition", "seeds", "epoch", "latent", "untrained", "pixels", "pca", "missing"
+        )
+        for row in found.in_words():
+            table.add_row(*cells(*row))
+        table.caption = "linear readout accuracy on test images in %, mean ± SEM over seeds"
+        console().print(table)
+        for line in found.findings:
+            print(shown(f"found while it learned: {line}"))
+        print(shown("written: " + ", ".join(str(path) for path in found.files)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reproduce(Images):
+    """Make figures and tables of the paper: train and measure what is missing, draw, and write a report."""
+
+    profile: str = "demo"
+    """demo (minutes, no download), quick (CIFAR-10, hours), paper (as published), or FILE.yaml of your own"""
+    only: Annotated[tuple[str, ...], UseAppendAction, arg(metavar="FIGURE")] = ()
+    """figure-3, figure-4, figure-5, figure-6, figure-9, table-1, appendix-figure-1 to -6, schedules, doses; can be
+    repeated"""
+    schedule: Annotated[tuple[str, ...], UseAppendAction, arg(metavar="CONDITION:EPOCH,...,CONDITION")] = ()
+    """sleep deprivation and recovery beside the paper's conditions, such as pad:10,without_rem:20,pad; can be
+    repeated"""
+    sweep: Annotated[tuple[str, ...], UseAppendAction, arg(metavar="PATH=VALUE,...")] = ()
+    """doses: PAD with each value of a field, such as phases.rem.dose=0,0.5,1; can be repeated"""
+    dry_run: bool = False
+    """list the runs, what is there already, and the hours they will take here; run nothing"""
+    workers: Number = None
+    """how many runs are trained at once, each in a process; as many as there are cores, or one on a GPU"""
+    device: str = "auto"
+    """auto, cpu, cuda or cuda:N"""
+    out: Folder = None
+    """the folder of all of it; reproduction/PROFILE by default"""
+    set: Words = ()
+    """change the profile (seeds=2, epochs=20, datasets=svhn) or the config of every run; can be repeated"""
+
+    def __call__(self) -> None:
+        """Reproduce."""
+        from dreaming.paper.plan.presets import profile
+        from dreaming.system.progress import Display
+
+        if self.workers is not None and self.workers < 1:
+            raise UserError(f"--workers is {self.workers}; at least one is needed, or leave the option out")
+        chosen = profile(self.profile, self.set).beside(self.schedule, self.sweep)
+        if self.dry_run:
+            from dreaming.paper.plan.foresight import foresee
+
+            foresee(chosen, self.only, self.out, self.device, self.data_dir)
+            return
+        from dreaming.paper.reproduction import insist, reproduce
+
+        with Display() as display:
+            found = reproduce(
+                chosen,
+                only=self.only,
+                out=self.out,
+                data_dir=self.data_dir,
+                trust_data=self.trust_data,
+                device=self.device,
+                workers=self.workers,
+                progress=display,
+            )
+        insist(found)
+        print(shown(f"The report: {found.report}"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListData:
+    """List the data sets that are known."""
+
+    def __call__(self) -> None:
+        """List."""
+        from rich.table import Table
+
+        from dreaming.data import describe, names
+        from dreaming.data.sources import NETWORKS
+        from dreaming.system.progress import console
+
+        table = Table("name", "train", "test", "fetched from", "download", "licence")
+        for name in names():
+            found = describe(name)
+            size = f"{found.size / 1e6:.0f} MB" if found.size else "none"
+            table.add_row(name, f"{found.n_train:,}", f"{found.n_test:,}", found.host, size, found.licence)
+        table.add_row("folder:PATH", "", "", "PATH/{train,test}/CLASS/*.{png,jpg,webp}", "none", "yours")
+        for network in NETWORKS.values():
+            size = f"{sum(file.size for file in network.files) / 1e6:.0f} MB"
+            table.add_row(f"{network.name} (weights)", "", "", network.host, size, network.licence)
+        console().print(table)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FetchData:
+    """Fetch a data set, from mirrors in order, with checksums; a broken download goes on where it broke."""
+
+    name: Positional[str]
+    """cifar10 or svhn; or inception, the weights for Fréchet distances in its features"""
+    data_dir: Path = field(default_factory=_data_dir)
+    """where to (or set DREAMING_DATA)"""
+
+    def __call__(self) -> None:
+        """Fetch."""
+        from dreaming.data import fetch
+        from dreaming.system.progress import downloading
+
+        with downloading() as progress:
+            files = fetch(self.name, self.data_dir, progress=progress)
+        print("\n".join(shown(f"{file}: complete, checksum as published") for file in files))
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckData:
+    """Compare the files of a data set with the published checksums."""
+
+    name: Positional[str]
+    """cifar10, svhn, folder:PATH or inception"""
+    data_dir: Path = field(default_factory=_data_dir)
+    """where they lie (or set DREAMING_DATA)"""
+
+    def __call__(self) -> None:
+        """Check."""
+        from dreaming.data import check
+
+        found = check(self.name, self.data_dir)
+        print(
+            "\n".join(shown(f"{file.path}: {file.state}") for file in found) or f"{self.name} needs no files"
+        )
+        wrong = [file for file in found if file.state != "ok"]
+        if wrong:
+            raise UserError(
+                f"{len(wrong)} of {len(found)} files are not as published; fetch them with: "
+                f"dreaming data fetch {self.name} --data-dir {self.data_dir}"
+            )
+
+
+def _some(runs: Sequence[str], verb: str) -> Sequence[str]:
+    if not runs:
+        raise UserError(f"{verb} wants at least one run folder, such as runs/digits/pad/seed-0")
+    return runs

@@ -1,0 +1,9 @@
+from . import config as config
+from . import custom as custom
+from . import description as description
+from . import schedule as schedule
+from . import settings as settings
+from .config import Config as Config
+from .config import Training as Training
+from .config import validated as validated
+from .schedule import Stage as Stage

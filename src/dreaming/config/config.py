@@ -1,0 +1,271 @@
+"""Everything a run is: frozen, typed, validated, and written beside its results."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import torch
+import yaml
+from annotated_types import Ge, Le
+from pydantic import (
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from dreaming.config.schedule import Phases, Stage, kind_of, made
+from dreaming.config.settings import assign, path_and_value, sentence
+from dreaming.errors import UserError, brief
+from dreaming.model.networks import Cortex
+from dreaming.model.parameters import Parameters
+from dreaming.model.phases import NREM, REM, Phase, Wake
+from dreaming.model.plasticity import Optimizer
+from dreaming.rng import generator
+from dreaming.system.texts import content_of, yaml_of
+
+MOST_WEIGHTS = 2**28
+"""Of one cortex, a gigabyte; the paper's has 3.4 million."""
+
+
+class DatasetConfig(Parameters):
+    """Which images are seen."""
+
+    name: str = Field(
+        default="digits", pattern=r"^(folder:[^\x00-\x1f\x7f-\x9f]+|[A-Za-z0-9][A-Za-z0-9_.+-]*)$"
+    )
+    """``digits``, ``house_digits``, ``cifar10``, ``svhn`` or ``folder:PATH``."""
+    limit: Annotated[int, Ge(1)] | None = None
+    """How many images of each split are taken, from the first; all by default.
+    ``house_digits`` are drawn as many as this says; 8,000 and 2,000 by default."""
+
+
+class Networks(Parameters):
+    """The size of the cortex."""
+
+    latent_dim: Annotated[int, Ge(1)] = 256
+    """Number of latents n_z."""
+    base_channels: Annotated[int, Ge(1)] = 64
+    """Channels of the lowest layer; the next have twice and four times as many."""
+    image_channels: Literal[1, 3] = 3
+    """3 sees colour, 1 sees luminance."""
+
+    @model_validator(mode="after")
+    def _possible(self) -> "Networks":
+        c, n = self.base_channels, self.latent_dim
+        weights = 2 * 16 * (c * self.image_channels + 10 * c * c + 4 * c * n)
+        if weights > MOST_WEIGHTS:
+            raise ValueError(
+                f"networks of base_channels {brief(c)} and latent_dim {brief(n)} have more than {MOST_WEIGHTS:,} "
+                "weights"
+            )
+        return self
+
+    def build(self, seed: int) -> Cortex:
+        """Make an untrained cortex whose weights depend on the seed alone."""
+        return Cortex(self.latent_dim, self.base_channels, self.image_channels, generator(seed, "init"))
+
+
+class Training(Parameters):
+    """How long, in which portions and on what a cortex is trained."""
+
+    epochs: Annotated[int, Ge(0)] = 50
+    """Passes over the training images."""
+    batch_size: Annotated[int, Ge(2)] = 64
+    """Images of one cycle; at least 2, since L_KL needs a standard deviation."""
+    precision: Literal["auto", "float32", "tf32", "bfloat16"] = "auto"
+    """Precision of the arithmetic; weights, losses and optimisers are float32 in any case. ``auto`` is bfloat16
+    for wide networks on a CPU that is fast in it, or where `dreaming doctor` has found it right, and else float32;
+    ``tf32`` is a GPU's."""
+    path: Literal["auto", "plain", "captured"] = "auto"
+    """How cycles are run: one operation after another, or as one captured program. ``auto`` captures on
+    a GPU on which `dreaming doctor` has found that right."""
+    device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
+    """``auto``, ``cpu``, ``cuda`` or ``cuda:N``."""
+    snapshots: str = Field(default="all", pattern=r"^(all|ends|\d+(,\d+)*)$")
+    """Epochs whose weights and dreams are kept: ``all``, ``ends`` or a list such as ``1,5,50``. The untrained
+    cortex (0) is always kept."""
+    memories_across_epochs: bool = False
+    """Whether the last day of an epoch is remembered in the first night of the next."""
+
+    @property
+    def number_type(self) -> torch.dtype | None:
+        """The number type of maps and products, or None for that of the weights."""
+        return torch.bfloat16 if self.precision == "bfloat16" else None
+
+    def keeps(self, epoch: int) -> bool:
+        """Tell whether weights and dreams after this epoch are kept."""
+        if epoch == 0 or self.snapshots == "all":
+            return True
+        if self.snapshots == "ends":
+            return epoch == self.epochs
+        return epoch in map(int, self.snapshots.split(","))
+
+    @model_validator(mode="after")
+    def _reachable(self) -> "Training":
+        listed = (
+            [] if self.snapshots in ("all", "ends") else [int(epoch) for epoch in self.snapshots.split(",")]
+        )
+        if listed and max(listed) > self.epochs:
+            raise ValueError(f"snapshot {max(listed)} lies beyond the last epoch, {self.epochs}")
+        return self
+
+
+class PhaseSource(Parameters):
+    """Where phases that are the user's own were defined."""
+
+    file: str
+    """Name of the Python file, without its folder."""
+    name: str
+    """Name in that file."""
+    sha256: str
+    """Checksum of the file."""
+
+
+class Config(Parameters):
+    """Everything a run is.
+
+    Examples
+    --------
+    >>> config = Config(phases=(Wake(), NREM()), seed=3)
+    >>> config.phases[1].weight
+    1.0
+    >>> Config.model_validate(config.model_dump()) == config
+    True
+    """
+
+    condition: str = Field(default="pad", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$")
+    """Name of the condition, and of its folder."""
+    dataset: DatasetConfig = DatasetConfig()
+    """Which images are seen."""
+    networks: Networks = Networks()
+    """The size of the cortex."""
+    optimizer: Optimizer = Optimizer()
+    """Adam's parameters."""
+    phases: Phases = (Wake(), NREM(), REM())
+    """The phases of a cycle, in order."""
+    schedule: tuple[Stage, ...] = ()
+    """Stages that follow, each with phases of its own."""
+    phase_source: PhaseSource | None = None
+    """Where phases of the user's own were defined."""
+    training: Training = Training()
+    """How long, in which portions and on what."""
+    seed: Annotated[int, Ge(0), Le(2**63 - 1)] = 0
+    """The seed all random numbers of the run grow from."""
+
+    @field_validator("schedule")
+    @classmethod
+    def _in_order(cls, schedule: tuple[Stage, ...]) -> tuple[Stage, ...]:
+        begins = [stage.after for stage in schedule]
+        if begins != sorted(set(begins)):
+            raise ValueError(
+                f"stages begin after epochs {', '.join(map(str, begins))}, which is out of order"
+            )
+        return schedule
+
+    def phases_in(self, epoch: int) -> tuple[Phase, ...]:
+        """Return the phases of a cycle in an epoch, counted from 1.
+
+        Examples
+        --------
+        >>> later = Stage(after=10, condition="without_nrem", phases=(Wake(), REM()))
+        >>> config = Config(schedule=(later,))
+        >>> [len(config.phases_in(epoch)) for epoch in (1, 10, 11)]
+        [3, 3, 2]
+        """
+        begun = [stage.phases for stage in self.schedule if epoch > stage.after]
+        return begun[-1] if begun else self.phases
+
+    def identity(self) -> dict[str, Any]:
+        """Return what makes this run this run: all but how long, where, and how much is kept."""
+        return self.model_dump(mode="json", exclude={"training": {"epochs", "device", "path", "snapshots"}})
+
+    def to_yaml(self) -> str:
+        """Write the config as YAML, which `from_yaml` reads."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
+
+    @classmethod
+    def from_yaml(cls, path: Path) -> "Config":
+        """Read a config file.
+
+        Raises
+        ------
+        UserError
+            If the file is missing, no YAML, or no config.
+        """
+        return cls.parsed(path, content_of(path))
+
+    @classmethod
+    def parsed(cls, path: Path, text: bytes) -> "Config":
+        """Read the content of a config file."""
+        try:
+            content = yaml_of(text)
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise UserError(f"{path} is damaged: it is no YAML ({_first_line(error)})") from None
+        if not isinstance(content, dict):
+            raise UserError(f"{path} is damaged: it holds no config")
+        return validated(content, str(path))
+
+    def but(self, settings: Sequence[str]) -> "Config":
+        """Return this config with ``PATH=VALUE`` settings changed, each typed by the field it names.
+
+        Raises
+        ------
+        UserError
+            If a path names no field (the nearest is suggested) or a value does not fit.
+
+        Examples
+        --------
+        >>> Config().but(["phases.rem.replay.noise=0.3"]).phases[2].replay.noise
+        0.3
+        """
+        if not settings:
+            return self
+        # Each phase keeps its class: values are changed in the dump, and the classes looked up again by name.
+        content = self.model_dump(mode="json")
+        for setting in settings:
+            _set(content, *path_and_value(setting))
+        own = {kind_of(type(phase)): type(phase) for each in self._cycles() for phase in each}
+        try:
+            for part in (content, *_stages(content)):
+                part["phases"] = [made(name, values, own) for name, values in part["phases"].items()]
+        except ValueError as error:
+            raise UserError(f"--set: {error}") from None
+        return validated(content, "--set")
+
+    def _cycles(self) -> list[tuple[Phase, ...]]:
+        return [self.phases, *(stage.phases for stage in self.schedule)]
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def _set(content: dict[str, Any], path: list[str], text: str) -> None:
+    """Change one value; one of a phase, in every stage that has the phase."""
+    of_a_phase = path[0] == "phases" and len(path) > 1
+    stages = [stage for stage in _stages(content) if of_a_phase and path[1] in stage["phases"]]
+    for stage in stages:
+        assign(stage, path, text)
+    if not stages or path[1] in content["phases"]:
+        assign(content, path, text)
+
+
+def _stages(content: dict[str, Any]) -> list[dict[str, Any]]:
+    """List the stages of a schedule, as far as a setting has left them such; what is none is refused later."""
+    schedule = content["schedule"] if isinstance(content["schedule"], list) else []
+    return [stage for stage in schedule if isinstance(stage, dict) and isinstance(stage.get("phases"), dict)]
+
+
+def validated(content: Any, where: str) -> Config:
+    """Make a config of plain values, or say in one sentence what is wrong with them.
+
+    Raises
+    ------
+    UserError
+        Naming the place, the first mistake in it and, for an unknown key, the nearest known one.
+    """
+    try:
+        return Config.model_validate(content)
+    except ValidationError as error:
+        raise UserError(f"{where}: {sentence(error, Config)}") from None

@@ -1,0 +1,143 @@
+"""The paper's conditions, each a function whose body is its difference from PAD.
+
+A condition is the tuple of phases that make a cycle (paper, figures 4b and 5b, and appendix 1).
+"""
+
+import sys
+import types
+from collections.abc import Sequence
+from typing import Any
+
+from dreaming.config.config import Config, validated
+from dreaming.config.custom import own_phases
+from dreaming.config.schedule import Stage
+from dreaming.errors import UserError
+from dreaming.model.conditions import condition, conditions
+from dreaming.model.phases import Cycle
+
+
+def configure(
+    condition_name: str = "pad",
+    *,
+    phases: str | None = None,
+    schedule: str | None = None,
+    name: str | None = None,
+    settings: Sequence[str] = (),
+    **sections: Any,
+) -> Config:
+    """Make the config of a run: a condition, its sections, then single settings on top.
+
+    Parameters
+    ----------
+    condition_name
+        One of `conditions`, whose phases are taken.
+    phases
+        ``FILE.py:NAME``, the user's own phases in place of the condition's (see `own_phases`).
+    schedule
+        ``CONDITION:EPOCH,...,CONDITION``: conditions one after another in place of one, each until an epoch is
+        done, such as ``pad:10,without_rem:20,pad``.
+    name
+        What to call the condition, and its folder; by default what it is called.
+    settings
+        ``PATH=VALUE`` pairs, applied last; those of a phase in every condition of a schedule that has the phase.
+    **sections
+        Sections of `Config` as mappings, such as ``training={"epochs": 5}``.
+
+    Raises
+    ------
+    UserError
+        If a name is unknown or a value does not fit.
+
+    Examples
+    --------
+    >>> configure("without_rem", settings=["phases.nrem.weight=1"]).phases[1].weight
+    1.0
+    """
+    cycle, source = condition(condition_name), None
+    stages: tuple[Stage, ...] = ()
+    label = condition_name
+    if schedule is not None:
+        if phases is not None or condition_name != "pad":
+            raise UserError("a schedule names its conditions itself; leave --condition and --phases out")
+        cycle, stages, label = _scheduled(schedule)
+    if phases is not None:
+        cycle, source = own_phases(phases, cycle)
+        label = source.name if condition_name == "pad" else f"{condition_name}+{source.name}"
+    config = validated(
+        {
+            "condition": label if name is None else name,
+            "phases": cycle,
+            "schedule": stages,
+            "phase_source": source,
+            **sections,
+        },
+        "config",
+    )
+    config = config.but(settings)
+    if not config.phases and not config.schedule:
+        return config.model_copy(update={"training": config.training.model_copy(update={"epochs": 0})})
+    return config
+
+
+def _scheduled(text: str) -> tuple[Cycle, tuple[Stage, ...], str]:
+    """Read a schedule: the phases it begins with, the stages that follow, and what to call it."""
+    *parts, last = text.split(",")
+    names, ends = [], []
+    for part in parts:
+        name, _, end = part.partition(":")
+        names.append(name)
+        ends.append(int(end) if end.isascii() and end.isdigit() and len(end) < 10 else 0)
+    if not parts or ":" in last or ends != sorted(set(ends)) or ends[0] < 1:
+        raise UserError(
+            "--schedule wants CONDITION:EPOCH,...,CONDITION with epochs that grow, such as "
+            f"pad:10,without_rem:20,pad, and got '{text}'"
+        )
+    follow = zip(ends, [*names[1:], last], strict=True)
+    stages = tuple(Stage(after=end, condition=name, phases=condition(name)) for end, name in follow)
+    return condition(names[0]), stages, text.replace(":", "-").replace(",", "-")
+
+
+def swept(config: Config, sweep: str) -> list[Config]:
+    """Make a config for each value that a sweep gives to one field.
+
+    Parameters
+    ----------
+    config
+        What they have in common.
+    sweep
+        ``PATH=VALUE,VALUE,...``, such as ``phases.rem.dose=0,0.5,1``. Each is called by the condition, the field
+        and the value.
+
+    Raises
+    ------
+    UserError
+        If the sweep cannot be read, the path names no field, or a value does not fit.
+
+    Examples
+    --------
+    >>> [each.condition for each in swept(configure(), "phases.rem.dose=0,0.5")]
+    ['pad+rem.dose-0', 'pad+rem.dose-0.5']
+    """
+    path, equals, values = sweep.partition("=")
+    if not equals or not all(value.strip() for value in values.split(",")):
+        raise UserError(f"--sweep wants PATH=VALUE,VALUE,... and got '{sweep}'")
+    found = []
+    for value in map(str.strip, values.split(",")):
+        name = f"{config.condition}+{path.strip().removeprefix('phases.')}-{value}"
+        found.append(config.but([f"{path}={value}", f"condition={name}"]))
+    return found
+
+
+class _CallableModule(types.ModuleType):
+    """A module which can be called as the function of its name is.
+
+    ``dreaming.conditions`` is a function of the package and the name of this module; whoever imports the module
+    first would hide the function.
+    """
+
+    def __call__(self) -> dict[str, str]:
+        """Name every condition (see `conditions`)."""
+        return conditions()
+
+
+sys.modules[__name__].__class__ = _CallableModule

@@ -1,0 +1,72 @@
+"""What a run would be, before anything is run: its config, its phases and signs, its size and its cost."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from dreaming.config.config import Config
+from dreaming.model.hippocampus import Hippocampus
+from dreaming.model.plasticity import Plasticity
+from dreaming.rng import Random
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a run would be.
+
+    Attributes
+    ----------
+    config
+        The config, resolved.
+    signs
+        The plasticity of each phase, by its name.
+    weights
+        Number of weights of each pathway.
+    multiply_accumulates
+        Of each phase in one cycle of a whole mini-batch, forward and backward, by its name.
+    """
+
+    config: Config
+    signs: Mapping[str, Plasticity]
+    weights: Mapping[str, int]
+    multiply_accumulates: Mapping[str, int]
+
+
+def describe(config: Config) -> Description:
+    """Describe a run without running it.
+
+    The multiply-accumulates are counted in one cycle of tensors that have shapes and no numbers.
+
+    Examples
+    --------
+    >>> found = describe(Config())
+    >>> found.weights
+    {'encoder': 1711809, 'generator': 1707459}
+    >>> [round(count / 1e9, 1) for count in found.multiply_accumulates.values()]
+    [7.1, 4.7, 6.9]
+    """
+    cortex = config.networks.build(config.seed).to("meta")
+    pathways = dict(cortex.named_children())
+    weights = {
+        name: sum(weight.numel() for weight in pathway.parameters()) for name, pathway in pathways.items()
+    }
+    costs: dict[str, int] = {}
+    batch, hippocampus = config.training.batch_size, Hippocampus()
+    images = torch.empty(batch, config.networks.image_channels, 32, 32, device="meta")
+    for phase in config.phases:
+        if not phase.weight:
+            costs[phase.name] = 0
+            continue
+        signs = phase.plasticity._asdict()
+        plastic = [w for name, pathway in pathways.items() if signs[name] for w in pathway.parameters()]
+        with FlopCounterMode(display=False) as counter:
+            draws = phase.draw(Random(config.seed, device="meta"), batch, cortex.latent_dim)
+            outcome = phase.objective(cortex, images, hippocampus, draws)
+            if plastic and outcome.loss.requires_grad:
+                torch.autograd.grad(outcome.loss, plastic, allow_unused=True)
+        hippocampus = hippocampus if outcome.memory is None else hippocampus.store(outcome.memory)
+        costs[phase.name] = counter.get_total_flops() // 2
+    signs = {phase.name: phase.plasticity for phase in config.phases}
+    return Description(config, signs, weights, costs)

@@ -1,0 +1,17 @@
+from . import batches as batches
+from . import dataset as dataset
+from . import download as download
+from . import loading as loading
+from . import readers as readers
+from . import sources as sources
+from .batches import epoch_order as epoch_order
+from .batches import to_activity as to_activity
+from .dataset import Dataset as Dataset
+from .dataset import Split as Split
+from .download.fetching import fetch as fetch
+from .loading import Description as Description
+from .loading import check as check
+from .loading import describe as describe
+from .loading import load as load
+from .loading import names as names
+from .sources import FileCheck as FileCheck

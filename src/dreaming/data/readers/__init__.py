@@ -1,0 +1,5 @@
+"""Readers of images, a module for each kind of source."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,5 @@
+"""What measures look at: latents, controls, and features of networks trained on images."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,118 @@
+"""Subjects: cortices of one run that are measured together, and what they infer, each thing inferred once."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from dreaming.config.config import Config
+from dreaming.data import Dataset
+from dreaming.evaluation.features.latents import infer
+from dreaming.evaluation.readout import Protocol, Weights, train_readout
+from dreaming.evaluation.stopwatch import Stopwatch
+from dreaming.model.occlusion import Occlusion
+from dreaming.rng import Random
+from dreaming.runs.folder import RunFolder
+from dreaming.runs.snapshots import load
+from dreaming.system.progress import Silence
+
+
+class Subjects:
+    """Cortices of one run, as they were after some epochs.
+
+    Parameters
+    ----------
+    folder, config, images
+        The run, and the images it was trained on.
+    epochs
+        After which epochs; their snapshots must be there.
+    device
+        Where to compute.
+    progress
+        Who is told what should be known of a measure.
+    data_dir
+        The folder of data, where weights of networks that measure lie too.
+    watch
+        What counts the seconds of each stage.
+
+    Attributes
+    ----------
+    cortices
+        One for each epoch, in the precision in which the run was trained.
+
+    Raises
+    ------
+    UserError
+        If a snapshot is missing or damaged.
+    """
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        config: Config,
+        images: Dataset,
+        epochs: Sequence[int],
+        device: torch.device,
+        progress: Silence | None = None,
+        data_dir: Path | None = None,
+        watch: Stopwatch | None = None,
+    ) -> None:
+        self.data_dir = data_dir
+        self.progress = progress or Silence()
+        self.watch = watch or Stopwatch(device)
+        self.folder, self.config, self.images = folder, config, images
+        self.epochs, self.device = tuple(epochs), device
+        with self.watch.stage("snapshots"):
+            self.cortices = [load(folder.path, epoch).to(device) for epoch in epochs]
+        for cortex in self.cortices:
+            cortex.precision = config.training.number_type  # it infers as it lived
+        self._readouts: dict[Protocol, Weights] = {}
+
+    def infer(
+        self, images: UInt8[Tensor, "n c 32 32"], masks: Float[Tensor, "n 1 32 32"] | None = None
+    ) -> Float[Tensor, "k n z"]:
+        """Infer the latents of images, occluded by masks if there are any, in each of the k cortices."""
+        k, n, channels = len(self.cortices), len(images), self.config.networks.image_channels
+        self.watch.inferred += k * n
+        shape = k, n, self.config.networks.latent_dim
+        latents = torch.empty(shape, dtype=torch.float32, device=self.device)
+        with self.watch.stage("inference"):
+            for own, cortex in zip(latents, self.cortices, strict=True):
+                own.copy_(infer(cortex, images, channels, masks=masks))
+        return latents
+
+    @cached_property
+    def train(self) -> Float[Tensor, "k n z"]:
+        """The latents of all training images."""
+        return self.infer(self.images.train.images)
+
+    @cached_property
+    def test(self) -> Float[Tensor, "k m z"]:
+        """The latents of all test images."""
+        return self.infer(self.images.test.images)
+
+    def readout(self, protocol: Protocol) -> Weights:
+        """Return the linear classifier of each cortex, trained on the latents of the training images."""
+        if protocol not in self._readouts:
+            features, labels = self.train, self.images.train.labels
+            with self.watch.stage("training of readouts"):
+                self._readouts[protocol] = train_readout(
+                    features, labels, len(self.images.classes), self.config.seed, protocol
+                )
+        return self._readouts[protocol]
+
+    def masks(
+        self, measure: str, count: int, probability: float, tile_size: int
+    ) -> Float[Tensor, "{count} 1 32 32"]:
+        """Draw occlusions, a mask an image, for a measure of this name.
+
+        They depend on the seed of the run, the name and the count, so that all conditions and epochs of one seed
+        see the same. Tiles that are silenced at one probability are silenced at every higher one too.
+        """
+        occlusion = Occlusion(
+            probability=(probability, probability), tile_size=(tile_size, tile_size), mask_per_image=True
+        )
+        return occlusion.draw(Random(self.config.seed, ("evaluation", measure)), count)

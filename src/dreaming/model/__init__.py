@@ -1,0 +1,9 @@
+"""The paper's model and nothing else: networks, losses, phases, and the cycle of wake and sleep they make.
+
+Read `cycle` first, then `phases`, `losses`, `networks` and `occlusion`: a training step enters no other module
+but those of the hippocampus and of plasticity. Nothing here knows of devices, files or configs.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

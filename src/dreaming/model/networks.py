@@ -1,0 +1,235 @@
+"""The cortex: an encoder E (feedforward), a generator G (feedback), and both together (paper, figure 8).
+
+DCGAN without batch or spectral normalisation. All kernels are 4 x 4. The two layers between the 4 x 4 map and
+the latents cover the whole map, so each is one matrix product and is computed as such. Weights are stored
+channels-last, the layout in which maps pass from layer to layer without a copy.
+"""
+
+import math
+from typing import cast
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from dreaming.model.layers import coarsen, refine
+
+LEAK = 0.2
+INITIAL_DEVIATION = 0.02
+
+
+class _Convolution(nn.Conv2d):
+    """A layer whose weights `initialise` draws, and it alone; torch's `skip_init` would import a second's worth."""
+
+    def reset_parameters(self) -> None:
+        """Leave the weights as the memory is."""
+
+
+class _Transposed(nn.ConvTranspose2d):
+    """The same of the transposed convolution."""
+
+    def reset_parameters(self) -> None:
+        """Leave the weights as the memory is."""
+
+
+class Pathway(nn.Module):
+    """What both pathways share: the precision in which they compute; weights and results stay as they are.
+
+    Attributes
+    ----------
+    precision
+        The number type of every map and product, or None for that of the weights.
+    """
+
+    precision: torch.dtype | None = None
+
+    def at_work(self, layer: nn.Module) -> tuple[Float[Tensor, "o i 4 4"], Float[Tensor, " n"]]:
+        """Return the weight and the bias of a layer in the precision of the pathway."""
+        weight, bias = cast(Tensor, layer.weight), cast(Tensor, layer.bias)
+        return weight.to(self.precision or weight.dtype), bias.to(self.precision or bias.dtype)
+
+
+class Encoder(Pathway):
+    """E = (E_z, E_d): the feedforward pathway, from low-level activity to latents and externality.
+
+    Parameters
+    ----------
+    latent_dim
+        Number of latents n_z.
+    base_channels
+        Channels of the first layer; the next have twice and four times as many.
+    image_channels
+        3 for colour, 1 for grey.
+    random
+        Generator of the initial weights; None takes torch's global one.
+
+    Examples
+    --------
+    >>> z, d_logit = Encoder()(torch.zeros(5, 3, 32, 32))
+    >>> z.shape, d_logit.shape
+    (torch.Size([5, 256]), torch.Size([5]))
+    """
+
+    def __init__(
+        self,
+        latent_dim: int = 256,
+        base_channels: int = 64,
+        image_channels: int = 3,
+        random: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        c = base_channels
+        widths = [(image_channels, c), (c, 2 * c), (2 * c, 4 * c)]
+        self.trunk = nn.ModuleList(_Convolution(i, o, 4, stride=2, padding=1) for i, o in widths)
+        self.latent_head = _Convolution(4 * c, latent_dim, 4)
+        self.externality_head = _Convolution(4 * c, 1, 4)
+        initialise(self, random)
+
+    def forward(self, images: Float[Tensor, "b c 32 32"]) -> tuple[Float[Tensor, "b n"], Float[Tensor, " b"]]:
+        """Infer latents and externality.
+
+        Parameters
+        ----------
+        images
+            Low-level activity in [-1, 1], shape [b, c, 32, 32].
+
+        Returns
+        -------
+        z
+            Latents, shape [b, n_z].
+        d_logit
+            The externality before its sigmoid, shape [b].
+        """
+        trunk = self._ascend(images)
+        z, d_logit = (self._read(head, trunk, images) for head in (self.latent_head, self.externality_head))
+        return z, d_logit.squeeze(1)
+
+    def latents(self, images: Float[Tensor, "b c 32 32"]) -> Float[Tensor, "b n"]:
+        """Infer latents alone, E_z: the first of what a call returns."""
+        return self._read(self.latent_head, self._ascend(images), images)
+
+    def externality(self, images: Float[Tensor, "b c 32 32"]) -> Float[Tensor, " b"]:
+        """Infer the externality alone, E_d, before its sigmoid: the second of what a call returns."""
+        return self._read(self.externality_head, self._ascend(images), images).squeeze(1)
+
+    def _ascend(self, images: Float[Tensor, "b c 32 32"]) -> Float[Tensor, "b hwc"]:
+        activity = images.to(self.precision or images.dtype)
+        for layer in self.trunk:
+            activity = functional.leaky_relu(coarsen(activity, *self.at_work(layer)), LEAK, inplace=True)
+        return _by_pixel(activity)
+
+    def _read(self, head: nn.Module, trunk: Float[Tensor, "b hwc"], images: Tensor) -> Float[Tensor, "b n"]:
+        weight, bias = self.at_work(head)
+        return functional.linear(trunk, _by_pixel(weight), bias).to(images.dtype)
+
+
+class Generator(Pathway):
+    """G: the feedback pathway, from latents to low-level activity.
+
+    Parameters
+    ----------
+    latent_dim, base_channels, image_channels, random
+        As for `Encoder`.
+
+    Examples
+    --------
+    >>> Generator()(torch.zeros(5, 256)).shape
+    torch.Size([5, 3, 32, 32])
+    """
+
+    def __init__(
+        self,
+        latent_dim: int = 256,
+        base_channels: int = 64,
+        image_channels: int = 3,
+        random: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        c = base_channels
+        widths = [(4 * c, 2 * c), (2 * c, c), (c, image_channels)]
+        self.layers = nn.ModuleList(
+            [
+                _Transposed(latent_dim, 4 * c, 4),
+                *(_Transposed(i, o, 4, stride=2, padding=1) for i, o in widths),
+            ]
+        )
+        initialise(self, random)
+
+    def forward(self, z: Float[Tensor, "b n"]) -> Float[Tensor, "b c 32 32"]:
+        """Generate low-level activity in [-1, 1], shape [b, c, 32, 32], from latents, shape [b, n_z]."""
+        weight, bias = self.at_work(self.layers[0])
+        activity = torch.addmm(bias.repeat(16), z.to(weight.dtype), _by_pixel(weight))
+        activity = activity.unflatten(1, (4, 4, -1)).permute(0, 3, 1, 2)
+        for layer in self.layers[1:]:
+            activity = refine(functional.leaky_relu(activity, LEAK, inplace=True), *self.at_work(layer))
+        return torch.tanh(activity.to(z.dtype))
+
+
+def _by_pixel(maps: Float[Tensor, "b c h w"]) -> Float[Tensor, "b hwc"]:
+    """Flatten maps pixel by pixel, as channels-last has them in memory."""
+    return maps.permute(0, 2, 3, 1).flatten(1)
+
+
+class Cortex(nn.Module):
+    """Both pathways of one cortex.
+
+    Parameters
+    ----------
+    latent_dim, base_channels, image_channels, random
+        As for `Encoder`.
+
+    Examples
+    --------
+    >>> cortex = Cortex(random=torch.Generator().manual_seed(0))
+    >>> sum(p.numel() for p in cortex.encoder.parameters())
+    1711809
+    >>> sum(p.numel() for p in cortex.generator.parameters())
+    1707459
+    """
+
+    def __init__(
+        self,
+        latent_dim: int = 256,
+        base_channels: int = 64,
+        image_channels: int = 3,
+        random: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        self.latent_dim = latent_dim
+        self.encoder = Encoder(latent_dim, base_channels, image_channels, random)
+        self.generator = Generator(latent_dim, base_channels, image_channels, random)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.parameters()).device
+
+    @property
+    def precision(self) -> torch.dtype | None:
+        """The number type in which both pathways compute, or None for that of the weights."""
+        return self.encoder.precision
+
+    @precision.setter
+    def precision(self, precision: torch.dtype | None) -> None:
+        self.encoder.precision = self.generator.precision = precision
+
+
+def initialise(network: nn.Module, random: torch.Generator | None = None) -> None:
+    """Draw initial weights from N(0, 0.02²) and biases from PyTorch's default, U(-1/√fan_in, 1/√fan_in).
+
+    Parameters
+    ----------
+    network
+        A module whose layers are convolutions or transposed convolutions; changed in place, and laid out
+        channels-last.
+    random
+        A CPU generator, or None for torch's global one.
+    """
+    with torch.no_grad():
+        for layer in network.modules():
+            if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d) and layer.bias is not None:
+                bound = 1 / math.sqrt(layer.weight[0].numel())
+                layer.weight.normal_(0.0, INITIAL_DEVIATION, generator=random)
+                layer.bias.uniform_(-bound, bound, generator=random)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

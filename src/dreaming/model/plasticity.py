@@ -1,0 +1,186 @@
+"""Plasticity: how a phase's loss changes the synapses of each pathway, by which sign, through which optimiser."""
+
+import inspect
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Literal, NamedTuple
+
+import torch
+from annotated_types import Ge, Gt, Lt
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from dreaming.model.networks import Cortex
+from dreaming.model.parameters import Parameters
+
+Sign = Literal[-1, 0, 1]
+Beta = Annotated[float, Ge(0), Lt(1)]
+PATHWAYS = ("encoder", "generator")
+
+
+class Plasticity(NamedTuple):
+    """The sign of plasticity of each pathway in a phase: +1 descends the loss, -1 ascends it, 0 is not plastic."""
+
+    encoder: Sign
+    generator: Sign
+
+
+class Optimizer(Parameters):
+    """Adam, one for each pathway, shared by all phases."""
+
+    learning_rate: Annotated[float, Gt(0)] = 2e-4
+    """Step size of Adam."""
+    betas: tuple[Beta, Beta] = (0.5, 0.999)
+    """Decay of the averages of the gradient and of its square, per step."""
+    idle_weights: Literal["hold", "coast"] = "hold"
+    """Whether weights that get no gradient in a phase hold still, or coast on by their momentum, as those of
+    the published program did under PyTorch 1 (and the whole encoder in an NREM that is left out)."""
+
+
+class _Adam(torch.optim.Adam):
+    """Adam itself, without torch's compiler, which its wrappers import to be left alone by it: two seconds."""
+
+    add_param_group = inspect.unwrap(torch.optim.Optimizer.add_param_group)
+    step = torch.no_grad()(inspect.unwrap(torch.optim.Adam.step))
+
+
+class Synapses:
+    """The synapses of a cortex with the momentum that their optimisers keep.
+
+    Parameters
+    ----------
+    cortex
+        Its weights are changed in place.
+    optimizer
+        Learning rate, betas and what idle weights do.
+
+    Examples
+    --------
+    >>> cortex = Cortex(latent_dim=2, base_channels=1)
+    >>> before = cortex.generator.layers[3].bias.clone()
+    >>> synapses = Synapses(cortex, Optimizer(learning_rate=0.5))
+    >>> synapses.change(cortex.generator(torch.zeros(1, 2)).sum(), Plasticity(encoder=0, generator=-1))
+    >>> (cortex.generator.layers[3].bias - before).round(decimals=4)  # the loss is ascended
+    tensor([0.5000, 0.5000, 0.5000], grad_fn=<RoundBackward1>)
+    """
+
+    def __init__(self, cortex: Cortex, optimizer: Optimizer) -> None:
+        self.coasts = optimizer.idle_weights == "coast"
+        self.pathways: dict[str, nn.Module] = {name: getattr(cortex, name) for name in PATHWAYS}
+        # Adam sees each weight as the run of numbers that it is in memory: its fused step pairs weights, gradients
+        # and momenta by their place there, whatever their strides, or else copies them first.
+        self._runs = {
+            name: [(weight, _run(weight.detach())) for weight in pathway.parameters()]
+            for name, pathway in self.pathways.items()
+        }
+        self.optimizers = {
+            name: _Adam(
+                [run for _, run in self._runs[name]],
+                lr=optimizer.learning_rate,
+                betas=optimizer.betas,
+                fused=True,
+                capturable=cortex.device.type == "cuda",
+            )
+            for name in PATHWAYS
+        }
+
+    def change(self, loss: Float[Tensor, ""], signs: Plasticity) -> None:
+        """Back-propagate a loss once and let each plastic pathway take one step, by its sign.
+
+        Parameters
+        ----------
+        loss
+            Scalar. One whose graph reaches no weight at all changes nothing.
+        signs
+            The phase's signs of plasticity. A pathway with sign 0 is bit for bit left as it is.
+        """
+        plastic = {name: sign for name, sign in signs._asdict().items() if sign}
+        if not plastic or not loss.requires_grad:
+            return
+        weights = [w for name in plastic for w in self.pathways[name].parameters()]
+        gradients = iter(torch.autograd.grad(loss, weights, allow_unused=True))
+        for name, sign in plastic.items():
+            for weight, run in self._runs[name]:
+                gradient = next(gradients)
+                if gradient is not None:
+                    run.grad = _run(_in_place_like(gradient, weight))
+            self._step(name, sign)
+
+    def coast(self, name: str) -> None:
+        """Let a whole pathway move on by its momentum alone."""
+        self._step(name, sign=+1)
+
+    def _step(self, name: str, sign: Sign) -> None:
+        optimizer = self.optimizers[name]
+        optimizer.param_groups[0]["maximize"] = sign < 0
+        if self.coasts:
+            for _, run in self._runs[name]:
+                if run.grad is None and run in optimizer.state:
+                    run.grad = torch.zeros_like(run)
+        optimizer.step()
+        for _, run in self._runs[name]:
+            run.grad = None
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the optimisers' state as named tensors: ``PATHWAY.WEIGHT.{step,exp_avg,exp_avg_sq}``."""
+        return {
+            f"{name}.{weight_name}.{key}": value.as_strided(weight.shape, weight.stride())
+            if value.ndim
+            else value
+            for name, weight_name, weight, run in self._named_runs()
+            for key, value in self.optimizers[name].state[run].items()
+        }
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Take over a state that `state` returned, for a cortex of the same shape."""
+        entries: dict[str, dict[int, dict[str, Tensor]]] = {name: {} for name in PATHWAYS}
+        for name, weight_name, weight, here in self._named_runs():
+            prefix = f"{name}.{weight_name}."
+            entry = {
+                key.removeprefix(prefix): _run(_in_place_like(value, weight)) if value.ndim else value
+                for key, value in state.items()
+                if key.startswith(prefix)
+            }
+            position = next(i for i, (_, run) in enumerate(self._runs[name]) if run is here)
+            if entry:
+                entries[name][position] = entry
+        for name, optimizer in self.optimizers.items():
+            groups = optimizer.state_dict()["param_groups"]
+            optimizer.load_state_dict({"state": entries[name], "param_groups": groups})
+
+    def gather(self, many: Sequence["Synapses"]) -> None:
+        """Take over the momentum of several cortices, whose weights these synapses have stacked."""
+        states = [synapses.state() for synapses in many]
+        shared = {
+            name: values[0].clone() if values[0].ndim == 0 else torch.stack(values)
+            for name in states[0]
+            for values in [[state[name] for state in states]]
+        }
+        self.restore(shared)
+
+    def scatter(self, many: Sequence["Synapses"]) -> None:
+        """Hand the momentum back to the cortices it was gathered from."""
+        state = self.state()
+        for number, synapses in enumerate(many):
+            synapses.restore(
+                {
+                    name: value.clone() if value.ndim == 0 else value[number].clone()
+                    for name, value in state.items()
+                }
+            )
+
+    def _named_runs(self) -> Iterator[tuple[str, str, Tensor, Tensor]]:
+        for name, pathway in self.pathways.items():
+            for (weight_name, weight), (_, run) in zip(
+                pathway.named_parameters(), self._runs[name], strict=True
+            ):
+                yield name, weight_name, weight, run
+
+
+def _run(value: Tensor) -> Tensor:
+    """View a tensor without gaps as the run of numbers that it is in memory."""
+    return value.as_strided((value.numel(),), (1,))
+
+
+def _in_place_like(value: Tensor, weight: Tensor) -> Tensor:
+    """Lay a gradient or a momentum out in memory as its weight is."""
+    return value if value.stride() == weight.stride() else torch.empty_like(weight).copy_(value)

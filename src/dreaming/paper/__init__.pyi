@@ -1,0 +1,10 @@
+from . import authors as authors
+from . import claims as claims
+from . import figures as figures
+from . import plan as plan
+from . import published as published
+from . import report as report
+from . import reproduction as reproduction
+from . import results as results
+from . import tables as tables
+from .reproduction import reproduce as reproduce

@@ -1,0 +1,3 @@
+from . import claims as claims
+from . import numbers as numbers
+from . import verdicts as verdicts

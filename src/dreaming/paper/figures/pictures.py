@@ -1,0 +1,127 @@
+"""Pictures of figures 3 and 9, as tables: an image a row, its pixels as PNG in base64.
+
+Figures read these tables, not the checkpoints and data sets that the pictures come from.
+"""
+
+import base64
+import io
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import UInt8
+from PIL import Image
+from torch import Tensor
+
+from dreaming.config.config import Config
+from dreaming.data import Dataset, to_activity
+from dreaming.data.batches import pixels
+from dreaming.model.dreams import dream, remember, sleep_of
+from dreaming.model.occlusion import IMAGE_SIZE, occlusion_mask
+from dreaming.model.phases import NREM, REM
+from dreaming.rng import Random, generator
+from dreaming.runs.folder import RunFolder
+from dreaming.runs.snapshots import load
+
+SHOWN = 8
+PROBABILITIES = tuple(tenth / 10 for tenth in range(0, 11, 2))
+TILE_SIZES = (1, 2, 4, 8)
+COLUMNS = (
+    "figure",
+    "dataset",
+    "condition",
+    "seed",
+    "epoch",
+    "strip",
+    "row",
+    "column",
+    "probability",
+    "tile_size",
+    "png",
+)
+
+
+def seen_and_dreamt(
+    folder: RunFolder, config: Config, images: Dataset, epochs: tuple[int, ...]
+) -> pd.DataFrame:
+    """Show what a cortex sees on two days, and dreams of it in NREM and REM after some epochs (figure 3 a to c).
+
+    The images are test images, drawn by the run's seed; the noise is the same after each epoch.
+
+    Raises
+    ------
+    UserError
+        If a snapshot is missing or damaged.
+    """
+    count = min(SHOWN, len(images.test) // 2)
+    order = torch.randperm(len(images.test), generator=generator(config.seed, "evaluation", "figure-3"))
+    seen = to_activity(images.test.images.cpu()[order[: 2 * count]], config.networks.image_channels)
+    yesterday, today = seen[:count], seen[count:]
+    strips = [("a  seen, day before", 0, yesterday), ("a  seen, last day", 0, today)]
+    random = Random(config.seed, ("figure-3",))
+    for letter, epoch in zip("bcdefgh", epochs, strict=False):
+        cortex = load(folder.path, epoch)
+        memories = remember(cortex, yesterday, today)
+        nrem, rem = sleep_of(config.phases, NREM())[0], sleep_of(config.phases, REM())[0]
+        strips.append(
+            (f"{letter}  NREM, epoch {epoch}", epoch, dream(cortex, nrem, memories, random.at("nrem")))
+        )
+        strips.append(
+            (f"{letter}  REM, epoch {epoch}", epoch, dream(cortex, rem, memories, random.at("rem")))
+        )
+    about = {"dataset": config.dataset.name, "condition": config.condition, "seed": config.seed}
+    rows = [
+        {
+            "figure": "figure-3",
+            **about,
+            "epoch": epoch,
+            "strip": strip,
+            "row": row,
+            "column": column,
+            "png": png(image),
+        }
+        for row, (strip, epoch, shown) in enumerate(strips)
+        for column, image in enumerate(pixels(shown))
+    ]
+    return pd.DataFrame(rows).reindex(columns=list(COLUMNS))
+
+
+def occluded(images: Dataset) -> pd.DataFrame:
+    """Show the first test image of a data set under occlusions of every strength (figure 9)."""
+    image = to_activity(images.test.images[:1].cpu(), 3)
+    uniform = Random(0, ("figure-9",)).uniform("occlusion", (1, IMAGE_SIZE, IMAGE_SIZE))
+    rows = []
+    for row, size in enumerate(TILE_SIZES):
+        for column, probability in enumerate(PROBABILITIES):
+            mask = occlusion_mask(torch.tensor([probability]), torch.tensor([size]), uniform)
+            rows.append(
+                {
+                    "figure": "figure-9",
+                    "dataset": images.name,
+                    "strip": f"tiles of {size}",
+                    "row": row,
+                    "column": column,
+                    "probability": probability,
+                    "tile_size": size,
+                    "png": png(pixels(image * mask)[0]),
+                }
+            )
+    return pd.DataFrame(rows).reindex(columns=list(COLUMNS))
+
+
+def png(image: UInt8[Tensor, "h w 3"]) -> str:
+    """Write an image as PNG in base64, which a table can hold.
+
+    Examples
+    --------
+    >>> image_of(png(torch.zeros(2, 2, 3, dtype=torch.uint8))).shape
+    (2, 2, 3)
+    """
+    buffer = io.BytesIO()
+    Image.fromarray(image.numpy()).save(buffer, "PNG")
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+def image_of(text: str) -> UInt8[np.ndarray, "h w 3"]:
+    """Read an image that `png` wrote, shape [h, w, 3], uint8."""
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(text))).convert("RGB"))

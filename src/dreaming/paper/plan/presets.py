@@ -1,0 +1,120 @@
+"""Profiles by name, or from a file of the user's own: `demo`, `quick`, `paper`."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+
+from dreaming.errors import UserError, nearest
+from dreaming.paper.plan.panels import DOSES, FIGURES, SCHEDULES, named
+from dreaming.paper.plan.profile import Profile, made
+from dreaming.system.texts import content_of, yaml_of
+
+DEMO = Profile(
+    name="demo",
+    datasets=("house_digits",),
+    seeds=2,
+    epochs=7,
+    long_epochs=7,
+    every=2,
+    samples=1500,
+    figures=(
+        *("table-1", "figure-3", "figure-4", "figure-5", "figure-6", "figure-9"),
+        *("appendix-figure-1", "appendix-figure-3"),
+    ),
+    settings=(
+        *("networks.base_channels=16", "networks.latent_dim=64"),
+        *("training.batch_size=32", "optimizer.learning_rate=5e-4"),
+    ),
+)
+"""All conditions of table 1 on a laptop in minutes, without a download."""
+
+QUICK = Profile(
+    name="quick",
+    datasets=("cifar10",),
+    seeds=2,
+    epochs=3,
+    long_epochs=3,
+    samples=5000,
+    figures=(
+        *("table-1", "figure-3", "figure-4", "figure-5", "figure-6", "figure-9"),
+        *("appendix-figure-1", "appendix-figure-3"),
+    ),
+)
+"""Real images at full width, for a few epochs and two seeds: an hour on two cores, or two if they are busy."""
+
+PAPER = Profile(name="paper", datasets=("cifar10", "svhn"), features=("classifier", "inception"))
+"""As the paper has it."""
+
+PROFILES = {profile.name: profile for profile in (DEMO, QUICK, PAPER)}
+
+
+EXAMPLES = {DOSES: "--sweep phases.rem.dose=0,0.5,1", SCHEDULES: "--schedule pad:2,without_rem:4,pad"}
+
+
+def profile(name: str | Path, settings: Sequence[str] = ()) -> Profile:
+    """Find a profile by its name, or read one of the user's own from a YAML file.
+
+    Parameters
+    ----------
+    name
+        ``demo``, ``quick``, ``paper``, or a file that ends in .yaml or .yml with fields of `Profile`; its ``base``
+        names the profile that the other fields are taken from (``paper`` by default).
+    settings
+        ``FIELD=VALUE`` of the profile and ``PATH=VALUE`` of every run's config, applied last.
+
+    Raises
+    ------
+    UserError
+        If there is no such profile (the nearest is suggested), or the file is none.
+
+    Examples
+    --------
+    >>> profile("quick", ["seeds=3"]).seeds
+    3
+    """
+    path = Path(name)
+    if path.suffix in (".yaml", ".yml"):
+        return _read(path).but(settings)
+    if str(name) not in PROFILES:
+        raise UserError(
+            f"there is no profile '{name}'; {nearest(str(name), PROFILES)} "
+            "(or name a file of your own that ends in .yaml)"
+        )
+    return PROFILES[str(name)].but(settings)
+
+
+def _read(path: Path) -> Profile:
+    if not path.exists():
+        raise UserError(f"there is no profile {path}")
+    try:
+        content = yaml_of(content_of(path))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is no profile: {str(error).splitlines()[0]}") from None
+    if not isinstance(content, dict):
+        raise UserError(f"{path} is no profile: it should hold fields such as `seeds: 2`")
+    base = str(content.pop("base", "paper"))
+    if base not in PROFILES:
+        raise UserError(f"{path}: base: there is no profile '{base}'; {nearest(base, PROFILES)}")
+    called = re.sub(r"[^A-Za-z0-9_.-]+", "-", path.stem).lstrip("_.-") or "own"
+    return made({**PROFILES[base].model_dump(), "name": called, **content}, str(path))
+
+
+def chosen(own: Profile, only: Sequence[str]) -> tuple[str, ...]:
+    """List the figures to make, in the report's order: the profile's, or those that are named.
+
+    Raises
+    ------
+    UserError
+        If a name is none of the paper's figures.
+    """
+    there = {SCHEDULES: own.schedules, DOSES: own.sweeps}
+    for figure in (*only, *own.figures):
+        named(figure)
+        if not there.get(figure, True):
+            raise UserError(
+                f"{figure} has nothing to draw: the profile names none; give, for example, {EXAMPLES[figure]}"
+            )
+    wanted = only or (*own.figures, *(figure for figure, given in there.items() if given))
+    return tuple(figure for figure in FIGURES if figure in wanted)

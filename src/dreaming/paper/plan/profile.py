@@ -1,0 +1,254 @@
+"""A profile: how much of the paper is run, on which images, with how large a network, and what beside it."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Annotated, Any, Literal
+
+import yaml
+from annotated_types import Ge, MinLen
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from dreaming.config.config import Config
+from dreaming.config.configure import configure
+from dreaming.config.settings import sentence
+from dreaming.errors import UserError, brief, nearest
+from dreaming.model.conditions import condition
+from dreaming.model.parameters import Parameters
+from dreaming.paper.plan.own_conditions import Dose, doses, named_once, scheduled
+from dreaming.paper.plan.panels import DOSES, FIGURES, OF_THE_PAPER, SCHEDULES, Need, When
+from dreaming.paper.published import EPOCHS, LONG_EPOCHS
+from dreaming.system.texts import yaml_of
+
+PLANNED = (
+    *("condition", "seed", "dataset.name", "dataset.limit"),
+    *("training.epochs", "training.snapshots", "training.device"),
+)
+"""Fields of the config that the plan decides on, so that no setting can."""
+NOT_OF_THE_PROTOCOL = ("training.precision", "training.path")
+"""Fields of the config that change how a number is computed and not which."""
+Count = Annotated[int, Ge(1)]
+
+
+class Profile(Parameters):
+    """How much of the paper is run.
+
+    Examples
+    --------
+    >>> from dreaming.paper.plan.presets import DEMO, PAPER
+    >>> PAPER.epochs_of("end"), PAPER.epochs_of("early and end")
+    ((50,), (1, 50))
+    >>> DEMO.deviations()[0]
+    '7 epochs in place of 50'
+    """
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+    """What the profile is called."""
+    datasets: Annotated[tuple[str, ...], MinLen(1)]
+    """Which images."""
+    seeds: Count = 4
+    """How many seeds, from 0."""
+    epochs: Annotated[int, Ge(2)] = EPOCHS
+    """Epochs of training for all figures but appendix figure 3."""
+    long_epochs: Annotated[int, Ge(2)] = LONG_EPOCHS
+    """Epochs of training for appendix figure 3; a run for it is the one for the other figures, gone on with."""
+    early: Count = 1
+    """The epoch after which dreams are early."""
+    every: Count = 1
+    """Curves have a point at epoch 0, at the early one and at every so many epochs."""
+    limit: Count | None = None
+    """How many images of each split are taken; all by default."""
+    features: Annotated[tuple[Literal["classifier", "inception"], ...], MinLen(1)] = ("classifier",)
+    """In which features dreams are compared with what was seen."""
+    samples: Annotated[int, Ge(2)] = 10_000
+    """How many dreams are compared."""
+    figures: Annotated[tuple[str, ...], MinLen(1)] = OF_THE_PAPER
+    """Which figures and tables."""
+    settings: tuple[str, ...] = ()
+    """``PATH=VALUE`` settings of the config of every run."""
+    schedules: tuple[str, ...] = ()
+    """``CONDITION:EPOCH,...,CONDITION``: sleep deprivation and recovery, for the figure ``schedules``."""
+    sweeps: tuple[str, ...] = ()
+    """``PATH=VALUE,VALUE,...`` of PAD, such as ``phases.rem.dose=0,0.5,1``, for the figure ``doses``."""
+
+    @field_validator("datasets", "figures", "features", "settings", mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:
+        return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
+
+    @field_validator("schedules", "sweeps", mode="before")
+    @classmethod
+    def _with_commas(cls, value: Any) -> Any:
+        return tuple(part.strip() for part in value.split(";")) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _sound(self) -> "Profile":
+        for figure in self.figures:
+            if figure not in FIGURES:
+                raise ValueError(f"figures: there is no '{figure}'; {nearest(figure, FIGURES)}")
+        for several in ("datasets", "figures"):
+            if len(set(getattr(self, several))) < len(getattr(self, several)):
+                raise ValueError(f"{several} names one of them twice")
+        if self.long_epochs < self.epochs:
+            raise ValueError(f"long_epochs is {self.long_epochs}, which is less than epochs, {self.epochs}")
+        if self.early >= self.epochs:
+            raise ValueError(f"early is {self.early}, and should be less than epochs, {self.epochs}")
+        for setting in self.settings:
+            path = setting.partition("=")[0].strip()
+            if path in PLANNED:
+                own = ", ".join(name for name in type(self).model_fields if name not in ("name", "settings"))
+                raise ValueError(f"{path} is what the plan decides on; set one of: {own}")
+        self._own_are_sound()
+        return self
+
+    def _own_are_sound(self) -> None:
+        try:
+            named_once([scheduled(text, self.epochs).condition for text in self.schedules], "schedules")
+            named_once([f"{dose.field}={dose.value}" for dose in self.doses], "sweeps")
+        except UserError as mistake:
+            raise ValueError(str(mistake)) from None
+        for dose in self.doses:
+            if dose.field in PLANNED:
+                raise ValueError(f"sweeps: {dose.field} is what the plan decides on")
+
+    @cached_property
+    def scheduled(self) -> dict[str, str]:
+        """The schedules, by what their runs are called."""
+        return {scheduled(text, self.epochs).condition: text for text in self.schedules}
+
+    @cached_property
+    def doses(self) -> tuple[Dose, ...]:
+        """The doses of all sweeps."""
+        return tuple(dose for sweep in self.sweeps for dose in doses(sweep))
+
+    def conditions_of(self, need: Need) -> tuple[str, ...]:
+        """List the conditions that are meant, by name."""
+        own = {SCHEDULES: tuple(self.scheduled), DOSES: tuple(dose.condition for dose in self.doses)}
+        return tuple(dict.fromkeys(name for meant in need.conditions for name in own.get(meant, (meant,))))
+
+    def epochs_of(self, when: When) -> tuple[int, ...]:
+        """List the epochs that are meant."""
+        last = self.long_epochs if when == "long curve" else self.epochs
+        if when in ("curve", "long curve"):
+            return tuple(sorted({0, self.early, self.epochs, last, *range(0, last + 1, self.every)}))
+        if when == "trained":
+            return tuple(range(1, last + 1))
+        first = {"end": (), "start and end": (0,), "early and end": (self.early,)}[when]
+        return (*first, last)
+
+    def config(
+        self, dataset: str, name: str, seed: int, epochs: int, snapshots: str, device: str = "auto"
+    ) -> Config:
+        """Make the config of a run. A setting of a phase that a condition lacks passes it over.
+
+        Raises
+        ------
+        UserError
+            If a setting does not fit.
+        """
+        schedule = self.scheduled.get(name)
+        dose = next((dose for dose in self.doses if dose.condition == name != "pad"), None)
+        base = "pad" if schedule or dose else name
+        stages = configure(schedule=schedule).schedule if schedule else ()
+        phases = {phase.name for cycle in (condition(base), *(s.phases for s in stages)) for phase in cycle}
+        everywhere = {phase.name for phase in condition("pad")}
+        settings = []
+        for setting in self.settings:
+            path = setting.partition("=")[0].strip().split(".")
+            if path[0] != "phases" or len(path) < 2 or path[1] not in everywhere - phases:
+                settings.append(setting)
+        if dose:
+            settings += [f"{dose.field}={dose.value}", f"condition={name}"]
+        return configure(
+            base,
+            schedule=schedule,
+            settings=settings,
+            dataset={"name": dataset, "limit": self.limit},
+            training={"epochs": epochs, "snapshots": snapshots, "device": device},
+            seed=seed,
+        )
+
+    def deviations(self) -> list[str]:
+        """List where the runs are other than those the paper's numbers come from, but for the number of seeds."""
+        found = [] if self.epochs == EPOCHS else [f"{self.epochs} epochs in place of {EPOCHS}"]
+        found += [] if self.limit is None else [f"the first {self.limit} images of each split"]
+        for setting in self.settings:
+            if setting.partition("=")[0].strip() not in NOT_OF_THE_PROTOCOL:
+                found.append(setting)
+        return found
+
+    def but(self, settings: Sequence[str]) -> "Profile":
+        """Change fields of the profile by ``FIELD=VALUE``, and settings of its runs by ``PATH=VALUE``.
+
+        Raises
+        ------
+        UserError
+            If there is no such field, or a value does not fit.
+
+        Examples
+        --------
+        >>> from dreaming.paper.plan.presets import PAPER
+        >>> changed = PAPER.but(["seeds=2", "networks.base_channels=16", "datasets=cifar10"])
+        >>> changed.seeds, changed.settings, changed.datasets
+        (2, ('networks.base_channels=16',), ('cifar10',))
+        """
+        if not settings:
+            return self
+        content = self.model_dump()
+        own = [name for name in content if name not in ("name", "settings")]
+        for setting in settings:
+            path, equals, text = setting.partition("=")
+            path = path.strip()
+            if not equals:
+                raise UserError(f"--set wants PATH=VALUE, and got '{setting}'")
+            first = path.partition(".")[0]
+            if path in own:
+                content[path] = _value(path, text)
+            elif first in Config.model_fields:
+                content["settings"] = (*content["settings"], setting)
+            else:
+                known = [*own, *(name for name in Config.model_fields if name not in PLANNED)]
+                raise UserError(
+                    f"--set {path}: neither the profile nor a run's config has '{first}'; {nearest(first, known)}"
+                )
+        return made(content, "--set")
+
+    def beside(self, schedules: Sequence[str] = (), sweeps: Sequence[str] = ()) -> "Profile":
+        """Add conditions of the user's own.
+
+        Raises
+        ------
+        UserError
+            If one cannot be.
+
+        Examples
+        --------
+        >>> from dreaming.paper.plan.presets import QUICK
+        >>> QUICK.beside(sweeps=["phases.rem.dose=0,1"]).doses[0].condition
+        'pad+rem.dose-0'
+        """
+        content = self.model_dump()
+        own = {"schedules": (*self.schedules, *schedules), "sweeps": (*self.sweeps, *sweeps)}
+        return made({**content, **own}, "--schedule, --sweep") if schedules or sweeps else self
+
+
+def _value(path: str, text: str) -> Any:
+    if path in ("schedules", "sweeps"):
+        return text
+    try:
+        return yaml_of(text)
+    except yaml.YAMLError:
+        raise UserError(f"--set {path}: cannot read the value {brief(text)}") from None
+
+
+def made(content: Any, where: str) -> Profile:
+    """Make a profile of its fields; ``where`` they come from begins the sentence of a refusal.
+
+    Raises
+    ------
+    UserError
+        If they do not make one.
+    """
+    try:
+        return Profile.model_validate(content)
+    except ValidationError as error:
+        raise UserError(f"{where}: {sentence(error, Profile)}") from None

@@ -1,0 +1,9 @@
+from . import findings as findings
+from . import folder as folder
+from . import sheets as sheets
+from . import snapshots as snapshots
+from . import tables as tables
+from . import tensors as tensors
+from .folder import RunFolder as RunFolder
+from .folder import run_path as run_path
+from .snapshots import load as load

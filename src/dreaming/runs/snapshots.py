@@ -1,0 +1,65 @@
+"""Cortices out of run folders."""
+
+from pathlib import Path
+
+import torch
+
+from dreaming.config.config import Config
+from dreaming.errors import UserError, brief
+from dreaming.model.networks import Cortex
+from dreaming.runs.folder import RunFolder
+from dreaming.runs.tensors import read_tensors, write_tensors
+
+
+def save(folder: RunFolder, config: Config, epoch: int, cortex: Cortex) -> None:
+    """Keep a cortex's weights after an epoch (0: untrained)."""
+    write_tensors(folder.snapshot(epoch), cortex.state_dict(), _about(config, epoch))
+
+
+def _about(config: Config, epoch: int) -> dict[str, object]:
+    """Say what a snapshot is of, so that another run's is not taken for it."""
+    networks = config.networks.model_dump(mode="json")
+    return {"epoch": epoch, "seed": config.seed, "condition": config.condition, "networks": networks}
+
+
+def load(run_folder: str | Path, epoch: int | None = None) -> Cortex:
+    """Load the cortex of a run as it was after an epoch.
+
+    Parameters
+    ----------
+    run_folder
+        A folder that `dreaming.train` made.
+    epoch
+        Which epoch; 0 is the untrained cortex, None the last one kept.
+
+    Returns
+    -------
+    Cortex
+        On the CPU, in float32.
+
+    Raises
+    ------
+    UserError
+        If the folder is no run, or the snapshot is missing, damaged, or another cortex's.
+    """
+    folder = RunFolder.existing(Path(run_folder))
+    config = folder.read_config()
+    there = folder.snapshots()
+    if not there:
+        raise UserError(f"{folder.path} holds no snapshots yet; train it first")
+    epoch = there[-1] if epoch is None else epoch
+    if epoch not in there:
+        listed = ", ".join(map(str, there))
+        raise UserError(f"{folder.snapshot(epoch)} is missing; the epochs kept are {listed}")
+    weights, about = read_tensors(folder.snapshot(epoch))
+    other = [key for key, value in _about(config, epoch).items() if about.get(key) != value]
+    if other:
+        raise UserError(
+            f"{folder.snapshot(epoch)} belongs to another run: its {other[0]} is {brief(about.get(other[0]))}"
+        )
+    cortex = config.networks.build(config.seed)
+    try:
+        cortex.load_state_dict(weights)
+    except RuntimeError:
+        raise UserError(f"{folder.snapshot(epoch)} holds other weights than this cortex has") from None
+    return cortex.to(torch.float32)

@@ -1,0 +1,159 @@
+"""Files that are whole whenever they are seen: atomic writes, on the disk before they count."""
+
+import os
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+from platformdirs import user_cache_path
+
+from dreaming.errors import UserError
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file so that it is never seen half-written, not even after a power cut.
+
+    The content is written beside its place and brought to the disk, then moved there, then the move is brought to
+    the disk, as is each folder that had to be made on the way.
+
+    Raises
+    ------
+    UserError
+        If it cannot be written, a full disk included; what stood there before stands there still.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write(Path(folder) / "new" / "losses.csv", b"epoch")
+    ...     [path.name for path in Path(folder).rglob("*")]
+    ['new', 'losses.csv']
+    """
+    unfinished = beside(path)
+    try:
+        make_folder(path.parent)
+        with unfinished.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+        sync(path.parent)
+    except OSError as error:
+        raise _not_written(path, error) from error
+    finally:  # also where somebody interrupts
+        with suppress(OSError):  # the folder itself may not be there, or not ours: then nothing was written
+            unfinished.unlink(missing_ok=True)
+
+
+def keep(path: Path, also: Path) -> None:
+    """Let what a file holds now be found under another name too, so that it outlives its next content.
+
+    Raises
+    ------
+    UserError
+        If it cannot be; both names lead to what they led to before.
+    """
+    unfinished = beside(also)
+    try:
+        unfinished.unlink(missing_ok=True)
+        try:
+            os.link(path, unfinished)
+        except OSError:  # not every file system has links
+            shutil.copyfile(path, unfinished)
+            with unfinished.open("rb") as file:
+                os.fsync(file.fileno())
+        unfinished.replace(also)
+        sync(also.parent)
+    except OSError as error:
+        raise _not_written(also, error) from error
+    finally:
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+
+
+def sweep(folder: Path) -> None:
+    """Take away, in a folder and below, what processes that died left of files and folders they were writing."""
+    for path in list(folder.rglob(".*.part")):
+        writer = path.name.split(".")[-2]
+        if writer.isascii() and writer.isdigit() and not _lives(int(writer)):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:  # it is somebody else's
+        return True
+    return True
+
+
+def make_folder(folder: Path) -> list[Path]:
+    """Make a folder and those above it, each on the disk before what it holds; return those that were not there."""
+    made: list[Path] = []
+    while not folder.exists():
+        made.insert(0, folder)
+        folder = folder.parent
+    for each in made:
+        each.mkdir(exist_ok=True)
+        sync(each.parent)
+    return made
+
+
+def publish(unfinished: Path, folder: Path) -> None:
+    """Move a folder that is written whole to its place, on the disk before it counts.
+
+    Raises
+    ------
+    UserError
+        If it cannot be moved, as where another process has put something there meanwhile.
+    """
+    try:
+        unfinished.rename(folder)
+        sync(folder.parent)
+    except OSError as error:
+        raise _not_written(folder, error) from error
+
+
+def sync(folder: Path) -> None:
+    """Bring the names in a folder to the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def beside(path: Path) -> Path:
+    """Name the place beside a path where this process writes what will stand there; `sweep` knows such names."""
+    return path.with_name(f".{path.name}.{os.getpid()}.part")
+
+
+def _not_written(path: Path, error: OSError) -> UserError:
+    return UserError(
+        f"cannot write {path} ({error.strerror}); nothing is lost: mend that and give the same command again"
+    )
+
+
+def expanded(path: Path) -> Path:
+    """Put a user's home in the place of ``~``.
+
+    Raises
+    ------
+    UserError
+        If there is no such user.
+    """
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise UserError(f"{path}: there is no such user's home here; write the path out") from None
+
+
+def cache_dir() -> Path:
+    """Where resized images are kept: ``$DREAMING_CACHE``, else the user's cache directory."""
+    chosen = os.environ.get("DREAMING_CACHE")
+    return Path(chosen).expanduser() if chosen else user_cache_path("dreaming")

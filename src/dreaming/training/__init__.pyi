@@ -1,0 +1,13 @@
+from . import captured as captured
+from . import ensemble as ensemble
+from . import health as health
+from . import loop as loop
+from . import population as population
+from . import precision as precision
+from . import processes as processes
+from . import resume as resume
+from . import run as run
+from . import state as state
+from .loop import train as train
+from .loop import train_together as train_together
+from .population import train_all as train_all

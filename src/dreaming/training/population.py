@@ -1,0 +1,258 @@
+"""Several runs at once: on a CPU each in a process of its own, on a GPU side by side in one program."""
+
+import signal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from dreaming.config.config import Config
+from dreaming.errors import RunsFailed, Stopped, UserError
+from dreaming.runs.folder import run_path
+from dreaming.system import hardware
+from dreaming.system.progress import Silence
+from dreaming.system.signals import Interrupt, listening
+from dreaming.system.threads import cores
+from dreaming.training.loop import train, train_together
+from dreaming.training.precision import advice
+from dreaming.training.processes import Ending, ended, started
+
+PAUSE = 0.2  # seconds between two looks at whether somebody wishes to stop
+
+
+def train_all(
+    configs: Sequence[Config],
+    *,
+    out: str | Path = "runs",
+    data_dir: str | Path | None = None,
+    trust_data: bool = False,
+    own_phases: str | Path | None = None,
+    workers: int | None = None,
+    progress: Silence | None = None,
+) -> list[Path]:
+    """Train several runs, some of them at once, each as `train` does it alone.
+
+    On a CPU runs are processes, which use the cores better than one run on all of them. A run of float32 comes out
+    bit for bit as alone with the same number of threads; they share the cores, and have no more threads than torch
+    has here. As with all processes that Python spawns, a script that calls this keeps the call below
+    ``if __name__ == "__main__":``.
+
+    On a GPU that `dreaming doctor` has found right, runs that differ in nothing but the seed go side by side in one
+    program, `train_together`; on one that it has not, one after another.
+
+    Parameters
+    ----------
+    configs
+        The runs. No two may have one folder.
+    out, data_dir, trust_data, own_phases
+        As for `train`, for all runs.
+    workers
+        How many processes, at least 1; with 1, runs are trained in this process, one after another. By default what
+        `dreaming doctor` found best on this machine, or else one a core; and on a GPU one for all.
+    progress
+        Who is told how it goes; nobody by default.
+
+    Returns
+    -------
+    list of Path
+        The run folders, in the order of the configs.
+
+    Raises
+    ------
+    UserError
+        If anything asked for cannot be, or runs failed: then the others were trained to their end first.
+    Stopped
+        On Ctrl-C or SIGTERM, after each run has saved. The same call goes on.
+
+    Examples
+    --------
+    >>> import dreaming, tempfile
+    >>> with tempfile.TemporaryDirectory() as out:
+    ...     configs = [
+    ...         dreaming.configure(
+    ...             networks={"base_channels": 2, "latent_dim": 8},
+    ...             dataset={"limit": 128},
+    ...             training={"epochs": 1, "snapshots": "ends"},
+    ...             seed=seed,
+    ...         )
+    ...         for seed in (0, 1)
+    ...     ]
+    ...     runs = dreaming.train_all(configs, out=out, workers=1)
+    ...     [run.relative_to(out).as_posix() for run in runs]
+    ['digits/pad/seed-0', 'digits/pad/seed-1']
+    """
+    progress = progress or Silence()
+    if workers is not None and workers < 1:
+        raise UserError(f"workers is {workers}; at least one is needed")
+    paths = [run_path(Path(out), config.dataset.name, config.condition, config.seed) for config in configs]
+    for path in paths:
+        if paths.count(path) > 1:
+            raise UserError(f"two of these runs would be written into {path}; give them other seeds or names")
+    options: dict[str, Any] = {
+        "out": out,
+        "data_dir": data_dir,
+        "trust_data": trust_data,
+        "own_phases": own_phases,
+    }
+    if len(configs) < 2:
+        return [train(config, **options, progress=progress) for config in configs]
+    devices = {hardware.device(config.training.device) for config in configs}
+    on_gpu = any(device.type == "cuda" for device in devices)
+    runs = dict(zip(paths, configs, strict=True))
+    with listening() as interrupt:  # also for a wish that comes between two runs, or too late for one
+        if workers is None and on_gpu and all(advice(device).measured for device in devices):
+            endings = _one_after_another(_alike(runs), options, progress, interrupt)
+        elif (count := workers or (1 if on_gpu else advice(devices.pop()).workers)) == 1:
+            each = [{path: config} for path, config in runs.items()]
+            endings = _one_after_another(each, options, progress, interrupt)
+        else:
+            endings = _at_once(runs, options, min(count, len(configs)), progress, interrupt)
+        _whole(endings, paths, Path(out), progress)
+    return paths
+
+
+Runs = Mapping[Path, Config]
+
+
+def _named(path: Path) -> str:
+    return "/".join(path.parts[-3:])
+
+
+def _alike(runs: Runs) -> list[Runs]:
+    """Sort runs into groups that differ in nothing but the seed."""
+    groups: dict[str, dict[Path, Config]] = {}
+    for path, config in runs.items():
+        groups.setdefault(config.model_copy(update={"seed": 0}).to_yaml(), {})[path] = config
+    return list(groups.values())
+
+
+def _whole(endings: Mapping[Path, Ending], paths: Sequence[Path], out: Path, progress: Silence) -> None:
+    """Make sure that all runs are finished, or say in one sentence which are not, and why."""
+    kinds = [ending.kind for ending in endings.values()]
+    failed = {
+        path: endings[path].said for path in paths if path in endings and endings[path].kind == "failed"
+    }
+    faults = "\n".join(ending.fault for ending in endings.values() if ending.fault)
+    if faults:
+        progress.say(faults)
+    cause = RuntimeError(faults) if faults else None
+    each = "; ".join(f"{_named(path)}: {said}" for path, said in failed.items())
+    why = f"{len(failed)} of {len(paths)} runs failed, {each}"
+    if "stopped" in kinds or len(endings) < len(paths):
+        raise Stopped(
+            f"stopped with {kinds.count('finished')} of {len(paths)} runs finished, {kinds.count('stopped')} "
+            f"stopped on their way and {len(paths) - len(endings)} not begun; all is saved in {out}, and the same "
+            "command goes on from there" + (f"; {why}" if failed else "")
+        ) from cause
+    if len(failed) == len(paths) and len(set(failed.values())) == 1:
+        raise RunsFailed(failed, failed[paths[0]]) from cause
+    if failed:
+        others = len(paths) - len(failed)
+        came = f"; the other {others} came to {'its' if others == 1 else 'their'} end" if others else ""
+        raise RunsFailed(failed, why + came) from cause
+
+
+def _one_after_another(
+    groups: Sequence[Runs], options: Mapping[str, Any], progress: Silence, interrupt: Interrupt
+) -> dict[Path, Ending]:
+    """Train runs in this process, those of a group side by side."""
+    endings: dict[Path, Ending] = {}
+    for group in groups:
+        failed: dict[Path, str] = {}
+        ending = ended(partial(_trained, list(group.values()), {**options, "progress": progress}, failed))
+        for path in group:
+            endings[path] = Ending("failed", failed[path]) if path in failed else ending
+        if ending.kind == "stopped" or interrupt.requested:
+            break
+    return endings
+
+
+def _trained(configs: Sequence[Config], options: Mapping[str, Any], failed: dict[Path, str]) -> None:
+    """Train one run or several side by side; those that fail beside others that do not are noted."""
+    if len(configs) == 1:
+        train(configs[0], **options)
+        return
+    try:
+        train_together(configs, **options)
+    except RunsFailed as failure:
+        failed.update(failure.failed)
+
+
+@dataclass
+class _Child:
+    """A process that trains a run."""
+
+    path: Path
+    process: SpawnProcess
+    progress: Silence
+    here: bool = False
+    """Whether it has imported what it needs, and can be told to stop."""
+
+
+def _at_once(
+    runs: Runs, options: Mapping[str, Any], workers: int, progress: Silence, interrupt: Interrupt
+) -> dict[Path, Ending]:
+    """Train runs in processes, so many at once, until all ended or somebody wishes to stop."""
+    threads = max(1, min(torch.get_num_threads(), cores() // workers))
+    waiting = list(runs.items())
+    alive: dict[Connection, _Child] = {}
+    endings: dict[Path, Ending] = {}
+    told = False
+    try:
+        while alive or (waiting and not interrupt.requested):
+            while waiting and len(alive) < workers and not interrupt.requested:
+                path, config = waiting.pop(0)
+                ear, process = started(config, options, threads)
+                alive[ear] = _Child(path, process, progress.part(_named(path)))
+            ready = wait(list(alive), PAUSE)
+            for ear in [ear for ear in alive if ear in ready]:
+                if not _hear(ear, alive[ear], endings):
+                    del alive[ear]
+            if interrupt.requested and not told:
+                told = True
+                for ear in [ear for ear in alive if not _told_to_stop(alive[ear])]:
+                    del alive[ear]
+    finally:
+        for child in alive.values():  # asked twice, or a fault here; what the runs have saved stays whole
+            child.process.kill()
+            child.process.join()
+    return endings
+
+
+def _told_to_stop(child: _Child) -> bool:
+    """Tell a child to stop and say how it ended; one that still imports has nothing to tell, and is ended."""
+    if child.here:
+        child.process.terminate()
+        return True
+    child.process.kill()
+    child.process.join()
+    return False
+
+
+def _hear(ear: Connection, child: _Child, endings: dict[Path, Ending]) -> bool:
+    """Take one message from a child; tell whether there may be more."""
+    try:
+        what, *about = ear.recv()
+    except (EOFError, OSError):
+        ear.close()
+        child.process.join()
+        code = child.process.exitcode or 0
+        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
+        endings.setdefault(child.path, Ending("failed", f"its process {how} before the run was done"))
+        child.process.close()
+        return False
+    if what == "here":
+        child.here = True
+    elif what == "ending":
+        endings[child.path] = about[0]
+    elif what == "cycles":
+        for _ in range(about[0]):
+            child.progress.cycle()
+    else:
+        getattr(child.progress, what)(*about)
+    return True

@@ -1,0 +1,176 @@
+"""A run under way: a life, the folder that keeps it, and the config it follows; no maths and no loop."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from torch import Tensor
+
+from dreaming.config.config import Config
+from dreaming.data import Dataset
+from dreaming.errors import Stopped, UserError
+from dreaming.runs import findings
+from dreaming.runs.findings import NOT_FINITE, Finding
+from dreaming.runs.folder import RunFolder, run_path
+from dreaming.system import hardware
+from dreaming.training import health
+from dreaming.training.resume import keep_epoch, losses_so_far, opened
+from dreaming.training.state import Life
+
+
+@dataclass(eq=False)
+class Session:
+    """A run under way.
+
+    Attributes
+    ----------
+    life
+        What learns, and where it stands.
+    folder
+        Where all is kept.
+    config
+        What the run is, device and precision resolved.
+    dataset
+        What is seen, on the device of the life.
+    repairs
+        What was damaged and had to be put right before the run could go on, a sentence each.
+    news
+        What the last epoch that was closed found wrong that was not so the epoch before, and the reverse.
+    """
+
+    life: Life
+    folder: RunFolder
+    config: Config
+    dataset: Dataset
+    repairs: list[str] = field(default_factory=list)
+    news: list[str] = field(default_factory=list)
+
+    @classmethod
+    def open(
+        cls, config: Config, dataset: Dataset, out: Path, own_phases: str | Path | None = None
+    ) -> "Session":
+        """Begin a run folder, or go on with the one that is there, after making sure it is the same run.
+
+        Raises
+        ------
+        UserError
+            If the folder holds another run, or a damaged one.
+        """
+        folder = RunFolder(folder_of(config, out))
+        device = hardware.device(config.training.device)
+        life, repairs = opened(folder, config, dataset, device, own_phases)
+        return cls(life, folder, config, dataset.to(device), repairs)
+
+    @property
+    def title(self) -> str:
+        """Data set, condition and seed, as the folders are named."""
+        return "/".join(self.folder.path.parts[-3:])
+
+    @property
+    def cycles(self) -> int:
+        """Cycles of an epoch."""
+        return len(self.dataset.train) // self.config.training.batch_size
+
+    @property
+    def cycles_done(self) -> int:
+        """Cycles done since the beginning."""
+        return self.life.epochs_done * self.cycles + self.life.cycles_done
+
+    @property
+    def finished(self) -> bool:
+        """Whether the last epoch is done."""
+        return self.life.epochs_done >= self.config.training.epochs
+
+    def stopped(self) -> Stopped:
+        """Save all in the middle of an epoch, unless a number is lost, and say where the run stands."""
+        epoch, totals = self.life.epochs_done + 1, self.life.totals
+        lost = health.of_losses(epoch, {name: total.item() for name, total in totals.items()}, ())
+        lost += health.of_weights(epoch, _weights(self.life))
+        said = f"all is saved in {self.folder.path}"
+        if lost:
+            said = f"{lost[0].name} became {lost[0].value}, so {self.folder.path} keeps what was last saved"
+        else:
+            self.life.save(self.folder, self.config, self.folder.texts())
+        return Stopped(
+            f"stopped in epoch {epoch} of {self.config.training.epochs}, after {self.life.cycles_done} of "
+            f"{self.cycles} cycles; {said}, and the same command goes on from there"
+        )
+
+    def close_epoch(self) -> dict[str, Any]:
+        """Keep what an epoch that is done has come to, and return its row of losses.csv.
+
+        Raises
+        ------
+        UserError
+            If a loss, a weight or a latent has left the numbers; but for findings.csv, which says so, all stays as
+            it was after the epoch before.
+        """
+        row = _close_epoch(self.life, self.cycles, self.config)
+        epoch = self.life.epochs_done
+        found = _found(row, self.life, self.config, self.dataset)
+        before = findings.so_far(self.folder, epoch - 1)
+        findings.keep(self.folder, [*before, *found])
+        _finite(found, self.folder)
+        last = [finding for finding in before if finding.epoch == epoch - 1]
+        self.news = findings.news(last, found, self.config.networks.latent_dim)
+        if self.config.training.keeps(epoch):
+            keep_epoch(self.life, self.folder, self.config, self.dataset)
+        losses = [] if epoch == 1 else [losses_so_far(self.folder, epoch - 1)]
+        table = pd.concat([*losses, pd.DataFrame([row])], ignore_index=True)
+        self.folder.write_table(self.folder.losses, table)
+        self.life.save(self.folder, self.config, self.folder.texts())
+        return row
+
+
+def folder_of(config: Config, out: Path) -> Path:
+    """Say where a run lies among others."""
+    return run_path(out, config.dataset.name, config.condition, config.seed)
+
+
+def _close_epoch(life: Life, cycles: int, config: Config) -> dict[str, Any]:
+    """Return the epoch's row of losses.csv, and begin the next epoch."""
+    life.epochs_done += 1
+    phases = {phase.name: phase for phase in config.phases_in(life.epochs_done)}
+    means = {}
+    for name, total in life.totals.items():
+        phase = phases[name.partition(".")[0]]
+        means[name] = (total / sum(phase.happens(cycle) for cycle in range(cycles))).item()
+    row = {"epoch": life.epochs_done, "cycles": cycles, "seconds": round(life.seconds, 3), **means}
+    life.cycles_done, life.seconds, life.totals = 0, 0.0, {}
+    return row
+
+
+def _found(row: dict[str, Any], life: Life, config: Config, dataset: Dataset) -> list[Finding]:
+    """Look at the losses, the weights and the latents after an epoch; no further than where a number is lost."""
+    epoch, channels = life.epochs_done, config.networks.image_channels
+    means = {name: value for name, value in row.items() if "." in name}
+    found = health.of_losses(epoch, means, config.phases_in(epoch))
+    if not _lost(found):
+        found += health.of_weights(epoch, _weights(life))
+    if not _lost(found):
+        found += health.of_latents(epoch, health.watched_latents(life.cortex, dataset.train.images, channels))
+    return found
+
+
+def _weights(life: Life) -> dict[str, Tensor]:
+    """Everything that the next cycle goes on from, by name."""
+    return {**life.cortex.state_dict(), **life.synapses.state()}
+
+
+def _lost(found: Sequence[Finding]) -> list[Finding]:
+    return [finding for finding in found if finding.kind == NOT_FINITE]
+
+
+def _finite(found: Sequence[Finding], folder: RunFolder) -> None:
+    """Stop where a number is lost, before anything of that epoch but the finding is written."""
+    lost = _lost(found)
+    if lost:
+        first, good = lost[0], [epoch for epoch in folder.snapshots() if epoch < lost[0].epoch]
+        last = f", {folder.snapshot(good[-1])} is the last good snapshot" if good else ""
+        raise UserError(
+            f"{first.name} became {first.value} in epoch {first.epoch}, so training stops; {folder.path} keeps "
+            f"all as it was after the epoch before{last}, and to go on would meet the same: train into another "
+            "--out with, for example, a lower optimizer.learning_rate"
+        )
