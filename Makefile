@@ -10,10 +10,10 @@ SECONDS_EACH ?= 130
 # A build of torch and a processor on which the tests that could tell are run a second time.
 BUILD := cu130
 PROCESSOR := ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2
-ON_BUILDS := tests/unit/test_interrupts_and_hardware.py tests/unit/test_advice_and_doctor.py::TestAsMeasured \
-	tests/run_folder/test_run_folder_of_a_training.py tests/cli/test_training_runs.py
-ON_PROCESSORS := tests/unit/test_convolution.py tests/unit/test_tiling.py tests/unit/test_networks.py \
-	tests/unit/test_losses.py tests/golden tests/oracle_agreement tests/benchmarks/test_records.py
+ON_BUILDS := tests/system/test_signals_and_hardware.py tests/training/test_precision_and_doctor.py::TestAsMeasured \
+	tests/runs/test_folder_of_a_training.py tests/cli/test_training_runs.py
+ON_PROCESSORS := tests/model/test_layers.py tests/model/test_tiling.py tests/model/test_networks.py \
+	tests/model/test_losses.py tests/evidence/golden tests/evidence/oracle tests/benchmarks/test_records.py
 # Threads cost tiny networks more than they bring.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile
 
@@ -51,11 +51,11 @@ test-elsewhere: $(READY)
 	$(PROCESSOR) $(PYTEST) $(ON_PROCESSORS)
 
 faults: $(READY)
-	$(BIN)/python -m tests.faults
+	$(BIN)/python -m tests.robustness.faults
 
 fuzz: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[fuzz]"
-	$(BIN)/python -m tests.fuzz --seconds $(SECONDS_EACH)
+	$(BIN)/python -m tests.robustness.fuzz --seconds $(SECONDS_EACH)
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from tiny_runs import TINY, tree
+from tests.cli.tiny_runs import TINY, tree
 
 from dreaming.cli.main import main
 from dreaming.data.readers import digits

@@ -4,7 +4,7 @@ same results; all else names it in a sentence, and changes nothing."""
 import json
 
 import pytest
-from tiny_runs import TINY, results
+from tests.cli.tiny_runs import TINY, results
 
 from dreaming.cli.main import main
 

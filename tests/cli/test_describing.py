@@ -2,7 +2,7 @@
 
 import pytest
 import yaml
-from tiny_runs import tree
+from tests.cli.tiny_runs import tree
 
 from dreaming.config.config import Config
 

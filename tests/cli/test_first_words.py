@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from tiny_runs import TINY
+from tests.cli.tiny_runs import TINY
 
 from dreaming.cli.main import main
 

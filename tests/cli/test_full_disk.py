@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tiny_runs import SMALL, results, tree
+from tests.cli.tiny_runs import SMALL, results, tree
 
 import dreaming
 from dreaming.cli.main import main

@@ -2,7 +2,7 @@
 
 import json
 
-from tiny_runs import SMALL
+from tests.cli.tiny_runs import SMALL
 
 from dreaming.data import load
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import yaml
 from PIL import Image
-from tiny_runs import TINY, reseal, tree
+from tests.cli.tiny_runs import TINY, reseal, tree
 
 import dreaming
 

@@ -5,7 +5,7 @@ import os
 
 import pytest
 import yaml
-from tiny_runs import SMALL, TINY, results
+from tests.cli.tiny_runs import SMALL, TINY, results
 
 LITTLE = ("--limit", "16", *SMALL, "--set=training.batch_size=8")
 

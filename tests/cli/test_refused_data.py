@@ -7,7 +7,7 @@ import tarfile
 import numpy as np
 import pytest
 from PIL import Image
-from tiny_runs import SMALL
+from tests.cli.tiny_runs import SMALL
 
 TRAIN = ("train", *SMALL, "--epochs", "1", "--out", "runs")
 

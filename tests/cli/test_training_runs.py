@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 import yaml
-from tiny_runs import TINY, WAITING, results, told_to_stop, tree, without_seconds
+from tests.cli.tiny_runs import TINY, WAITING, results, told_to_stop, tree, without_seconds
 
 import dreaming
 from dreaming.cli.main import main

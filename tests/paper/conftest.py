@@ -1,7 +1,7 @@
 """The paper's part in tests: made-up tables, and no way to the world outside the test's folder."""
 
-import made_up
 import pytest
+from tests.paper import made_up
 
 
 @pytest.fixture

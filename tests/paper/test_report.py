@@ -3,10 +3,10 @@
 import itertools
 import re
 
-import made_up
 import pytest
-from browser import launched
 from playwright.sync_api import sync_playwright
+from tests.paper import made_up
+from tests.paper.browser import launched
 
 from dreaming.paper.attempts import Attempts
 from dreaming.paper.claims import numbers as table_1

@@ -1,0 +1,216 @@
+"""From Ctrl-C or SIGTERM to the end: soon, with status 3 and one sentence, wherever it comes."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import nullcontext, suppress
+from multiprocessing import active_children
+
+import pytest
+from tests.cli.tiny_runs import TINY, tree
+
+import dreaming
+from dreaming.cli.main import main
+from dreaming.data.readers import house_digits
+from dreaming.errors import Stopped
+from dreaming.evaluation import readout
+from dreaming.evaluation.measuring import MEASURING
+from dreaming.runs import folder as runs
+from dreaming.system.progress import Silence
+from dreaming.system.signals import INTERRUPTED, SIGNALS, listening, stopping
+from dreaming.training import population
+from dreaming.training.processes import in_processes
+
+LONG = 600.0  # seconds; how soon everything ends where there is a core for it, benchmarks/interruption.py measures
+IN_AN_IMPORT = """
+import os, signal, sys
+class Signals:
+    def find_spec(self, name, path=None, target=None):
+        if name == "{name}":
+            os.kill(os.getpid(), signal.{number})
+sys.meta_path.insert(0, Signals())
+sys.argv = ["dreaming", "train", "--out", "{out}"]
+from dreaming.__main__ import main
+sys.exit(main())
+"""
+IN_A_LONG_CALL = """
+import os, signal, sys, threading
+import numpy as np
+from dreaming.system import signals as interrupts
+interrupts.GRACE = 0.2
+matrix = np.random.default_rng(0).standard_normal((1500, 1500))
+with interrupts.obeying():
+    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    np.linalg.eig(matrix)
+    print("the call returned")
+"""
+SWALLOWED = """
+import signal, time
+from dreaming.system import signals as interrupts
+interrupts.GRACE = 0.2
+class Ends:
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+with interrupts.obeying():
+    Ends()
+    time.sleep(600)
+"""
+
+
+MADE_ANOTHER_ERROR = """
+import signal, sys
+from dreaming.cli import main as cli
+from dreaming.errors import UserError
+def read(*words):
+    try:
+        signal.raise_signal(signal.SIGTERM)
+    except KeyboardInterrupt:
+        raise UserError("the file is damaged: could not determine the shape of an object") from None
+cli.arguments.read = read
+from dreaming.__main__ import main
+sys.exit(main())
+"""
+
+
+def ended(code):
+    """Run a program; give its status, what it said, and its errors."""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=LONG, check=False
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("number", SIGNALS, ids=["Ctrl-C", "SIGTERM"])
+@pytest.mark.parametrize("name", ["tyro", "torch"])
+def test_an_import_is_left_at_once(name, number, tmp_path):
+    code = IN_AN_IMPORT.format(name=name, number=number.name, out=tmp_path / "runs")
+    assert ended(code) == (3, "", INTERRUPTED + "\n")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_signal_of_which_a_library_makes_an_error_is_no_error():
+    assert ended(MADE_ANOTHER_ERROR) == (3, "", INTERRUPTED + "\n")
+
+
+def test_an_error_after_a_signal_is_the_signal_and_others_stay():
+    def read(signals):
+        with stopping("reading"):
+            with suppress(KeyboardInterrupt):
+                for number in signals:
+                    signal.raise_signal(number)
+            raise TypeError("could not determine the shape")
+
+    with pytest.raises(Stopped, match="stopped while reading"):
+        read([signal.SIGTERM])
+    with pytest.raises(TypeError):
+        read([])
+
+
+@pytest.mark.parametrize("code", [IN_A_LONG_CALL, SWALLOWED], ids=["long call", "swallowed"])
+def test_a_program_ends_although_a_library_hears_nothing(code):
+    assert ended(code) == (3, "", INTERRUPTED + "\n")
+
+
+def signals_after(count, number=signal.SIGTERM):
+    """A function that sends this process a signal when it is called so many times."""
+    left = iter(range(count, -1, -1))
+
+    def call():
+        if next(left, 0) == 1:
+            signal.raise_signal(number)
+
+    return call
+
+
+def before(call, function):
+    def called(*words, **more):
+        call()
+        return function(*words, **more)
+
+    return called
+
+
+@pytest.mark.parametrize("number", SIGNALS, ids=["Ctrl-C", "SIGTERM"])
+def test_measuring_stops_within_a_measure_and_goes_on(number, monkeypatch, capsys, tmp_path):
+    config = configured(0).but(["training.epochs=0"])
+    run = dreaming.train(config, out=tmp_path)
+    words = ["evaluate", str(run), "--device", "cpu"]
+    with monkeypatch.context() as patch:
+        patch.setattr(readout, "epoch_order", before(signals_after(30, number), readout.epoch_order))
+        assert main(words) == 3
+    assert capsys.readouterr().err == f"dreaming: stopped while {MEASURING}\n"
+    header, *rows = (run / "measures.csv").read_text().splitlines()
+    assert len(rows) == 1  # the pixels' readout took 20 epochs, that of the components was in its tenth
+    assert main(words) == 0
+    assert {header, *rows} < set((run / "measures.csv").read_text().splitlines())
+
+
+def test_drawing_of_images_is_stopped(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(house_digits, "draw_block", before(signals_after(2), house_digits.draw_block))
+    words = ["train", *TINY, "--dataset", "house_digits", "--limit", "1000", "--out", str(tmp_path / "runs")]
+    assert main(words) == 3
+    assert capsys.readouterr().err == INTERRUPTED + "\n"
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_write_that_is_interrupted_leaves_what_stood_there(monkeypatch, tmp_path):
+    runs.write(tmp_path / "file", b"old")
+    monkeypatch.setattr(os, "fsync", before(signals_after(1), os.fsync))
+    with pytest.raises(dreaming.Stopped, match=r"^stopped while writing$"), stopping("writing"):
+        runs.write(tmp_path / "file", b"new")
+    assert tree(tmp_path)["file"] == b"old"
+    assert not list(tmp_path.glob(".*"))
+
+
+def configured(seed):
+    return dreaming.configure(
+        networks={"base_channels": 2, "latent_dim": 8, "image_channels": 1},
+        dataset={"limit": 80},
+        training={"epochs": 2, "batch_size": 16, "device": "cpu", "snapshots": "ends"},
+        seed=seed,
+    )
+
+
+def test_children_that_still_import_are_not_waited_for(monkeypatch, tmp_path):
+    monkeypatch.setattr(population, "started", before(signals_after(2), population.started))
+    configs = [configured(seed) for seed in range(4)]
+    with (
+        listening(),
+        pytest.raises(dreaming.Stopped, match=r"0 of 4 .* 0 stopped on their way and 4 not begun"),
+    ):
+        population.train_all(configs, out=tmp_path, workers=2)
+    assert not active_children()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_wish_too_late_for_one_run_stops_before_the_next(tmp_path):
+    class InTheLastCycle(Silence):
+        cycle = staticmethod(signals_after(10))
+
+    with pytest.raises(
+        dreaming.Stopped, match="1 of 2 runs finished, 0 stopped on their way and 1 not begun"
+    ):
+        population.train_all(
+            [configured(0), configured(1)], out=tmp_path, workers=1, progress=InTheLastCycle()
+        )
+    assert [path.name for path in tmp_path.glob("digits/pad/*")] == ["seed-0"]
+
+
+def test_processes_end_with_the_call_that_waits_for_them():
+    ctrl_c = threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT))
+    begin = time.monotonic()
+    with pytest.raises(dreaming.Stopped), stopping("waiting"), nullcontext(ctrl_c.start()):
+        in_processes(time.sleep, [LONG])
+    assert time.monotonic() - begin < LONG
+    assert not active_children()
+
+
+def test_within_the_command_a_wish_of_two_blocks_is_passed_outwards():
+    with listening() as outer:
+        with listening() as inner:
+            signal.raise_signal(signal.SIGTERM)
+        assert inner.requested
+        assert outer.requested

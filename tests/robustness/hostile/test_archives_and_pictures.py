@@ -1,0 +1,197 @@
+"""Archives that lead out of their folder or unpack without end; pictures that do; and links to what is no file."""
+
+import gzip
+import io
+import os
+import struct
+import tarfile
+import tracemalloc
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from tests.cli.tiny_runs import tree
+
+from dreaming.data import load
+from dreaming.data.readers import cifar10
+from dreaming.data.readers.cifar10 import read_archive
+from dreaming.data.readers.pictures import open_picture
+from dreaming.errors import UserError
+
+FOLDER = "cifar-10-batches-py"
+
+
+def member(name, kind=tarfile.REGTYPE, size=0, link=""):
+    info = tarfile.TarInfo(name)
+    info.type, info.size, info.linkname = kind, size, link
+    return info
+
+
+def archive_of(path, *members):
+    with tarfile.open(path, "w:gz") as archive:
+        for info, content in members:
+            archive.addfile(info, io.BytesIO(content))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "link"),
+    [
+        ("../outside", tarfile.REGTYPE, ""),
+        ("/tmp/outside-of-dreaming", tarfile.REGTYPE, ""),
+        (f"{FOLDER}/../../outside", tarfile.REGTYPE, ""),
+        (f"{FOLDER}/data_batch_1", tarfile.LNKTYPE, "../../outside"),
+        (f"{FOLDER}/data_batch_1", tarfile.SYMTYPE, "/etc/passwd"),
+        (f"{FOLDER}/data_batch_1", tarfile.CHRTYPE, ""),
+        (f"{FOLDER}/data_batch_1", tarfile.FIFOTYPE, ""),
+        (f"{FOLDER}/data_batch_1", tarfile.DIRTYPE, ""),
+    ],
+)
+def test_nothing_is_written_and_no_link_followed(name, kind, link, tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "outside").write_text("mine")
+    content = b"theirs" if kind == tarfile.REGTYPE else b""
+    path = tmp_path / "data/cifar-10-python.tar.gz"
+    archive_of(path, (member(name, kind, len(content), link), content))
+    before = tree(tmp_path)
+    with pytest.raises(UserError, match=r"no plain file|lacks cifar-10-batches-py/data_batch_1"):
+        load("cifar10", tmp_path / "data", trust=True)
+    assert tree(tmp_path) == before
+    assert not Path("/tmp/outside-of-dreaming").exists()
+
+
+def bomb(header, path, size):
+    """A header before `size` zeros, a thousandth as large."""
+    with gzip.open(path, "wb", compresslevel=1) as file:
+        file.write(header)
+        for _ in range(size // 2**20):
+            file.write(bytes(2**20))
+    return path
+
+
+def claiming(kind, size, name="x"):
+    return member(name, kind, size).tobuf(tarfile.GNU_FORMAT)
+
+
+@pytest.mark.parametrize(
+    "kind", [tarfile.REGTYPE, tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME], ids=["file", "pax", "long name"]
+)
+@pytest.mark.parametrize("name", ["x", f"{FOLDER}/data_batch_1"])
+def test_a_bomb_is_not_unpacked_beyond_what_an_archive_has(kind, name, tmp_path, monkeypatch):
+    monkeypatch.setattr(cifar10, "_ALL", 2**22)
+    path = bomb(claiming(kind, 2**25, name), tmp_path / "bomb.tar.gz", 2**25)
+    assert path.stat().st_size < 2**20
+    tracemalloc.start()
+    try:
+        with pytest.raises(UserError, match=r"bomb\.tar\.gz"):
+            read_archive([path])
+        assert tracemalloc.get_traced_memory()[1] < 4 * 2**22
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("kind", [tarfile.REGTYPE, tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME])
+@pytest.mark.parametrize("name", ["x", f"{FOLDER}/data_batch_1"])
+def test_a_header_that_claims_terabytes_is_refused(kind, name, tmp_path):
+    path = tmp_path / "claims.tar.gz"
+    path.write_bytes(gzip.compress(claiming(kind, 2**42, name) + bytes(2048)))
+    tracemalloc.start()
+    try:
+        with pytest.raises(UserError, match=r"claims\.tar\.gz"):
+            read_archive([path])
+        assert tracemalloc.get_traced_memory()[1] < 2**23
+    finally:
+        tracemalloc.stop()
+
+
+def test_an_archive_of_members_without_end_is_not_listed(tmp_path):
+    path = tmp_path / "many.tar.gz"
+    path.write_bytes(gzip.compress(claiming(tarfile.REGTYPE, 0) * 20_000 + bytes(1024)))
+    tracemalloc.start()
+    try:
+        with pytest.raises(UserError, match=r"many\.tar\.gz claims more than"):
+            read_archive([path])
+        assert tracemalloc.get_traced_memory()[1] < 2**23
+    finally:
+        tracemalloc.stop()
+
+
+def chunk(kind, content):
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+def png_with(kind, content):
+    buffer = io.BytesIO()
+    Image.new("RGB", (32, 32), "red").save(buffer, "PNG")
+    whole = buffer.getvalue()
+    return whole[:33] + chunk(kind, content) + whole[33:]
+
+
+ZEROS = zlib.compress(bytes(2**26), 9)
+CHUNKS = {
+    "zTXt": (b"zTXt", b"Comment\x00\x00" + ZEROS),
+    "iTXt": (b"iTXt", b"Comment\x00\x01\x00\x00\x00" + ZEROS),
+    "iCCP": (b"iCCP", b"profile\x00\x00" + ZEROS),
+}
+
+
+@pytest.mark.parametrize("name", CHUNKS)
+def test_a_bomb_beside_the_pixels_of_a_picture_is_not_unpacked(name):
+    content = png_with(*CHUNKS[name])
+    tracemalloc.start()
+    try:
+        with pytest.raises(UserError, match="picture is no PNG"):
+            open_picture(io.BytesIO(content), "picture")
+        assert tracemalloc.get_traced_memory()[1] < 2**24
+    finally:
+        tracemalloc.stop()
+
+
+def test_of_an_animation_the_first_frame_is_taken_and_of_a_gif_nothing(tmp_path):
+    frames = [Image.new("RGB", (32, 32), colour) for colour in ("red", "blue", "lime")]
+    for suffix in ("png", "webp"):
+        path = tmp_path / f"moving.{suffix}"
+        frames[0].save(path, save_all=True, append_images=frames[1:], lossless=True)
+        assert open_picture(path, "").getpixel((5, 5)) == (255, 0, 0)
+    frames[0].save(tmp_path / "moving.gif", save_all=True, append_images=frames[1:])
+    (tmp_path / "moving.gif").rename(tmp_path / "wrong.png")
+    with pytest.raises(UserError, match="is no PNG, JPEG, WEBP image"):
+        open_picture(tmp_path / "wrong.png", "wrong.png")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    random = np.random.default_rng(0)
+    root = tmp_path / "mine"
+    for place in ("train/ant", "train/cat", "test/ant", "test/cat"):
+        (root / place).mkdir(parents=True)
+        pixels = random.integers(0, 256, (32, 32, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(root / place / "1.png")
+    return root
+
+
+def test_pipes_devices_and_loops_in_a_folder_are_passed_over(folder):
+    before = load(f"folder:{folder}")
+    os.mkfifo(folder / "train/ant/2.png")
+    (folder / "train/ant/3.png").symlink_to("/dev/zero")
+    (folder / "train/ant/4.png").symlink_to(folder / "train/ant/2.png")
+    (folder / "train/ant/5.png").symlink_to("5.png")
+    (folder / "train/ant/6.png").symlink_to(folder / "train")
+    (folder / "test/cat/up").symlink_to(folder)
+    assert load(f"folder:{folder}").fingerprint == before.fingerprint
+    (folder / "train/loop").symlink_to(folder)
+    with pytest.raises(UserError, match=r"train/loop holds no \.png"):
+        load(f"folder:{folder}")
+
+
+def test_a_class_may_be_called_anything_and_its_name_is_shown_as_an_escape(folder, capsys):
+    from dreaming.cli.main import main
+
+    (folder / "train/cat").rename(folder / "train/c\x1b[2J\nat")
+    assert main(["train", "--dataset", f"folder:{folder}", "--out", str(folder / "runs")]) == 2
+    said = capsys.readouterr().err
+    assert "\x1b" not in said
+    assert said.count("\n") == 1
+    assert r"c\x1b[2J\nat" in said

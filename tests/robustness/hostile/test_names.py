@@ -1,0 +1,142 @@
+"""Names that lead out of a folder, or would be taken for markup, formulas or a terminal's codes."""
+
+import xml.etree.ElementTree as ET
+
+import pandas as pd
+import pytest
+import yaml
+from PIL import Image
+from tests.cli.tiny_runs import tree
+from tests.paper import made_up
+
+from dreaming.cli.main import main
+from dreaming.config.config import Config
+from dreaming.errors import UserError
+from dreaming.evaluation.statistics.comparison import compare
+from dreaming.paper.attempts import Attempts
+from dreaming.paper.claims import numbers as table_1
+from dreaming.paper.plan.plan import make_plan
+from dreaming.paper.plan.presets import PAPER
+from dreaming.paper.plan.profile import made
+from dreaming.paper.report import report
+from dreaming.paper.reproduction import draw
+from dreaming.runs.folder import RunFolder, run_path
+from dreaming.runs.tables import csv
+from dreaming.system.progress import Silence
+
+LEADING_OUT = [
+    "../../evil",
+    "/evil",
+    "a/b",
+    "..",
+    ".",
+    "",
+    "a\\b/c",
+    "a\x00b",
+    "a\nb",
+    "a\x1b[2Jb",
+    "-rf",
+    "~",
+]
+MARKUP = [
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "{{7*7}}",
+    "[/red]",
+    "$\\frac{$ $x^$",
+]
+
+
+def refuses(capsys, *words):
+    capsys.readouterr()
+    assert main(list(words)) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert said[:-1].isprintable()
+    return said
+
+
+@pytest.mark.parametrize("name", LEADING_OUT)
+@pytest.mark.parametrize("option", ["--name", "--condition", "--dataset"])
+def test_no_name_on_the_command_line_leads_out(option, name, tmp_path, monkeypatch, capsys):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    before = tree(tmp_path)
+    refuses(capsys, "train", f"{option}={name}", "--epochs=0", "--out=runs", "--set=networks.base_channels=2")
+    assert tree(tmp_path) == before
+
+
+@pytest.mark.parametrize("name", LEADING_OUT)
+def test_no_name_in_a_config_or_a_profile_leads_out(name, tmp_path):
+    plain = Config().model_dump(mode="json")
+    for changed in ({"condition": name}, {"dataset": {"name": name, "limit": None}}):
+        path = tmp_path / "config.yaml"
+        path.write_text(yaml.safe_dump({**plain, **changed}))
+        with pytest.raises(UserError, match=r"config\.yaml"):
+            Config.from_yaml(path)
+    with pytest.raises(UserError):
+        make_plan(made({**PAPER.model_dump(), "datasets": (name,)}, "mine.yaml"), (), tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["config.yaml"]
+
+
+@pytest.mark.parametrize(
+    "name", ["folder:..", "folder:.", "folder:/", "folder:../..", "folder:/a/..", "folder:a\\..\\b"]
+)
+def test_a_folder_of_any_name_has_a_run_folder_within(name, tmp_path):
+    path = run_path(tmp_path, name, "pad", 0)
+    assert path.resolve().is_relative_to(tmp_path)
+    assert len(path.relative_to(tmp_path).parts) == 3
+
+
+@pytest.mark.parametrize("name", MARKUP)
+def test_a_comparison_shows_names_as_they_are(name, tmp_path, capsys):
+    folder = RunFolder(tmp_path / "run")
+    dataset = f"folder:/data/{name}\x1b[2J".replace("\x1b", "")
+    row = (dataset, name, 0, 1, "readout_accuracy", "latent", 0.5)
+    columns = ["dataset", "condition", "seed", "epoch", "measure", "parameter", "value"]
+    folder.write(folder.config, Config(dataset={"name": dataset}).to_yaml().encode())
+    folder.write(folder.measures, csv(pd.DataFrame([row, (*row[:3], 0, *row[4:])], columns=columns)))
+    assert main(["compare", str(folder.path), "--to", str(tmp_path / "to")]) == 0
+    said = "".join(capsys.readouterr().out.split())
+    assert "".join(name.split())[:4] in said
+    root = ET.parse(tmp_path / "to/accuracy.svg").getroot()
+    assert {element.tag.rpartition("}")[2] for element in root.iter()}.isdisjoint({"script", "img", "image"})
+    assert "alert(1)" not in "".join(root.itertext())
+
+
+def test_codes_in_the_names_of_a_table_do_not_reach_the_terminal(tmp_path, capsys):
+    folder = RunFolder(tmp_path / "run")
+    row = ("digits\x1b]0;evil\x07", "pad\x1b[31m", 0, 1, "readout_accuracy", "latent", 0.5)
+    columns = ["dataset", "condition", "seed", "epoch", "measure", "parameter", "value"]
+    folder.write(folder.config, Config().to_yaml().encode())
+    folder.write(folder.measures, csv(pd.DataFrame([row], columns=columns)))
+    assert main(["compare", str(folder.path), "--to", str(tmp_path / "to")]) == 0
+    said = capsys.readouterr().out
+    assert "\x1b" not in said
+    assert "\x07" not in said
+    ET.parse(tmp_path / "to/accuracy.svg")
+    assert compare([folder.path], tmp_path / "to").table["dataset"][0] == row[0], "the table keeps it whole"
+
+
+def test_the_report_shows_names_and_configs_as_they_are(dataset_of, tmp_path):
+    root = tmp_path / f"{MARKUP[1]}{MARKUP[2]}"
+    for place in ("train/ant", "train/cat", "test/ant", "test/cat"):
+        (root / place).mkdir(parents=True)
+        Image.new("RGB", (32, 32)).save(root / place / "1.png")
+    datasets = ("cifar10", f"folder:{root}")
+    own = made_up.PROFILE.model_copy(
+        update={"datasets": datasets, "seeds": 2, "figures": ("table-1", "figure-4")}
+    )
+    plan, attempts = make_plan(own, (), tmp_path), Attempts(Silence())
+    for each in MARKUP:
+        attempts.note(f"run {each}", f"why {each}")
+    tables = made_up.tables(dataset_of, own)
+    drawn = draw(plan, tables, attempts)
+    numbers = table_1.numbers({figure.name: figure.table for figure in drawn}, tables)
+    page = report(plan, tables, drawn, numbers, attempts.failures)
+    for active in ("<script", "<img src=x"):
+        assert active not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert "{{7*7}}" in page
+    assert ">49<" not in page
+    assert root.name not in page, "it is escaped"

@@ -1,0 +1,228 @@
+"""Several runs at once: each comes out as alone, whatever becomes of the others; a signal stops and saves all."""
+
+import io
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+from rich.console import Console
+from tests.cli.tiny_runs import TINY, WAITING, results, told_to_stop
+
+import dreaming
+from dreaming.cli.main import main
+from dreaming.errors import RunsFailed
+from dreaming.system.progress import Display, Silence
+from dreaming.system.signals import Interrupt
+from dreaming.training import population
+from dreaming.training.precision import Advice
+
+FILE = """
+import dreaming
+
+class Crash(dreaming.NREM):
+    def objective(self, cortex, images, hippocampus, draws):
+        raise KeyError("no such dream")
+"""
+
+
+def configured(*settings, phases=None, **sections):
+    return dreaming.configure(
+        phases=phases,
+        networks={"base_channels": 2, "latent_dim": 8, "image_channels": 1},
+        dataset={"limit": 80},
+        training={"epochs": 2, "batch_size": 16, "device": "cpu", "snapshots": "ends"},
+        settings=settings,
+        **sections,
+    )
+
+
+@pytest.fixture(scope="module")
+def together(tmp_path_factory):
+    """A run beside one that diverges and one that crashes: the folder, the error and what a log would show."""
+    out = tmp_path_factory.mktemp("together")
+    own = out / "own.py"
+    own.write_text(FILE)
+    diverging = configured("optimizer.learning_rate=1e30", name="diverging")
+    crashing = configured(phases=f"{own}:Crash", name="crashing")
+    configured(phases=f"{own}:Crash")  # executes the file again, as several seeds do
+    log = io.StringIO()
+    with Display(Console(file=log, soft_wrap=True)) as display, pytest.raises(dreaming.UserError) as error:
+        population.train_all(
+            [diverging, configured(), crashing], out=out / "runs", own_phases=own, workers=2, progress=display
+        )
+    return out / "runs", error.value, log.getvalue()
+
+
+def test_a_run_beside_others_is_bit_for_bit_the_run_alone(together, tmp_path):
+    out, _, _ = together
+    alone = dreaming.train(configured(), out=tmp_path)
+    assert results(out / "digits/pad/seed-0") == results(alone)
+
+
+def test_runs_that_fail_are_named_with_the_reason_when_the_others_are_done(together):
+    _, error, _ = together
+    said = str(error)
+    assert said.startswith("2 of 3 runs failed, digits/diverging/seed-0: wake.image became nan in epoch 1")
+    assert "digits/crashing/seed-0: KeyError: 'no such dream'; the other 1 came to its end" in said
+    assert "\n" not in said
+    assert "in objective" in str(error.__cause__)  # the child's traceback is not lost
+
+
+def test_each_line_of_an_epoch_names_its_run(together):
+    _, _, log = together
+    lines = [line for line in log.splitlines() if "epoch " in line and line.startswith("digits/")]
+    assert [line.partition("  ")[0] for line in lines if "wake.image" in line] == [
+        "digits/pad/seed-0: epoch 1/2",
+        "digits/pad/seed-0: epoch 2/2",
+    ]
+    assert " left" in lines[0]
+    assert "KeyError" in log
+
+
+@pytest.fixture(scope="module")
+def with_signal(tmp_path_factory):
+    """Words for two seeds of three epochs, in the second of which they wait for a signal."""
+    file = tmp_path_factory.mktemp("own") / "own.py"
+    file.write_text(WAITING)
+    words = ("train", *TINY, "--epochs", "3", "--snapshots", "ends", "--seeds", "2")
+    return (*words, "--phases", f"{file}:waiting")
+
+
+RUNS = [f"digits/waiting/seed-{seed}" for seed in (0, 1)]
+
+
+@pytest.fixture(scope="module")
+def interrupted(with_signal, tmp_path_factory):
+    """Two runs at once, whose whole process group hears Ctrl-C: the folder, status, output and errors."""
+    out, when = tmp_path_factory.mktemp("interrupted"), [f"{run}: epoch 1/" for run in RUNS]
+    words = (*with_signal, "--workers", "2")
+    return out, *told_to_stop(words, out, signal.SIGINT, whole_group=True, when=when)
+
+
+def test_ctrl_c_stops_all_runs_in_one_sentence(interrupted):
+    out, status, said, error = interrupted
+    assert status == 3, (said, error)
+    assert error == (
+        "dreaming: stopped with 0 of 2 runs finished, 2 stopped on their way and 0 not begun; "
+        f"all is saved in {out}, and the same command goes on from there\n"
+    )
+    assert "epoch 3/3" not in said
+
+
+def test_runs_that_were_stopped_go_on_bit_for_bit(interrupted, with_signal, tmp_path, capsys):
+    out, *_ = interrupted
+    for folder in (out, tmp_path):
+        assert main([*with_signal, "--workers", "1", "--out", str(folder)]) == 0
+    assert "cycles done" in capsys.readouterr().out
+    for run in RUNS:
+        assert results(out / run) == results(tmp_path / run)
+
+
+def test_one_after_another_a_run_that_fails_leaves_the_others(tmp_path):
+    diverging = configured("optimizer.learning_rate=1e30", name="diverging")
+    with pytest.raises(
+        dreaming.UserError, match=r"^1 of 2 runs failed, digits/diverging/seed-0: .* its end$"
+    ):
+        population.train_all([diverging, configured()], out=tmp_path, workers=1)
+    assert len((tmp_path / "digits/pad/seed-0/losses.csv").read_text().splitlines()) == 3
+
+
+def test_one_after_another_those_behind_a_stop_are_not_begun(tmp_path):
+    class Stops(Silence):
+        def cycle(self):
+            signal.raise_signal(signal.SIGTERM)
+
+    configs = [configured(seed=seed) for seed in (0, 1)]
+    with pytest.raises(
+        dreaming.Stopped, match="0 of 2 runs finished, 1 stopped on their way and 1 not begun"
+    ):
+        population.train_all(configs, out=tmp_path, workers=1, progress=Stops())
+    runs = population.train_all(configs, out=tmp_path, workers=1)
+    assert runs == [tmp_path / f"digits/pad/seed-{seed}" for seed in (0, 1)]
+
+
+class TestAsOnAGpu:
+    """Runs of one make go side by side; this machine's CPU stands in for the GPU."""
+
+    def test_runs_that_differ_in_more_than_the_seed_are_apart(self):
+        configs = [configured(seed=0), configured(seed=1), configured(name="other", seed=0)]
+        groups = population._alike({Path(str(number)): each for number, each in enumerate(configs)})
+        assert [list(map(str, group)) for group in groups] == [["0", "1"], ["2"]]
+
+    @pytest.mark.parametrize("examined", [True, False])
+    def test_each_group_is_trained_side_by_side_where_the_doctor_has_passed(
+        self, examined, tmp_path, monkeypatch
+    ):
+        called = []
+        found = Advice(processor="", device="", torch="", measured=examined)
+        monkeypatch.setattr(population, "advice", lambda where: found)
+        monkeypatch.setattr(population, "train", lambda config, **_: called.append([config]))
+        monkeypatch.setattr(population, "train_together", lambda configs, **_: called.append(list(configs)))
+        gpu = torch.device("cuda")
+        monkeypatch.setattr(population.hardware, "device", lambda name: gpu)
+        configs = [configured(seed=0), configured("phases.rem.weight=2", name="b"), configured(seed=1)]
+        runs = population.train_all(configs, out=tmp_path)
+        together, apart = [[configs[0], configs[2]], [configs[1]]], [[config] for config in configs]
+        assert called == (together if examined else apart)
+        assert runs == [tmp_path / f"digits/{name}" for name in ("pad/seed-0", "b/seed-0", "pad/seed-1")]
+
+    def test_one_that_failed_is_named_and_those_beside_are_whole(self, tmp_path, monkeypatch):
+        paths = [tmp_path / f"digits/pad/seed-{seed}" for seed in (0, 1)]
+
+        def one_fails(configs, **_):
+            raise RunsFailed({paths[1]: "it diverged"})
+
+        monkeypatch.setattr(population, "train_together", one_fails)
+        group = {path: configured(seed=seed) for seed, path in enumerate(paths)}
+        endings = population._one_after_another([group], {"out": tmp_path}, Silence(), Interrupt())
+        assert [endings[path].kind for path in paths] == ["finished", "failed"]
+        with pytest.raises(dreaming.UserError, match=r"^1 of 2 runs failed, digits/pad/seed-1: it diverged;"):
+            population._whole(endings, paths, tmp_path, Silence())
+
+
+def test_a_mistake_of_all_runs_is_told_once(tmp_path):
+    nowhere = f"dataset.name=folder:{tmp_path / 'none'}"
+    configs = [configured(nowhere, seed=seed) for seed in (0, 1)]
+    with pytest.raises(dreaming.UserError) as error:
+        population.train_all(configs, out=tmp_path, workers=1)
+    assert "runs failed" not in str(error.value)
+
+
+def test_no_workers_and_two_runs_of_one_folder_are_refused(tmp_path):
+    configs = [configured(seed=seed) for seed in (0, 1)]
+    with pytest.raises(dreaming.UserError, match="workers is 0; at least one is needed"):
+        population.train_all(configs, out=tmp_path, workers=0)
+    with pytest.raises(dreaming.UserError, match=r"two of these runs would be written into .*seed-0;"):
+        population.train_all([configured(), configured()], out=tmp_path, workers=2)
+    assert population.train_all([], out=tmp_path) == []
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("words", "because"),
+    [
+        (("--workers", "0"), "--workers is 0; at least one is needed"),
+        (("--workers=-2",), "--workers is -2; at least one is needed"),
+        (("--seeds", "2", "--set", "seed=5"), "one seed; use --seed for the first"),
+    ],
+)
+def test_the_command_line_refuses_what_cannot_be(words, because, tmp_path, capsys):
+    assert main(["train", *words, "--out", str(tmp_path / "runs")]) == 2
+    error = capsys.readouterr().err
+    assert because in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "runs").exists()
+
+
+def test_parts_of_a_display_show_bars_side_by_side():
+    out = io.StringIO()
+    with Display(Console(file=out, force_terminal=True, width=150)) as display:
+        parts = [display.part(name) for name in ("a/b/seed-0", "a/b/seed-1")]
+        for part in parts:
+            part.start(part._name.strip(": "), epochs=1, cycles=4, done=0)
+            part.cycle()
+        assert [(task.description, task.completed) for task in display._bar.tasks] == [
+            ("a/b/seed-0", 1),
+            ("a/b/seed-1", 1),
+        ]
