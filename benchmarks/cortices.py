@@ -12,18 +12,18 @@ from benchmarks.measure import Way
 from dreaming.config.config import Config
 from dreaming.data import Dataset, Split
 from dreaming.runs.folder import RunFolder
-from dreaming.system.progress import Silence
+from dreaming.system.progress import NoProgress
 from dreaming.system.signals import Interrupt
-from dreaming.training.captured import Program
+from dreaming.training.captured import CapturedCycle
 from dreaming.training.loop import _epoch, captures
 from dreaming.training.precision import exactly
-from dreaming.training.run import Session
-from dreaming.training.state import Life
+from dreaming.training.run import Run
+from dreaming.training.state import TrainingState
 from dreaming.training.timing import CYCLES, _one_cycle, synchronize
 
 
 def living(config: Config, images: Tensor, cortices: int = 1) -> Way:
-    """Return the way a run lives that `dreaming.train` makes of a config, or a crowd that differs in its seeds.
+    """Return the way a run lives that `dreaming.train` makes of a config, or an ensemble that differs in its seeds.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ class Plain:
         where = torch.device(config.training.device)
         seen = Split(images, torch.zeros(len(images), dtype=torch.int64)).to(where)
         dataset = Dataset("images", seen, seen, (), "")
-        self.session = Session(Life.born(config, where), RunFolder(Path()), config, dataset)
+        self.session = Run(TrainingState.born(config, where), RunFolder(Path()), config, dataset)
 
     def __call__(self, count: int) -> list[float]:
         """Live so many cycles; return the milliseconds of each."""
@@ -61,7 +61,7 @@ class Plain:
         return clock.milliseconds
 
 
-class Clock(Silence):
+class Clock(NoProgress):
     """Who is told of each cycle, notes how long it took, and asks to stop after so many."""
 
     def __init__(self, count: int, where: torch.device) -> None:
@@ -84,7 +84,7 @@ class Programmed:
         self.config = configs[0]
         where = torch.device(self.config.training.device)
         few = images[: CYCLES * self.config.training.batch_size].to(where)
-        self.program = Program([Life.born(config, where) for config in configs], configs, few)
+        self.program = CapturedCycle([TrainingState.born(config, where) for config in configs], configs, few)
         self.program.open()
 
     def __call__(self, count: int) -> list[float]:

@@ -20,7 +20,7 @@ from benchmarks.record import RECORDS, Record
 from benchmarks.residence import asked_for, held
 from dreaming.config.config import Config
 from dreaming.errors import UserError
-from dreaming.system.progress import Silence
+from dreaming.system.progress import NoProgress
 from dreaming.training.loop import train_together
 from dreaming.training.population import train_all
 
@@ -30,7 +30,7 @@ NOTED = ("cycles", "seconds", "asked", "own", "rss", "files", "threads")
 NOTES = f"""Each path is lived by a process of its own, which is looked at every so many cycles: by itself after a
 cycle, and *dreaming train* and *2 processes* from outside, after an epoch. Memory is what a process asked for
 itself, in MiB, swapped out or not; files it maps, such as libraries, come and go with what else the machine
-does, and are left out (*rss* is with them). Of *2 processes* and *crowd of 2*, a cycle is one of each run;
+does, and are left out (*rss* is with them). Of *2 processes* and *ensemble of 2*, a cycle is one of each run;
 memory of *2 processes* is the mean of both, files and threads are those of both. A cycle of *evaluate* is a
 snapshot measured anew: readout, robustness, organisation, projection, realism. *dreaming train* is the
 command with snapshots, sheets of dreams and losses after each epoch; in *epochs of one cycle* losses.csv,
@@ -54,7 +54,7 @@ def myself() -> list[int]:
     return [os.getpid()]
 
 
-class Watch(Silence):
+class Watch(NoProgress):
     """Who is told of each cycle, and looks at some processes every so many.
 
     What it notes has its place from the beginning, so that it does not grow itself.
@@ -92,9 +92,9 @@ class Children(Watch):
         super().__init__(epoch, lambda: [child.pid for child in active_children()])
         self.watched = False
 
-    def part(self, name: str) -> Silence:
+    def part(self, name: str) -> NoProgress:
         watched, self.watched = self.watched, True
-        return Silence() if watched else self
+        return NoProgress() if watched else self
 
     def cycle(self) -> None:
         """Counted by epochs: children tell of several cycles at once."""
@@ -127,7 +127,7 @@ def lived(asked: dict) -> list[dict]:
         both = [config(asked, seed) for seed in (0, 1)]
         if asked["path"] == "2 processes":
             train_all(both, out=out, workers=2, progress=watch)
-        elif asked["path"] == "crowd of 2":
+        elif asked["path"] == "ensemble of 2":
             train_together(both, out=out, progress=watch)
         elif asked["path"] == "evaluate":
             measured(asked, Path(out), watch)
@@ -278,7 +278,7 @@ def paths_of(
         "plain, float32": told(in_a_process, "plain", {}, path="plain", precision="float32"),
         "plain, bfloat16": told(in_a_process, "plain", {}, path="plain", precision="bfloat16"),
         "program": told(in_a_process, "program", {}, path="captured", precision="float32"),
-        "crowd of 2": told(in_a_process, "crowd of 2", {}, precision="float32"),
+        "ensemble of 2": told(in_a_process, "ensemble of 2", {}, precision="float32"),
         "2 processes": told(in_a_process, "2 processes", {}, precision="float32"),
         "evaluate": told(in_a_process, "evaluate", {"cycles": snapshots, "every": 2}),
         "dreaming train": told(commanded, "dreaming train", {"every": narrow["epoch"]}, snapshots="all"),

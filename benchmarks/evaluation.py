@@ -11,7 +11,7 @@ import torch
 
 import dreaming
 from benchmarks.measure import Row, Table, cifar10
-from benchmarks.record import RECORDS, Record
+from benchmarks.record import RECORDS, MeasureTable
 from benchmarks.residence import peak
 from dreaming.config.config import Config
 from dreaming.data import Dataset, load
@@ -19,7 +19,7 @@ from dreaming.evaluation.measuring import evaluate
 from dreaming.model.networks import Cortex
 from dreaming.runs.folder import RunFolder
 from dreaming.runs.snapshots import save
-from dreaming.system.progress import Silence
+from dreaming.system.progress import NoProgress
 
 MEASURES = "readout,robustness,organisation"
 NOTES = """The snapshots are untrained cortices, each of its own seed, of one run on the whole data set: what
@@ -32,7 +32,7 @@ convolution, however it is computed. The peak is of the whole process until then
 it."""
 
 
-class Listening(Silence):
+class Listening(NoProgress):
     """Adds up what is said of stages."""
 
     def __init__(self) -> None:
@@ -74,7 +74,7 @@ def main(
         Where, how many threads of torch, and the folder of records.
     """
     settings = dict(locals())
-    record = Record("evaluation", out, threads, device)
+    record = MeasureTable("evaluation", out, threads, device)
     images = load("digits") if data_dir is None else cifar10(data_dir, trust_data)
     source = {"data_dir": data_dir, "trust_data": trust_data, "device": str(record.where)}
     config = dreaming.configure(

@@ -1,4 +1,4 @@
-"""Many runs: one after another on all threads, in processes of their own, or as a crowd in one program."""
+"""Many runs: one after another on all threads, in processes of their own, or as an ensemble in one program."""
 
 import tempfile
 import time
@@ -20,9 +20,9 @@ from dreaming.training.precision import resolved
 
 ALONE, PLAIN = "1 run", "1 run, plain"
 NOTES = """*1 run* is `dreaming.train`, on all threads of this process (on a GPU captured, and *plain* not);
-*N processes* is `dreaming.train_all` with N runs and N workers, which share the cores; *crowd of N* is
+*N processes* is `dreaming.train_all` with N runs and N workers, which share the cores; *ensemble of N* is
 `train_together` of N runs, on all threads. Times are of one cycle of one cortex: the seconds of training,
-of all runs of a crowd together and of the slowest process, divided by the cycles of all runs. The first epoch,
+of all runs of an ensemble together and of the slowest process, divided by the cycles of all runs. The first epoch,
 in which memory is first taken and kernels first chosen, is left out. *With start* divides the whole time by all
 cycles, with the start of the processes, the loading of the data and the writing of the runs; this process had
 started before."""
@@ -48,7 +48,7 @@ def main(
     threads: int | None = None,
     out: Path = RECORDS,
 ) -> Path:
-    """Compare what a cycle of a cortex costs alone, in N processes and in a crowd of N, in turn.
+    """Compare what a cycle of a cortex costs alone, in N processes and in a ensemble of N, in turn.
 
     Parameters
     ----------
@@ -116,12 +116,12 @@ def ways_of(
     def in_processes(n: int) -> Callable[..., Finished]:
         return lambda **options: finished(train_all(configs[:n], workers=n, **options), max)
 
-    def as_crowd(n: int) -> Callable[..., Finished]:
+    def as_ensemble(n: int) -> Callable[..., Finished]:
         return lambda **options: finished(train_together(configs[:n], **options), sum)
 
     ways = {ALONE: alone("auto")} | ({PLAIN: alone("plain")} if where.type == "cuda" else {})
     ways |= {f"{n} processes": in_processes(n) for n in cortices if n > 1 and processes}
-    return ways | {f"crowd of {n}": as_crowd(n) for n in cortices}
+    return ways | {f"ensemble of {n}": as_ensemble(n) for n in cortices}
 
 
 def on(config: Config, path: str) -> Config:

@@ -18,7 +18,7 @@ from dreaming.evaluation.features.extractors import extractor
 from dreaming.evaluation.features.frechet import frechet_distance
 from dreaming.evaluation.measures.realism import SAMPLES
 from dreaming.system import hardware
-from dreaming.system.progress import Display
+from dreaming.system.progress import TerminalProgress
 
 
 def main(
@@ -30,7 +30,7 @@ def main(
 ) -> None:
     """Measure training images against others, against themselves averaged over tiles, and against noise."""
     where, images = hardware.device(device), load(dataset, data_dir, trust=trust_data)
-    each = extractor(features, images, where, progress=Display())
+    each = extractor(features, images, where, progress=TerminalProgress())
     count = min(SAMPLES, len(images.train) // 2)
     seen, others = images.train.images[:count], images.train.images[count : 2 * count]
     real = each.moments(seen, where)

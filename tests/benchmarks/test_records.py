@@ -228,9 +228,9 @@ def test_population(tmp_path, without_drawing):
     found = read(population.main(cortices=(1, 2), rounds=1, processes=False, out=tmp_path, **small))
     whole(found)
     alone, around = (table(found, title) for title in ("Training alone", "With start"))
-    assert list(alone) == ["1 run", "crowd of 1", "crowd of 2"]
+    assert list(alone) == ["1 run", "ensemble of 1", "ensemble of 2"]
     assert all(alone[way]["median ms"] < around[way]["median ms"] for way in alone)
-    assert alone["crowd of 2"]["cycles/s"] == pytest.approx(1e3 / alone["crowd of 2"]["median ms"])
+    assert alone["ensemble of 2"]["cycles/s"] == pytest.approx(1e3 / alone["ensemble of 2"]["median ms"])
     assert found["settings"]["precision"] == "float32"
 
 

@@ -202,7 +202,7 @@ def test_a_training_told_to_stop_in_this_process_ends_with_status_3(monkeypatch,
     def cycle(self):
         signal.raise_signal(signal.SIGTERM)
 
-    monkeypatch.setattr(progress.Display, "cycle", cycle)
+    monkeypatch.setattr(progress.TerminalProgress, "cycle", cycle)
     words = ["train", *TINY, "--epochs", "2", "--out", str(tmp_path / "out")]
     assert main(words) == 3
     assert "stopped in epoch 1 of 2, after 1 of 5 cycles" in capsys.readouterr().err

@@ -12,14 +12,14 @@ from dreaming.config.config import Config
 from dreaming.config.configure import configure, swept
 from dreaming.errors import UserError
 from dreaming.model.conditions import condition
-from dreaming.model.cycle import draw, happening, sleep_wake_cycle
+from dreaming.model.cycle import active_phases, draw, sleep_wake_cycle
 from dreaming.model.phases import NREM, REM, Wake
 from dreaming.rng import Random
 from dreaming.runs.folder import RunFolder
 from dreaming.runs.snapshots import load
-from dreaming.training.captured import Program
+from dreaming.training.captured import CapturedCycle
 from dreaming.training.loop import train, train_together
-from dreaming.training.state import Life
+from dreaming.training.state import TrainingState
 
 pytestmark = pytest.mark.usefixtures("without_drawing")
 SCHEDULE = "pad:1,without_rem:3,pad"
@@ -56,14 +56,14 @@ class TestDose:
     @pytest.mark.parametrize("dose", [0, 0.1, 0.25, 1 / 3, 0.5, 0.7, 0.99, 1])
     @pytest.mark.parametrize("cycles", [1, 7, 30, 781])
     def test_a_phase_happens_in_its_share_of_the_cycles_evenly_spread(self, dose, cycles):
-        days = [cycle for cycle in range(cycles) if REM(dose=dose).happens(cycle)]
+        days = [cycle for cycle in range(cycles) if REM(dose=dose).is_active(cycle)]
         assert len(days) == math.ceil(round(cycles * dose, 9))
         assert days[:1] == ([0] if dose else [])
         gaps = [after - before for before, after in itertools.pairwise(days)]
         assert not gaps or max(gaps) - min(gaps) <= 1
 
     def test_a_phase_of_weight_0_never_happens(self):
-        assert not REM(weight=0).happens(0)
+        assert not REM(weight=0).is_active(0)
 
     @pytest.mark.parametrize("dose", [-0.1, 1.1, math.nan])
     def test_a_share_is_between_0_and_1(self, dose):
@@ -85,7 +85,7 @@ class TestDose:
         config = make("phases.rem.dose=0.4", epochs=1)
         run = train(config, out=tmp_path, dataset=images)
         found = RunFolder(run).read_losses().iloc[0]
-        life = Life.born(config, torch.device("cpu"))
+        life = TrainingState.born(config, torch.device("cpu"))
         seen: dict = {}
         order = dreaming.data.epoch_order(40, 8, dreaming.rng.generator(0, "order", 1))
         for cycle in range(5):
@@ -113,7 +113,7 @@ class TestSteps:
         seen = torch.rand(8, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
         ends = []
         for phases in ((Wake(), NREM(steps=2)), (Wake(), NREM(), NREM(name="again"))):
-            life = Life.born(config, torch.device("cpu"))
+            life = TrainingState.born(config, torch.device("cpu"))
             draws = draw((Wake(), NREM(steps=2)), Random(0), 8, 8)
             draws["again"] = draws["nrem.1"]
             _, terms = dreaming.model.cycle.live(
@@ -141,7 +141,7 @@ class TestEveryPath:
         losses = [RunFolder(run).read_losses().drop(columns="seconds") for run in (plain, programmed)]
         assert losses[0].equals(losses[1])
 
-    def test_a_crowd_lives_them_too(self, make, images, tmp_path):
+    def test_an_ensemble_lives_them_too(self, make, images, tmp_path):
         configs = [
             make("phases.rem.dose=0.4", "phases.nrem.steps=2", schedule=SCHEDULE, seed=s) for s in (0, 1)
         ]
@@ -159,7 +159,9 @@ class TestEveryPath:
 
     def test_a_graph_is_of_one_kind_of_cycle(self, make, images):
         config = make("phases.rem.dose=0.4")
-        program = Program([Life.born(config, torch.device("cpu"))], [config], images.train.images)
+        program = CapturedCycle(
+            [TrainingState.born(config, torch.device("cpu"))], [config], images.train.images
+        )
         program.run(lambda: True, lambda: None)
         assert program.lived == {("wake", "nrem", "rem"): 2, ("wake", "nrem"): 3}
 
@@ -285,4 +287,4 @@ class TestSweep:
 
 
 def test_happening_keeps_the_order():
-    assert [phase.name for phase in happening((Wake(), REM(dose=0.5), NREM()), 1)] == ["wake", "nrem"]
+    assert [phase.name for phase in active_phases((Wake(), REM(dose=0.5), NREM()), 1)] == ["wake", "nrem"]

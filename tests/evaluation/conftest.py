@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import dreaming
-from dreaming.evaluation.measures.cortices import Subjects
+from dreaming.evaluation.measures.cortices import SnapshotBatch
 from dreaming.runs.folder import RunFolder
 
 
@@ -27,7 +27,7 @@ def lively_subjects(dataset_of, tmp_path_factory):
             patch.setattr("dreaming.training.resume.sheet", lambda *args: b"no picture")
             folder = RunFolder(dreaming.train(config, out=tmp_path_factory.mktemp("lively"), dataset=images))
         epochs = [0] * len(strengths)
-        subjects = Subjects(folder, folder.read_config(), images, epochs, torch.device("cpu"))
+        subjects = SnapshotBatch(folder, folder.read_config(), images, epochs, torch.device("cpu"))
         with torch.no_grad():
             for cortex, strength in zip(subjects.cortices, strengths, strict=True):
                 for weight in cortex.parameters():

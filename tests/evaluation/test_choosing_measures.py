@@ -20,7 +20,7 @@ from dreaming.evaluation.measures.separability import Readout
 from dreaming.evaluation.measuring import MEASURES, chosen_measures, evaluate
 from dreaming.evaluation.readout import Protocol
 from dreaming.runs.folder import PROJECTION, RunFolder
-from dreaming.system.progress import Silence
+from dreaming.system.progress import NoProgress
 
 TENTHS = [f"{tenth / 10:.1f}" for tenth in range(11)]
 pytestmark = pytest.mark.usefixtures("without_drawing")
@@ -72,7 +72,7 @@ def measured(monkeypatch):
     return done
 
 
-class Heard(Silence):
+class Heard(NoProgress):
     """Keeps what is said."""
 
     def __init__(self):
@@ -178,7 +178,7 @@ def test_a_row_that_stands_there_is_not_written_over(run, images):
     )
 
 
-class StopsAfter(Silence):
+class StopsAfter(NoProgress):
     """Sends a signal when the first line is told that has some words."""
 
     def __init__(self, words):

@@ -16,7 +16,7 @@ from dreaming.evaluation.measures.separability import Readout
 from dreaming.evaluation.measuring import evaluate
 from dreaming.evaluation.readout import Protocol, train_readout
 from dreaming.runs.folder import RunFolder
-from dreaming.system.progress import Silence
+from dreaming.system.progress import NoProgress
 
 COLUMNS = ["dataset", "condition", "seed", "epoch", "measure", "parameter", "value"]
 ONE_CHANNEL = {"networks": {"base_channels": 2, "latent_dim": 8, "image_channels": 1}}
@@ -181,7 +181,7 @@ def test_an_untrained_condition_is_measured(images, tmp_path):
     assert epochs_of(evaluate(run, dataset=images)) == [0]
 
 
-class TellsToStop(Silence):
+class TellsToStop(NoProgress):
     """Sends a signal when the first result is told."""
 
     def __init__(self, number):
@@ -211,7 +211,7 @@ def test_the_run_itself_is_left_as_it_is(run, images):
     assert after == before
 
 
-class Hears(Silence):
+class Hears(NoProgress):
     """Notes what is said of stages."""
 
     def measured(self, title, seconds, inferred):

@@ -6,7 +6,7 @@ import pytest
 
 from dreaming.evaluation import stopwatch
 from dreaming.evaluation.stopwatch import Stopwatch
-from dreaming.system.progress import Display
+from dreaming.system.progress import TerminalProgress
 
 
 @pytest.fixture
@@ -48,6 +48,6 @@ def test_a_stage_that_fails_is_counted_too(clock):
 
 
 def test_stages_are_told_in_one_line(capsys):
-    Display().measured("digits/pad/seed-0", {"inference": 75.0, "readout": 0.5}, 12_345)
+    TerminalProgress().measured("digits/pad/seed-0", {"inference": 75.0, "readout": 0.5}, 12_345)
     said = "measured in 1 min 16 s (inference 1 min 15 s, readout 0.5 s); 12,345 images inferred"
     assert capsys.readouterr().out == f"digits/pad/seed-0: {said}\n"

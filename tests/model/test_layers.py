@@ -1,11 +1,11 @@
-"""The trilinear form of coarsen, refine and correlate: each way against PyTorch, and their gradients."""
+"""The trilinear form: each way to compute it against PyTorch, and its gradients."""
 
 import pytest
 import torch
 from torch.autograd import gradcheck, gradgradcheck
 from torch.nn import functional
 
-from dreaming.model.layers import coarsen, correlate, refine
+from dreaming.model.layers import conv, conv_transpose, conv_weight_grad
 
 CHANNELS = [(1, 2), (3, 5), (16, 3), (128, 4)]  # few, some and many channels of the fine map: all ways
 ROUNDING = 2**-8  # of bfloat16: one has 8 significant bits
@@ -27,13 +27,13 @@ class TestAgainstTheLibrary:
         x, _, w = maps(*channels, layout=layout)
         bias = torch.arange(channels[1], dtype=torch.float64)
         expected = functional.conv2d(x, w, bias, stride=2, padding=1)
-        torch.testing.assert_close(coarsen(x, w, bias), expected, rtol=1e-12, atol=1e-12)
+        torch.testing.assert_close(conv(x, w, bias), expected, rtol=1e-12, atol=1e-12)
 
     def test_refine_is_the_transposed_convolution(self, channels, layout):
         _, y, w = maps(*channels, layout=layout)
         bias = torch.arange(channels[0], dtype=torch.float64)
         expected = functional.conv_transpose2d(y, w, bias, stride=2, padding=1)
-        torch.testing.assert_close(refine(y, w, bias), expected, rtol=1e-12, atol=1e-12)
+        torch.testing.assert_close(conv_transpose(y, w, bias), expected, rtol=1e-12, atol=1e-12)
 
     def test_correlate_is_the_sum_it_says(self, channels, layout):
         x, y, w = maps(*channels, layout=layout)
@@ -43,23 +43,23 @@ class TestAgainstTheLibrary:
             for m in range(4):
                 seen = padded[:, :, k : k + 8 : 2, m : m + 12 : 2]
                 expected[:, :, k, m] = torch.einsum("borc,birc->oi", y, seen)
-        torch.testing.assert_close(correlate(x, y), expected, rtol=1e-11, atol=1e-11)
+        torch.testing.assert_close(conv_weight_grad(x, y), expected, rtol=1e-11, atol=1e-11)
 
     def test_every_way_is_the_one_trilinear_form(self, channels, layout):
         x, y, w = maps(*channels, layout=layout)
-        form = (y * coarsen(x, w)).sum()
-        torch.testing.assert_close((x * refine(y, w)).sum(), form, rtol=1e-10, atol=1e-10)
-        torch.testing.assert_close((w * correlate(x, y)).sum(), form, rtol=1e-10, atol=1e-10)
+        form = (y * conv(x, w)).sum()
+        torch.testing.assert_close((x * conv_transpose(y, w)).sum(), form, rtol=1e-10, atol=1e-10)
+        torch.testing.assert_close((w * conv_weight_grad(x, y)).sum(), form, rtol=1e-10, atol=1e-10)
 
 
-@pytest.mark.parametrize("operation", [coarsen, refine, correlate])
+@pytest.mark.parametrize("operation", [conv, conv_transpose, conv_weight_grad])
 def test_gradients_of_first_and_second_order(operation):
     x, y, w = maps(3, 2)
     x, y = x[:1, :, :4, :4], y[:1, :, :2, :2]
     arguments = {
-        coarsen: (x, w, torch.ones(2, dtype=torch.float64)),
-        refine: (y, w, torch.ones(3, dtype=torch.float64)),
-        correlate: (x, y),
+        conv: (x, w, torch.ones(2, dtype=torch.float64)),
+        conv_transpose: (y, w, torch.ones(3, dtype=torch.float64)),
+        conv_weight_grad: (x, y),
     }[operation]
     leaves = [value.clone().requires_grad_() for value in arguments]
     with torch.random.fork_rng():
@@ -68,7 +68,7 @@ def test_gradients_of_first_and_second_order(operation):
 
 
 @pytest.mark.parametrize("channels", CHANNELS[:3])  # wide layers are tiled, and have their own test
-@pytest.mark.parametrize("way", ["coarsen", "refine", "correlate"])
+@pytest.mark.parametrize("way", ["conv", "conv_transpose", "conv_weight_grad"])
 def test_in_bfloat16_each_way_differs_by_rounding_alone(way, channels):
     operation, operands = both_numbers(way, channels)
     assert operation(*operands).dtype == torch.bfloat16
@@ -76,7 +76,7 @@ def test_in_bfloat16_each_way_differs_by_rounding_alone(way, channels):
 
 
 @pytest.mark.parametrize("channels", CHANNELS[:3])
-@pytest.mark.parametrize("way", ["coarsen", "refine", "correlate"])
+@pytest.mark.parametrize("way", ["conv", "conv_transpose", "conv_weight_grad"])
 def test_more_than_rounding_is_seen_in_bfloat16(way, channels):
     operation, operands = both_numbers(way, channels)
     first, second = operands
@@ -93,7 +93,11 @@ def test_more_than_rounding_is_seen_in_bfloat16(way, channels):
 def both_numbers(way, channels):
     """One of the three, and its two operands in bfloat16."""
     x, y, w = (value.to(torch.bfloat16) for value in maps(*channels))
-    return {"coarsen": (coarsen, (x, w)), "refine": (refine, (y, w)), "correlate": (correlate, (x, y))}[way]
+    return {
+        "conv": (conv, (x, w)),
+        "conv_transpose": (conv_transpose, (y, w)),
+        "conv_weight_grad": (conv_weight_grad, (x, y)),
+    }[way]
 
 
 def rounds_alone(found, operation, operands):
@@ -113,8 +117,8 @@ def rounds_alone(found, operation, operands):
 def test_channels_last_goes_in_and_comes_out():
     x, y, w = maps(16, 16, torch.float32)
     for result in (
-        coarsen(x, w),
-        refine(y, w),
-        refine(y, w[:, :3].contiguous(memory_format=torch.channels_last)),
+        conv(x, w),
+        conv_transpose(y, w),
+        conv_transpose(y, w[:, :3].contiguous(memory_format=torch.channels_last)),
     ):
         assert result.is_contiguous(memory_format=torch.channels_last)

@@ -50,19 +50,19 @@ def tile(request, monkeypatch):
 class TestTheLayers:
     def test_coarsen_is_the_convolution(self, sizes):
         x, _, w = maps(*sizes)
-        torch.testing.assert_close(tiling.coarsen(x, w), naive(x, w), rtol=1e-12, atol=1e-12)
+        torch.testing.assert_close(tiling.conv(x, w), naive(x, w), rtol=1e-12, atol=1e-12)
 
     def test_refine_is_its_transpose(self, sizes):
         x, y, w = maps(*sizes)
-        torch.testing.assert_close((tiling.refine(y, w) * x).sum(), (naive(x, w) * y).sum())
+        torch.testing.assert_close((tiling.conv_transpose(y, w) * x).sum(), (naive(x, w) * y).sum())
         expected = functional.conv_transpose2d(y, w, stride=2, padding=1)
-        torch.testing.assert_close(tiling.refine(y, w), expected, rtol=1e-12, atol=1e-12)
+        torch.testing.assert_close(tiling.conv_transpose(y, w), expected, rtol=1e-12, atol=1e-12)
 
     def test_gradients_are_those_of_the_library(self, sizes):
         x, y, w = (value.requires_grad_() for value in maps(*sizes))
         for mine, theirs, g, of in (
-            (tiling.coarsen(x, w), functional.conv2d(x, w, stride=2, padding=1), y, (x, w)),
-            (tiling.refine(y, w), functional.conv_transpose2d(y, w, stride=2, padding=1), x, (y, w)),
+            (tiling.conv(x, w), functional.conv2d(x, w, stride=2, padding=1), y, (x, w)),
+            (tiling.conv_transpose(y, w), functional.conv_transpose2d(y, w, stride=2, padding=1), x, (y, w)),
         ):
             found = torch.autograd.grad(mine, of, g.detach())
             expected = torch.autograd.grad(theirs, of, g.detach())
@@ -71,7 +71,7 @@ class TestTheLayers:
 
     def test_maps_and_gradients_are_channels_last(self, sizes):
         x, y, w = (value.requires_grad_() for value in maps(*sizes))
-        for result in (tiling.coarsen(x, w), tiling.refine(y, w)):
+        for result in (tiling.conv(x, w), tiling.conv_transpose(y, w)):
             assert result.is_contiguous(memory_format=torch.channels_last)
             assert not result._is_view()  # the bias is added and the nonlinearity taken in place
             (gradient,) = torch.autograd.grad(result.sum(), w)
@@ -104,8 +104,8 @@ def test_the_points_of_four_round_less_than_the_usual_ones_and_more_than_those_o
     for at in (tiling.TWO, tiling.FOUR, (0.0, 1.0, -1.0, 2.0)):
         monkeypatch.setattr(tiling, "points", lambda dtype, at=at: at)
         pairs = (
-            (tiling.coarsen(x, w), naive(exact[0], exact[2])),
-            (tiling.refine(y, w), functional.conv_transpose2d(*exact[1:], stride=2, padding=1)),
+            (tiling.conv(x, w), naive(exact[0], exact[2])),
+            (tiling.conv_transpose(y, w), functional.conv_transpose2d(*exact[1:], stride=2, padding=1)),
         )
         off[at] = max(((found - true).norm() / true.norm()).item() for found, true in pairs)
     two, four, usual = off.values()
@@ -116,13 +116,13 @@ def test_the_points_of_four_round_less_than_the_usual_ones_and_more_than_those_o
 
 def test_many_maps_are_computed_piece_by_piece(monkeypatch):
     x, y, w = maps(8, 4, 24, 16)
-    whole = [tiling.coarsen(x, w), tiling.refine(y, w)]
+    whole = [tiling.conv(x, w), tiling.conv_transpose(y, w)]
     monkeypatch.setattr(tiling, "PIXELS", 24 * 16)
     seen = []
     monkeypatch.setattr(
         tiling, "_matrix", lambda *words, way=tiling._matrix: seen.append(words) or way(*words)
     )
-    for result, expected in zip([tiling.coarsen(x, w), tiling.refine(y, w)], whole, strict=True):
+    for result, expected in zip([tiling.conv(x, w), tiling.conv_transpose(y, w)], whole, strict=True):
         torch.testing.assert_close(result, expected, rtol=1e-12, atol=1e-12)
         assert result.is_contiguous(memory_format=torch.channels_last)
     assert {size[0] for what, size, *_ in seen if what != "kernel"} == {1}
@@ -130,19 +130,19 @@ def test_many_maps_are_computed_piece_by_piece(monkeypatch):
 
 def test_autocast_changes_nothing():
     x, y, w = (value.requires_grad_() for value in maps(8, 4, 16, 16, torch.float32))
-    expected = tiling.coarsen(x, w), tiling.refine(y, w)
+    expected = tiling.conv(x, w), tiling.conv_transpose(y, w)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        found = tiling.coarsen(x, w), tiling.refine(y, w)
+        found = tiling.conv(x, w), tiling.conv_transpose(y, w)
         gradients = torch.autograd.grad(found[0].sum() + found[1].sum(), (x, y, w), retain_graph=True)
     assert all(torch.equal(one, other) for one, other in zip(found, expected, strict=True))
     assert all(gradient.dtype == torch.float32 for gradient in gradients)
 
 
 @pytest.mark.usefixtures("tile")
-@pytest.mark.parametrize("layer", [tiling.coarsen, tiling.refine])
+@pytest.mark.parametrize("layer", [tiling.conv, tiling.conv_transpose])
 def test_gradients_of_first_and_second_order(layer):
     x, y, w = maps(1, 2, 8, 8)
-    leaves = [value[:1].clone().requires_grad_() for value in (x if layer is tiling.coarsen else y,)]
+    leaves = [value[:1].clone().requires_grad_() for value in (x if layer is tiling.conv else y,)]
     leaves.append(w.clone().requires_grad_())
     with torch.random.fork_rng():
         assert gradcheck(layer, leaves)
@@ -154,7 +154,7 @@ class TestTheChoice:
     def tiled(self, monkeypatch):
         """The layers that were computed by tiles so far."""
         found = []
-        for name in ("coarsen", "refine"):
+        for name in ("conv", "conv_transpose"):
             way = getattr(tiling, name)
             monkeypatch.setattr(
                 tiling, name, lambda *words, name=name, way=way: found.append(name) or way(*words)
@@ -166,7 +166,7 @@ class TestTheChoice:
     def test_wide_layers_of_many_tiles_are_tiled(self, dtype, channels, learns, tiled):
         enough = 32 * len(tiling.points(dtype)) ** 2 // 16
         for width, images, expected in (
-            (channels, enough, ["coarsen", "refine"]),
+            (channels, enough, ["conv", "conv_transpose"]),
             (channels - 1, enough, []),
             (channels, enough - 1, []),
         ):
@@ -174,8 +174,8 @@ class TestTheChoice:
             x, y = (value[:1].expand(images, -1, -1, -1) for value in (x, y))
             tiled.clear()
             with torch.set_grad_enabled(learns):
-                convolution.coarsen(x, w)
-                convolution.refine(y, w)
+                convolution.conv(x, w)
+                convolution.conv_transpose(y, w)
             assert tiled == expected
 
     @pytest.mark.parametrize(
@@ -184,8 +184,8 @@ class TestTheChoice:
     def test_exact_ones_and_maps_without_whole_tiles_are_not(self, dtype, size, tiled):
         x, y, w = maps(128, 4, *size, dtype)
         x, y = (torch.cat([value] * 30) for value in (x, y))
-        assert convolution.coarsen(x, w).shape == y.shape
-        assert convolution.refine(y, w).shape == x.shape
+        assert convolution.conv(x, w).shape == y.shape
+        assert convolution.conv_transpose(y, w).shape == x.shape
         assert not tiled
 
     @pytest.mark.parametrize(
@@ -197,12 +197,12 @@ class TestTheChoice:
         bias = torch.randn(32, generator=torch.Generator().manual_seed(0)).to(dtype).requires_grad_()
         y = torch.cat([y] * 8, dim=1).detach()
         exact = [value.detach().double().requires_grad_() for value in (x, y, w, bias)]
-        mine, theirs = convolution.coarsen(x, w, bias), convolution.coarsen(exact[0], exact[2], exact[3])
+        mine, theirs = convolution.conv(x, w, bias), convolution.conv(exact[0], exact[2], exact[3])
         compared = [(mine, theirs)]
         found = torch.autograd.grad(mine, (x, w, bias), y)
         compared += zip(found, torch.autograd.grad(theirs, (exact[0], *exact[2:]), exact[1]), strict=True)
-        compared.append((convolution.refine(y, w), convolution.refine(exact[1], exact[2])))
-        assert tiled == ["coarsen", "refine"]
+        compared.append((convolution.conv_transpose(y, w), convolution.conv_transpose(exact[1], exact[2])))
+        assert tiled == ["conv", "conv_transpose"]
         for one, other in compared:
             assert one.dtype == dtype
             assert (one.double() - other).abs().max() < off * other.abs().max()

@@ -15,7 +15,7 @@ from dreaming.paper.plan.plan import make_plan
 from dreaming.paper.plan.profile import Profile
 from dreaming.paper.report import report
 from dreaming.paper.reproduction import draw
-from dreaming.system.progress import Silence
+from dreaming.system.progress import NoProgress
 
 PROFILE = Profile(
     name="made-up",
@@ -44,7 +44,7 @@ def made(dataset_of, folder):
         ),
     )
     plan = make_plan(PROFILE, (), folder)
-    attempts = Attempts(Silence())
+    attempts = Attempts(NoProgress())
     attempts.note(FAILED, f"wake.image became nan in epoch 5 {ATTACK}")
     drawn = draw(plan, tables, attempts)
     numbers = table_1.numbers({figure.name: figure.table for figure in drawn}, tables)

@@ -13,9 +13,9 @@ from dreaming.cli.main import main
 from dreaming.errors import Stopped, UserError
 from dreaming.paper.plan.plan import make_plan
 from dreaming.paper.plan.profile import Profile
-from dreaming.paper.reproduction import insist, reproduce
+from dreaming.paper.reproduction import raise_failures, reproduce
 from dreaming.runs.folder import RunFolder
-from dreaming.system.progress import Silence
+from dreaming.system.progress import NoProgress
 
 TINY = Profile(
     name="tiny",
@@ -93,7 +93,7 @@ def test_another_figure_shares_the_runs_that_are_there(whole, tmp_path):
     }
 
 
-class Told(Silence):
+class Told(NoProgress):
     """Remembers what is told; stops after some epochs, as a key would."""
 
     def __init__(self, stop_after=None):
@@ -173,7 +173,7 @@ def test_the_user_is_told_at_the_end(with_failures):
     with pytest.raises(
         UserError, match=r"failed: .*; the rest is done, and .*report\.html says what is missing"
     ):
-        insist(with_failures.found)
+        raise_failures(with_failures.found)
 
 
 def test_runs_of_another_config_are_not_gone_on_with(whole):

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from dreaming.errors import UserError
 from dreaming.system import hardware
-from dreaming.system.progress import Display
+from dreaming.system.progress import TerminalProgress
 from dreaming.system.signals import listening
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM]
@@ -88,7 +88,7 @@ def test_the_record_names_the_build_of_torch_where_its_package_does_not(monkeypa
 
 def test_progress_off_a_terminal_is_a_line_an_epoch_without_control_codes():
     out = io.StringIO()
-    with Display(Console(file=out, width=40, soft_wrap=True)) as display:
+    with TerminalProgress(Console(file=out, width=40, soft_wrap=True)) as display:
         display.start("digits/pad/seed-0", epochs=2, cycles=3, done=3)
         for _ in range(3):
             display.cycle()

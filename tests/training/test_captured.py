@@ -1,4 +1,4 @@
-"""Epochs as a program: bit for bit the plain path for one cortex, within rounding for a crowd."""
+"""Epochs as a program: bit for bit the plain path for one cortex, within rounding for an ensemble."""
 
 import copy
 
@@ -11,9 +11,9 @@ from dreaming.model.conditions import conditions
 from dreaming.model.cycle import compute, draw, sleep_wake_cycle
 from dreaming.model.hippocampus import Hippocampus
 from dreaming.rng import Random, generator
-from dreaming.training import ensemble as crowd
-from dreaming.training.captured import Program
-from dreaming.training.state import Life
+from dreaming.training import ensemble
+from dreaming.training.captured import CapturedCycle
+from dreaming.training.state import TrainingState
 
 CPU = torch.device("cpu")
 IMAGES = load("digits", limit=32).train.images
@@ -30,7 +30,7 @@ def config(condition="pad", seed=0, **training):
 
 
 def born(configs, dtype=torch.float32):
-    lives = [Life.born(each, CPU) for each in configs]
+    lives = [TrainingState.born(each, CPU) for each in configs]
     for life, each in zip(lives, configs, strict=True):
         if dtype == torch.float64:
             life.cortex.double()
@@ -96,7 +96,7 @@ def nothing():
 def test_a_program_of_one_cortex_is_the_plain_path_bit_for_bit(condition, across):
     mine = config(condition, memories_across_epochs=across)
     alone, programmed = born([mine, mine])
-    program = Program([programmed], [mine], IMAGES)
+    program = CapturedCycle([programmed], [mine], IMAGES)
     for epoch in (1, 2):
         plain(alone, mine, epoch)
         program.run(forever, nothing)
@@ -109,18 +109,18 @@ def test_a_program_stops_when_it_is_not_wanted_and_another_goes_on():
     alone, programmed = born([mine, mine])
     plain(alone, mine, 1)
     lived = []
-    Program([programmed], [mine], IMAGES).run(lambda: len(lived) < 2, lambda: lived.append(1))
+    CapturedCycle([programmed], [mine], IMAGES).run(lambda: len(lived) < 2, lambda: lived.append(1))
     assert programmed.cycles_done == 2
-    Program([programmed], [mine], IMAGES).run(forever, nothing)
+    CapturedCycle([programmed], [mine], IMAGES).run(forever, nothing)
     assert_same(programmed, alone)
 
 
 @pytest.mark.parametrize("condition", [name for name in conditions() if name != "untrained"])
 @pytest.mark.usefixtures("_in_float64")
-def test_a_crowd_lives_as_each_cortex_alone(condition):
+def test_an_ensemble_lives_as_each_cortex_alone(condition):
     configs = [config(condition, seed) for seed in (0, 1, 7)]
     alone, together = born(configs, torch.float64), born(configs, torch.float64)
-    program = Program(together, configs, IMAGES)
+    program = CapturedCycle(together, configs, IMAGES)
     for epoch in (1, 2):
         program.run(forever, nothing)
         for life, other, each in zip(alone, together, configs, strict=True):
@@ -130,13 +130,13 @@ def test_a_crowd_lives_as_each_cortex_alone(condition):
 
 
 @pytest.mark.usefixtures("_in_float64")
-def test_a_crowd_stopped_midway_goes_on_in_another_program():
+def test_an_ensemble_stopped_midway_goes_on_in_another_program():
     configs = [config(seed=seed) for seed in (0, 1)]
     whole, parts = born(configs, torch.float64), born(configs, torch.float64)
-    Program(whole, configs, IMAGES).run(forever, nothing)
+    CapturedCycle(whole, configs, IMAGES).run(forever, nothing)
     lived = []
-    Program(parts, configs, IMAGES).run(lambda: len(lived) < 3, lambda: lived.append(1))
-    Program(parts, configs, IMAGES).run(forever, nothing)
+    CapturedCycle(parts, configs, IMAGES).run(lambda: len(lived) < 3, lambda: lived.append(1))
+    CapturedCycle(parts, configs, IMAGES).run(forever, nothing)
     for life, other in zip(parts, whole, strict=True):
         assert_same(life, other, rtol=1e-12, atol=1e-12)
 
@@ -146,8 +146,8 @@ def test_a_cortex_that_diverges_takes_no_other_along():
     healthy, beside = born(configs), born(configs)
     with torch.no_grad():
         beside[1].cortex.encoder.trunk[0].weight.fill_(torch.inf)
-    Program(healthy, configs, IMAGES).run(forever, nothing)
-    Program(beside, configs, IMAGES).run(forever, nothing)
+    CapturedCycle(healthy, configs, IMAGES).run(forever, nothing)
+    CapturedCycle(beside, configs, IMAGES).run(forever, nothing)
     assert not beside[1].totals["wake.image"].isfinite()
     for number in (0, 2):
         assert_same(beside[number], healthy[number])
@@ -158,28 +158,28 @@ def test_lives_out_of_step_are_refused():
     lives = born(configs)
     lives[1].cycles_done = 1
     with pytest.raises(ValueError, match="different cycles"):
-        Program(lives, configs, IMAGES)
+        CapturedCycle(lives, configs, IMAGES)
 
 
 def test_gathering_and_scattering_change_nothing():
     lives = born([config(seed=seed) for seed in (0, 1)])
     before = [copy.deepcopy(life.cortex.state_dict()) for life in lives]
-    gathered = crowd.gather([life.cortex for life in lives])
+    gathered = ensemble.stack([life.cortex for life in lives])
     weight = gathered.encoder.trunk[1].weight
     assert weight[1].is_contiguous(memory_format=torch.channels_last)
-    crowd.scatter(gathered, [life.cortex for life in lives])
+    ensemble.unstack(gathered, [life.cortex for life in lives])
     for life, old in zip(lives, before, strict=True):
         for name, value in life.cortex.state_dict().items():
             assert torch.equal(value, old[name])
 
 
-def test_a_crowd_has_the_losses_of_its_cortices():
+def test_an_ensemble_has_the_losses_of_its_cortices():
     mine = config()
     lives = born([config(seed=seed) for seed in (0, 1)], torch.float64)
     images = to_activity(IMAGES[:16]).double().unflatten(0, (2, 8))
     draws = draw(mine.phases, Random(0), 8, 8)
-    gathered = crowd.gather([life.cortex for life in lives])
-    found = crowd.compute(mine.phases[0], gathered, images, Hippocampus(), draws["wake"])
+    gathered = ensemble.stack([life.cortex for life in lives])
+    found = ensemble.objective(mine.phases[0], gathered, images, Hippocampus(), draws["wake"])
     for number, life in enumerate(lives):
         one = compute(mine.phases[0], life.cortex, images[number], Hippocampus(), draws["wake"])
         torch.testing.assert_close(found.loss[number], one.loss)

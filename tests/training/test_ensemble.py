@@ -10,7 +10,7 @@ import dreaming
 from dreaming.errors import Stopped, UserError
 from dreaming.runs.folder import RunFolder
 from dreaming.runs.tensors import read_tensors
-from dreaming.system.progress import Silence
+from dreaming.system.progress import NoProgress
 from dreaming.training.loop import train, train_together
 
 
@@ -78,7 +78,7 @@ def test_a_finished_run_is_left_alone(alone):
     assert [(run / "state.safetensors").read_bytes() for run in alone] == before
 
 
-class StopsAt(Silence):
+class StopsAt(NoProgress):
     """Sends the signal of Ctrl-C after some cycles."""
 
     def __init__(self, cycle):

@@ -126,7 +126,7 @@ def weights_off(records, lives, configs, plain=False):
             lives[0].cortex.encoder.trunk[0].bias[0] += 1e-7
 
 
-def crowd_off(records, lives, configs, plain=False):
+def ensemble_off(records, lives, configs, plain=False):
     if len(configs) > 1:
         records[3]["rem.externality"][0] *= 1.2
 
@@ -148,7 +148,7 @@ class TestDoctor:
         assert kept.processor == hardware.processor()
 
     @pytest.mark.parametrize(
-        ("by", "path"), [(weights_off, "program"), (crowd_off, "crowd of 2"), (lost, "bfloat16")]
+        ("by", "path"), [(weights_off, "program"), (ensemble_off, "ensemble of 2"), (lost, "bfloat16")]
     )
     def test_what_is_wrong_is_seen(self, by, path, quick, file, capsys, monkeypatch):
         monkeypatch.setattr(doctor, "_lived", disturbed(doctor._lived, by))
@@ -186,7 +186,7 @@ class TestDoctor:
         assert doctor._difference({"weight": torch.tensor([0.0, -0.0])}, zero) > 0
 
     def test_a_life_that_is_not_taken_up_where_it_was_is_seen(self, quick, file, capsys, monkeypatch):
-        monkeypatch.setattr(doctor.Life, "restore", lambda life, folder, config: None)
+        monkeypatch.setattr(doctor.TrainingState, "restore", lambda life, folder, config: None)
         with pytest.raises(SystemExit):
             main([*quick, "--dry-run"])
         assert "dreaming: resumed: wrong on this machine" in capsys.readouterr().err

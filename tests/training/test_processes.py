@@ -12,7 +12,7 @@ from tests.cli.tiny_runs import TINY, WAITING, results, told_to_stop
 import dreaming
 from dreaming.cli.main import main
 from dreaming.errors import RunsFailed
-from dreaming.system.progress import Display, Silence
+from dreaming.system.progress import NoProgress, TerminalProgress
 from dreaming.system.signals import Interrupt
 from dreaming.training import population
 from dreaming.training.precision import Advice
@@ -47,7 +47,10 @@ def together(tmp_path_factory):
     crashing = configured(phases=f"{own}:Crash", name="crashing")
     configured(phases=f"{own}:Crash")  # executes the file again, as several seeds do
     log = io.StringIO()
-    with Display(Console(file=log, soft_wrap=True)) as display, pytest.raises(dreaming.UserError) as error:
+    with (
+        TerminalProgress(Console(file=log, soft_wrap=True)) as display,
+        pytest.raises(dreaming.UserError) as error,
+    ):
         population.train_all(
             [diverging, configured(), crashing], out=out / "runs", own_phases=own, workers=2, progress=display
         )
@@ -129,7 +132,7 @@ def test_one_after_another_a_run_that_fails_leaves_the_others(tmp_path):
 
 
 def test_one_after_another_those_behind_a_stop_are_not_begun(tmp_path):
-    class Stops(Silence):
+    class Stops(NoProgress):
         def cycle(self):
             signal.raise_signal(signal.SIGTERM)
 
@@ -175,10 +178,10 @@ class TestAsOnAGpu:
 
         monkeypatch.setattr(population, "train_together", one_fails)
         group = {path: configured(seed=seed) for seed, path in enumerate(paths)}
-        endings = population._one_after_another([group], {"out": tmp_path}, Silence(), Interrupt())
+        endings = population._one_after_another([group], {"out": tmp_path}, NoProgress(), Interrupt())
         assert [endings[path].kind for path in paths] == ["finished", "failed"]
         with pytest.raises(dreaming.UserError, match=r"^1 of 2 runs failed, digits/pad/seed-1: it diverged;"):
-            population._whole(endings, paths, tmp_path, Silence())
+            population._whole(endings, paths, tmp_path, NoProgress())
 
 
 def test_a_mistake_of_all_runs_is_told_once(tmp_path):
@@ -217,7 +220,7 @@ def test_the_command_line_refuses_what_cannot_be(words, because, tmp_path, capsy
 
 def test_parts_of_a_display_show_bars_side_by_side():
     out = io.StringIO()
-    with Display(Console(file=out, force_terminal=True, width=150)) as display:
+    with TerminalProgress(Console(file=out, force_terminal=True, width=150)) as display:
         parts = [display.part(name) for name in ("a/b/seed-0", "a/b/seed-1")]
         for part in parts:
             part.start(part._name.strip(": "), epochs=1, cycles=4, done=0)

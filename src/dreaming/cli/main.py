@@ -100,7 +100,7 @@ class Train(Images, _Run):
     def __call__(self) -> None:
         """Train."""
         from dreaming.config.configure import swept
-        from dreaming.system.progress import Display
+        from dreaming.system.progress import TerminalProgress
         from dreaming.training.population import train_all
 
         if self.seeds < 1:
@@ -115,7 +115,7 @@ class Train(Images, _Run):
         configs = [self.config(self.seed + index) for index in range(self.seeds)]
         if self.sweep is not None:
             configs = [each for config in configs for each in swept(config, self.sweep)]
-        with Display() as display:
+        with TerminalProgress() as display:
             runs = train_all(
                 configs,
                 out=self.out,
@@ -173,10 +173,10 @@ class Doctor:
 
     def __call__(self) -> None:
         """Examine."""
-        from dreaming.system.progress import Display
+        from dreaming.system.progress import TerminalProgress
         from dreaming.training.doctor import examine, report
 
-        with Display() as display:
+        with TerminalProgress() as display:
             found = examine(
                 self.device,
                 base_channels=self.base_channels,

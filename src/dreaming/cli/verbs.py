@@ -52,9 +52,9 @@ class Evaluate(Images):
     def __call__(self) -> None:
         """Evaluate."""
         from dreaming.evaluation.measuring import evaluate
-        from dreaming.system.progress import Display
+        from dreaming.system.progress import TerminalProgress
 
-        with Display() as display:
+        with TerminalProgress() as display:
             for run in _some(self.runs, "evaluate"):
                 evaluate(
                     run,
@@ -196,19 +196,19 @@ class Reproduce(Images):
     def __call__(self) -> None:
         """Reproduce."""
         from dreaming.paper.plan.presets import profile
-        from dreaming.system.progress import Display
+        from dreaming.system.progress import TerminalProgress
 
         if self.workers is not None and self.workers < 1:
             raise UserError(f"--workers is {self.workers}; at least one is needed, or leave the option out")
         chosen = profile(self.profile, self.set).beside(self.schedule, self.sweep)
         if self.dry_run:
-            from dreaming.paper.plan.foresight import foresee
+            from dreaming.paper.plan.foresight import dry_run
 
-            foresee(chosen, self.only, self.out, self.device, self.data_dir)
+            dry_run(chosen, self.only, self.out, self.device, self.data_dir)
             return
-        from dreaming.paper.reproduction import insist, reproduce
+        from dreaming.paper.reproduction import raise_failures, reproduce
 
-        with Display() as display:
+        with TerminalProgress() as display:
             found = reproduce(
                 chosen,
                 only=self.only,
@@ -219,7 +219,7 @@ class Reproduce(Images):
                 workers=self.workers,
                 progress=display,
             )
-        insist(found)
+        raise_failures(found)
         print(shown(f"The report: {found.report}"))
 
 

@@ -11,19 +11,19 @@ from dreaming.config.settings import assign, path_and_value, sentence
 from dreaming.data import Dataset, load
 from dreaming.errors import UserError, nearest
 from dreaming.evaluation.features.cache import CONTROLS, Control
-from dreaming.evaluation.measures.cortices import Subjects
+from dreaming.evaluation.measures.cortices import SnapshotBatch
 from dreaming.evaluation.measures.measure import Measure
 from dreaming.evaluation.measures.organisation import Organisation
 from dreaming.evaluation.measures.projection import Projection
 from dreaming.evaluation.measures.realism import Realism
-from dreaming.evaluation.measures.record import Record
+from dreaming.evaluation.measures.record import MeasureTable
 from dreaming.evaluation.measures.robustness import Robustness
 from dreaming.evaluation.measures.separability import Readout
 from dreaming.evaluation.stopwatch import Stopwatch
 from dreaming.runs.folder import RunFolder, fingerprint
 from dreaming.system import hardware
 from dreaming.system.locks import locked
-from dreaming.system.progress import Silence
+from dreaming.system.progress import NoProgress
 from dreaming.system.signals import stopping
 
 MEASURES: dict[str, type[Measure]] = {
@@ -49,7 +49,7 @@ def evaluate(
     trust_data: bool = False,
     device: str = "auto",
     dataset: Dataset | None = None,
-    progress: Silence | None = None,
+    progress: NoProgress | None = None,
 ) -> pd.DataFrame:
     """Measure the snapshots of a run.
 
@@ -94,7 +94,9 @@ def evaluate(
     chosen = chosen_measures(measures, settings)
     folder = RunFolder.existing(Path(run_folder))
     with locked(folder.path, "measuring"):
-        return _measured(chosen, folder, epochs, data_dir, trust_data, device, dataset, progress or Silence())
+        return _measured(
+            chosen, folder, epochs, data_dir, trust_data, device, dataset, progress or NoProgress()
+        )
 
 
 def _measured(
@@ -105,12 +107,12 @@ def _measured(
     trust_data: bool,
     device: str,
     dataset: Dataset | None,
-    progress: Silence,
+    progress: NoProgress,
 ) -> pd.DataFrame:
     """Measure what is not measured yet."""
     config = folder.read_config()
     wanted = _chosen_epochs(folder, epochs)
-    record = Record(folder, config, progress)
+    record = MeasureTable(folder, config, progress)
     todo = _todo(record, chosen, wanted)
     controls = _lacking_controls(record, chosen)
     if not todo and not controls:
@@ -118,7 +120,7 @@ def _measured(
         return record.measures
     place = None if data_dir is None else Path(data_dir)
     for measure in dict.fromkeys(measure for lacking, _ in todo for measure in lacking):
-        if said := measure.hindrance(place):
+        if said := measure.unavailable(place):
             raise UserError(said)  # before hours go into the other measures
     where = hardware.device(device)
     watch = Stopwatch(where)
@@ -129,7 +131,7 @@ def _measured(
             with watch.stage("controls"):
                 readout.add_control(control, record, images, where)
         for lacking, portion in todo:
-            subjects = Subjects(folder, config, images, portion, where, record.progress, place, watch)
+            subjects = SnapshotBatch(folder, config, images, portion, where, record.progress, place, watch)
             for measure in lacking:
                 with watch.stage(type(measure).__name__.lower()):
                     found = measure.measure(subjects)
@@ -193,7 +195,7 @@ def _chosen_epochs(folder: RunFolder, epochs: str) -> list[int]:
 
 
 def _todo(
-    record: Record, measures: Sequence[Measure], epochs: Sequence[int]
+    record: MeasureTable, measures: Sequence[Measure], epochs: Sequence[int]
 ) -> list[tuple[tuple[Measure, ...], list[int]]]:
     """Group epochs by the measures that they lack, in portions that are measured together."""
     done = {measure: record.epochs(measure) for measure in measures}
@@ -209,7 +211,7 @@ def _todo(
     ]
 
 
-def _lacking_controls(record: Record, measures: Sequence[Measure]) -> list[tuple[Readout, Control]]:
+def _lacking_controls(record: MeasureTable, measures: Sequence[Measure]) -> list[tuple[Readout, Control]]:
     """List the controls that the record lacks, for each readout that is asked for."""
     return [
         (measure, control)

@@ -11,7 +11,7 @@ from dreaming.model.phases import NREM, Draws, Outcome, Phase
 from dreaming.model.plasticity import Synapses
 from dreaming.rng import Random
 
-Way = Callable[[Phase, Cortex, Tensor, Hippocampus, Draws], Outcome]
+ObjectiveFn = Callable[[Phase, Cortex, Tensor, Hippocampus, Draws], Outcome]
 
 
 def draw(phases: Sequence[Phase], random: Random, batch_size: int, latent_dim: int) -> dict[str, Draws]:
@@ -30,9 +30,9 @@ def _called(phase: Phase, step: int) -> str:
     return f"{phase.name}.{step}" if step else phase.name
 
 
-def happening(phases: Sequence[Phase], cycle: int) -> tuple[Phase, ...]:
-    """Return the phases that happen in a cycle of an epoch, counted from 0 (see `Phase.happens`)."""
-    return tuple(phase for phase in phases if phase.happens(cycle))
+def active_phases(phases: Sequence[Phase], cycle: int) -> tuple[Phase, ...]:
+    """Return the phases that happen in a cycle of an epoch, counted from 0 (see `Phase.is_active`)."""
+    return tuple(phase for phase in phases if phase.is_active(cycle))
 
 
 def compute(phase: Phase, cortex: Cortex, images: Tensor, hippocampus: Hippocampus, draws: Draws) -> Outcome:
@@ -47,7 +47,7 @@ def live(
     hippocampus: Hippocampus,
     phases: Sequence[Phase],
     draws: Mapping[str, Draws],
-    way: Way = compute,
+    way: ObjectiveFn = compute,
 ) -> tuple[Hippocampus, dict[str, Tensor]]:
     """Live through one day and night with random numbers drawn before: what every path of training does.
 

@@ -2,11 +2,11 @@
 
 All three come from one trilinear form of a fine map x, a coarse map y and a weight w:
 
-    T(x, y, w) = <y, coarsen(x, w)> = <refine(y, w), x> = <w, correlate(x, y)>
+    T(x, y, w) = <y, conv(x, w)> = <conv_transpose(y, w), x> = <w, conv_weight_grad(x, y)>
 
-so each is a derivative of the others, and every gradient, of any order, is one of these three. `coarsen` is the
-layer of the encoder, `refine` that of the generator. Each has one definition and more than one way to be computed;
-the fastest for the shape, the number type and the device is taken (``benchmarks/layers.py`` times them).
+so each is a derivative of the others, and every gradient, of any order, is one of these three. `conv` is the
+layer of the encoder, `conv_transpose` that of the generator. Each has one definition and more than one
+way to be computed; the fastest for the shape, the number type and the device is taken (``benchmarks/layers.py`` times them).
 
 Maps are best kept channels-last, and weights too: then no way needs a change of layout.
 """
@@ -44,7 +44,7 @@ def side_by_side() -> Iterator[None]:
         _side_by_side.reset(token)
 
 
-def coarsen(
+def conv(
     x: Float[Tensor, "b i hh ww"], w: Float[Tensor, "o i 4 4"], bias: Float[Tensor, " o"] | None = None
 ) -> Float[Tensor, "b o h w"]:
     """Convolve a fine map into one of half its height and width.
@@ -65,18 +65,18 @@ def coarsen(
 
     Examples
     --------
-    >>> coarsen(torch.ones(1, 1, 4, 4), torch.ones(1, 1, 4, 4))
+    >>> conv(torch.ones(1, 1, 4, 4), torch.ones(1, 1, 4, 4))
     tensor([[[[9., 9.],
               [9., 9.]]]])
     """
     if _side_by_side.get():
         return _coarsened_by_product(x, w, bias)
     if _tiled(w, len(x), x.shape[2] // 2, x.shape[3] // 2):
-        return _biased(tiling.coarsen(x, w), bias)
+        return _biased(tiling.conv(x, w), bias)
     return _Coarsen.apply(x, w, bias)  # type: ignore[no-any-return, no-untyped-call]
 
 
-def refine(
+def conv_transpose(
     y: Float[Tensor, "b o h w"], w: Float[Tensor, "o i 4 4"], bias: Float[Tensor, " i"] | None = None
 ) -> Float[Tensor, "b i hh ww"]:
     """Spread a coarse map over one of twice its height and width: the transposed convolution.
@@ -97,18 +97,18 @@ def refine(
 
     Examples
     --------
-    >>> refine(torch.ones(1, 1, 1, 1), torch.arange(16.0).reshape(1, 1, 4, 4))
+    >>> conv_transpose(torch.ones(1, 1, 1, 1), torch.arange(16.0).reshape(1, 1, 4, 4))
     tensor([[[[ 5.,  6.],
               [ 9., 10.]]]])
     """
     if _side_by_side.get():
         return _refined_by_product(y, w, bias)
     if _tiled(w, len(y), *y.shape[2:]):
-        return _biased(tiling.refine(y, w), bias)
+        return _biased(tiling.conv_transpose(y, w), bias)
     return _Refine.apply(y, w, bias)  # type: ignore[no-any-return, no-untyped-call]
 
 
-def correlate(x: Float[Tensor, "b i hh ww"], y: Float[Tensor, "b o h w"]) -> Float[Tensor, "o i 4 4"]:
+def conv_weight_grad(x: Float[Tensor, "b i hh ww"], y: Float[Tensor, "b o h w"]) -> Float[Tensor, "o i 4 4"]:
     """Correlate a fine map with a coarse one: the gradient of the weights of both layers.
 
     Parameters
@@ -148,8 +148,8 @@ class _Coarsen(torch.autograd.Function):
     def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
         (x, w), (need_x, need_w, need_bias) = ctx.saved_tensors, ctx.needs_input_grad
         return (
-            refine(g, w) if need_x else None,
-            correlate(x, g) if need_w else None,
+            conv_transpose(g, w) if need_x else None,
+            conv_weight_grad(x, g) if need_w else None,
             g.sum((0, 2, 3)) if need_bias else None,
         )
 
@@ -166,8 +166,8 @@ class _Refine(torch.autograd.Function):
     def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
         (y, w), (need_y, need_w, need_bias) = ctx.saved_tensors, ctx.needs_input_grad
         return (
-            coarsen(g, w) if need_y else None,
-            correlate(g, y) if need_w else None,
+            conv(g, w) if need_y else None,
+            conv_weight_grad(g, y) if need_w else None,
             g.sum((0, 2, 3)) if need_bias else None,
         )
 
@@ -187,7 +187,7 @@ class _Correlate(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
         (x, y), (need_x, need_y) = ctx.saved_tensors, ctx.needs_input_grad
-        return refine(y, g) if need_x else None, coarsen(x, g) if need_y else None
+        return conv_transpose(y, g) if need_x else None, conv(x, g) if need_y else None
 
 
 def _refined_by_blocks(y: Tensor, w: Tensor, bias: Tensor | None) -> Tensor:
@@ -231,7 +231,7 @@ def _refined_by_product(y: Tensor, w: Tensor, bias: Tensor | None) -> Tensor:
 
 
 def windows(x: Tensor) -> Tensor:
-    """Cut a fine map into the windows that coarsen sees: [b, 2h, 2w, i] to [b, h, w, 16 i], in order k, l, i."""
+    """Cut a fine map into the windows that conv sees: [b, 2h, 2w, i] to [b, h, w, 16 i], in order k, l, i."""
     padded = functional.pad(x, (0, 0, PADDING, PADDING, PADDING, PADDING))
     seen = padded.unfold(-3, KERNEL, STRIDE).unfold(-3, KERNEL, STRIDE)  # b h w i k l
     return seen.permute(0, 1, 2, 4, 5, 3).flatten(-3)

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from dreaming.model.layers import coarsen, refine
+from dreaming.model.layers import conv, conv_transpose
 
 LEAK = 0.2
 INITIAL_DEVIATION = 0.02
@@ -116,7 +116,7 @@ class Encoder(Pathway):
     def _ascend(self, images: Float[Tensor, "b c 32 32"]) -> Float[Tensor, "b hwc"]:
         activity = images.to(self.precision or images.dtype)
         for layer in self.trunk:
-            activity = functional.leaky_relu(coarsen(activity, *self.at_work(layer)), LEAK, inplace=True)
+            activity = functional.leaky_relu(conv(activity, *self.at_work(layer)), LEAK, inplace=True)
         return _by_pixel(activity)
 
     def _read(self, head: nn.Module, trunk: Float[Tensor, "b hwc"], images: Tensor) -> Float[Tensor, "b n"]:
@@ -162,7 +162,9 @@ class Generator(Pathway):
         activity = torch.addmm(bias.repeat(16), z.to(weight.dtype), _by_pixel(weight))
         activity = activity.unflatten(1, (4, 4, -1)).permute(0, 3, 1, 2)
         for layer in self.layers[1:]:
-            activity = refine(functional.leaky_relu(activity, LEAK, inplace=True), *self.at_work(layer))
+            activity = conv_transpose(
+                functional.leaky_relu(activity, LEAK, inplace=True), *self.at_work(layer)
+            )
         return torch.tanh(activity.to(z.dtype))
 
 

@@ -71,12 +71,12 @@ class Phase(Parameters, ABC):
         default = cls.model_fields["name"].default or cls.__name__.lower()
         return {"name": default, **values} if isinstance(values, dict) else values
 
-    def happens(self, cycle: int) -> bool:
+    def is_active(self, cycle: int) -> bool:
         """Tell whether the phase happens in a cycle of an epoch, counted from 0; if in any, then in the first.
 
         Examples
         --------
-        >>> [REM(dose=0.4).happens(cycle) for cycle in range(5)]
+        >>> [REM(dose=0.4).is_active(cycle) for cycle in range(5)]
         [True, False, True, False, False]
         """
         before, after = (math.ceil(round(count * self.dose, 9)) for count in (cycle, cycle + 1))

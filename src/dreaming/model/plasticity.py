@@ -147,7 +147,7 @@ class Synapses:
             groups = optimizer.state_dict()["param_groups"]
             optimizer.load_state_dict({"state": entries[name], "param_groups": groups})
 
-    def gather(self, many: Sequence["Synapses"]) -> None:
+    def stack(self, many: Sequence["Synapses"]) -> None:
         """Take over the momentum of several cortices, whose weights these synapses have stacked."""
         states = [synapses.state() for synapses in many]
         shared = {
@@ -157,8 +157,8 @@ class Synapses:
         }
         self.restore(shared)
 
-    def scatter(self, many: Sequence["Synapses"]) -> None:
-        """Hand the momentum back to the cortices it was gathered from."""
+    def unstack(self, many: Sequence["Synapses"]) -> None:
+        """Hand the momentum back to the cortices it was stacked from."""
         state = self.state()
         for number, synapses in enumerate(many):
             synapses.restore(

@@ -42,19 +42,19 @@ def points(dtype: torch.dtype) -> Points:
     return TWO if dtype == torch.bfloat16 else FOUR
 
 
-def coarsen(x: Float[Tensor, "b i hh ww"], w: Float[Tensor, "o i 4 4"]) -> Float[Tensor, "b o h w"]:
-    """Compute `dreaming.model.layers.coarsen`, without a bias; tiles must divide h and w."""
+def conv(x: Float[Tensor, "b i hh ww"], w: Float[Tensor, "o i 4 4"]) -> Float[Tensor, "b o h w"]:
+    """Compute `dreaming.model.layers.conv`, without a bias; tiles must divide h and w."""
     if len(pieces := x.split(_fitting(x))) > 1:
-        return torch.cat([coarsen(piece, w) for piece in pieces])
+        return torch.cat([conv(piece, w) for piece in pieces])
     at, (b, _, height, width) = points(w.dtype), x.shape
     rows = _product(rows_of("fine", x, at), None, rows_of("kernel", w, at))
     return of_rows("coarse", rows, (b, height // 2, width // 2), at)
 
 
-def refine(y: Float[Tensor, "b o h w"], w: Float[Tensor, "o i 4 4"]) -> Float[Tensor, "b i hh ww"]:
-    """Compute `dreaming.model.layers.refine`, without a bias; tiles must divide h and w."""
+def conv_transpose(y: Float[Tensor, "b o h w"], w: Float[Tensor, "o i 4 4"]) -> Float[Tensor, "b i hh ww"]:
+    """Compute `dreaming.model.layers.conv_transpose`, without a bias; tiles must divide h and w."""
     if len(pieces := y.split(_fitting(y, 4))) > 1:
-        return torch.cat([refine(piece, w) for piece in pieces])
+        return torch.cat([conv_transpose(piece, w) for piece in pieces])
     at, (b, _, height, width) = points(w.dtype), y.shape
     rows = _product(None, rows_of("coarse", y, at), rows_of("kernel", w, at))
     return of_rows("fine", rows, (b, 2 * height, 2 * width), at)

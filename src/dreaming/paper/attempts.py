@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from dreaming.errors import Stopped
-from dreaming.system.progress import Silence
+from dreaming.system.progress import NoProgress
 from dreaming.training.processes import ended
 
 
@@ -16,7 +16,7 @@ class Attempts:
         Who is told.
     """
 
-    def __init__(self, progress: Silence) -> None:
+    def __init__(self, progress: NoProgress) -> None:
         self.progress = progress
         self.failures: dict[str, str] = {}
 
@@ -30,7 +30,7 @@ class Attempts:
 
         Examples
         --------
-        >>> attempts = Attempts(Silence())
+        >>> attempts = Attempts(NoProgress())
         >>> attempts("half", lambda: 1 / 2), attempts("nothing", lambda: 1 / 0)
         (True, False)
         >>> attempts.failures

@@ -22,7 +22,7 @@ from dreaming.paper.tables import Tables
 from dreaming.runs.tables import csv
 from dreaming.system.disk import write
 from dreaming.system.locks import locked
-from dreaming.system.progress import Silence
+from dreaming.system.progress import NoProgress
 from dreaming.training.population import train_all
 
 KINDS = ("svg", "pdf", "png")
@@ -56,7 +56,7 @@ def reproduce(
     trust_data: bool = False,
     device: str = "auto",
     workers: int | None = None,
-    progress: Silence | None = None,
+    progress: NoProgress | None = None,
 ) -> Reproduction:
     """Make figures and tables of the paper: run what is missing, measure it, draw, and report.
 
@@ -91,7 +91,7 @@ def reproduce(
     Stopped
         On Ctrl-C or SIGTERM, after saving; the same call goes on.
     """
-    attempts = Attempts(progress or Silence())
+    attempts = Attempts(progress or NoProgress())
     place = Path(out) if out is not None else Path("reproduction") / profile.name
     plan = make_plan(profile, only, place, device)
     with locked(place, "reproducing"):
@@ -158,7 +158,7 @@ def _train(
     attempts(next(iter(missing.values())).title, work)
 
 
-def _measure(plan: Plan, run: PlannedRun, images: Images, device: str, progress: Silence) -> None:
+def _measure(plan: Plan, run: PlannedRun, images: Images, device: str, progress: NoProgress) -> None:
     """Measure a run where it lacks values."""
     lacking = run.unmeasured(plan.measures)
     if lacking and run.folder.snapshots():
@@ -208,7 +208,7 @@ def _claims_table(drawn: Sequence[Drawn]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def insist(found: Reproduction) -> None:
+def raise_failures(found: Reproduction) -> None:
     """Raise what the user should know of failures, after all else is done.
 
     Raises

@@ -23,17 +23,17 @@ from rich.text import Text
 from dreaming.errors import shown
 
 
-class Silence:
+class NoProgress:
     """Progress that nobody sees."""
 
-    def __enter__(self) -> "Silence":
+    def __enter__(self) -> "NoProgress":
         """Begin."""
         return self
 
     def __exit__(self, *exception: object) -> None:
         """End."""
 
-    def part(self, name: str) -> "Silence":
+    def part(self, name: str) -> "NoProgress":
         """Return who is told of one of several runs that go on at once; one for all, if it is all the same."""
         return self
 
@@ -53,7 +53,7 @@ class Silence:
         """Say a line."""
 
 
-class Display(Silence):
+class TerminalProgress(NoProgress):
     """Progress for people: a bar if the output is a terminal, and a line an epoch, which a log can keep."""
 
     def __init__(self, target: Console | None = None) -> None:
@@ -65,7 +65,7 @@ class Display(Silence):
         self._count = self._counted_at_start = 0
         self._began = 0.0
 
-    def __enter__(self) -> "Display":
+    def __enter__(self) -> "TerminalProgress":
         """Begin to show."""
         if self._console.is_terminal:
             self._bar = Progress(
@@ -87,9 +87,9 @@ class Display(Silence):
         if self._bar is not None:
             self._bar.stop()
 
-    def part(self, name: str) -> "Display":
+    def part(self, name: str) -> "TerminalProgress":
         """Return who shows one of several runs: with a bar of its own, and its name before each epoch."""
-        part = Display(self._console)
+        part = TerminalProgress(self._console)
         part._bar, part._name = self._bar, f"{name}: "
         return part
 

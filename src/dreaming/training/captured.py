@@ -3,7 +3,7 @@
 At batch 64 a GPU waits longer for its orders than it computes. So a cycle becomes a fixed program: which images,
 which random numbers and which memories it takes is read from tensors on the device, where a counter says which
 cycle it is. The random numbers of an epoch are those that the plain path draws, drawn ahead. Within an epoch the
-host waits for nothing. The same program holds one cortex or a crowd of them.
+host waits for nothing. The same program holds one cortex or a ensemble of them.
 
 On a CPU nothing is captured, and a single cortex goes through the very steps of the plain path.
 """
@@ -17,13 +17,13 @@ from torch import Tensor
 
 from dreaming.config.config import Config
 from dreaming.data import epoch_order, to_activity
-from dreaming.model.cycle import compute, draw, happening, live
+from dreaming.model.cycle import active_phases, compute, draw, live
 from dreaming.model.hippocampus import Hippocampus
 from dreaming.model.phases import Draws, Phase
 from dreaming.model.plasticity import Synapses
 from dreaming.rng import Random, generator
-from dreaming.training import ensemble as crowd
-from dreaming.training.state import Life
+from dreaming.training import ensemble
+from dreaming.training.state import TrainingState
 
 EAGER = (
     3  # cycles before one is captured: libraries choose their ways and optimisers make their state in them
@@ -31,7 +31,7 @@ EAGER = (
 Chance = tuple[Tensor, dict[str, Draws]]
 
 
-class Program:
+class CapturedCycle:
     """The training of one cortex, or of several side by side, as a program over tensors that stay in place.
 
     Parameters
@@ -49,17 +49,17 @@ class Program:
         If the lives do not stand at one cycle.
     """
 
-    def __init__(self, lives: Sequence[Life], configs: Sequence[Config], images: Tensor) -> None:
+    def __init__(self, lives: Sequence[TrainingState], configs: Sequence[Config], images: Tensor) -> None:
         self.lives, self.configs, self.images = lives, configs, images
         if len({(life.epochs_done, life.cycles_done) for life in lives}) > 1:
             raise ValueError("these lives stand at different cycles, and a program lives them in step")
         self.many = len(lives) > 1
         self.config, self.device = configs[0], images.device
         self.cycles = len(images) // self.config.training.batch_size
-        self.cortex = crowd.gather([life.cortex for life in lives]) if self.many else lives[0].cortex
+        self.cortex = ensemble.stack([life.cortex for life in lives]) if self.many else lives[0].cortex
         self.synapses = Synapses(self.cortex, self.config.optimizer) if self.many else lives[0].synapses
         if self.many:
-            self.synapses.gather([life.synapses for life in lives])
+            self.synapses.stack([life.synapses for life in lives])
         self.position = torch.zeros(1, dtype=torch.int64, device=self.device)
         self.hippocampus = Hippocampus()
         self.places: dict[str, Tensor] = {}
@@ -127,8 +127,8 @@ class Program:
     def close(self, done: int) -> None:
         """Bring the lives up to date."""
         if self.many:
-            crowd.scatter(self.cortex, [life.cortex for life in self.lives])
-            self.synapses.scatter([life.synapses for life in self.lives])
+            ensemble.unstack(self.cortex, [life.cortex for life in self.lives])
+            self.synapses.unstack([life.synapses for life in self.lives])
         for number, life in enumerate(self.lives):
             today, yesterday = (
                 None if day is None else (day[number] if self.many else day).clone()
@@ -142,7 +142,7 @@ class Program:
 
     def cycle(self) -> None:
         """Live through one cycle: on a GPU the captured one, as soon as all it needs is in place."""
-        phases = happening(self.phases, self.done % self.cycles)
+        phases = active_phases(self.phases, self.done % self.cycles)
         self.done += 1
         kind = tuple(phase.name for phase in phases)
         complete = self.hippocampus.yesterday is not None and self.lived[kind] >= EAGER
@@ -166,7 +166,7 @@ class Program:
         }
         seen = to_activity(self.images[order.flatten()], self.config.networks.image_channels)
         seen = seen.unflatten(0, order.shape)
-        way = crowd.compute if self.many else compute
+        way = ensemble.objective if self.many else compute
         hippocampus, terms = live(self.cortex, self.synapses, seen, self.hippocampus, phases, draws, way)
         self._remember(hippocampus)
         for name, value in terms.items():

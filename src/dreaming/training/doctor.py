@@ -13,10 +13,10 @@ from dreaming.config.config import Config
 from dreaming.errors import UserError
 from dreaming.runs.folder import RunFolder
 from dreaming.system import hardware
-from dreaming.system.progress import Silence
+from dreaming.system.progress import NoProgress
 from dreaming.training.precision import Advice, by_rule, exactly
 from dreaming.training.processes import in_processes
-from dreaming.training.state import Life
+from dreaming.training.state import TrainingState
 from dreaming.training.timing import CYCLES, Maker, Timing, at_once, begin, maker, timed
 
 SCALE = 0.1  # losses below it are compared as if they were of this size
@@ -64,7 +64,7 @@ def examine(
     batch_size: int = 64,
     rounds: int = 15,
     seeds: int = 3,
-    progress: Silence | None = None,
+    progress: NoProgress | None = None,
 ) -> Diagnosis:
     """Check the fast paths against the plain one on this machine, time them in turn, and advise.
 
@@ -77,7 +77,7 @@ def examine(
     rounds
         Cycles timed of each path, taken in turn; at least 2.
     seeds
-        Cortices in the crowd, and about the number of cortices for which time is to be saved.
+        Cortices in the ensemble, and about the number of cortices for which time is to be saved.
     progress
         Who is told how it goes.
 
@@ -95,13 +95,13 @@ def examine(
     --------
     >>> found = examine("cpu", base_channels=8, batch_size=8, rounds=2, seeds=2)
     >>> [check.path for check in found.checks]
-    ['repeated', 'resumed', 'program', 'process', 'crowd of 2', 'bfloat16', 'bfloat16 again']
+    ['repeated', 'resumed', 'program', 'process', 'ensemble of 2', 'bfloat16', 'bfloat16 again']
     >>> found.sound
     True
     """
     if rounds < 2 or seeds < 1:
         raise UserError(f"the doctor wants at least 2 rounds and 1 seed, and got {rounds} and {seeds}")
-    progress = progress or Silence()
+    progress = progress or NoProgress()
     where = hardware.device(device)
     make = maker(str(where), base_channels, batch_size)
     progress.say(f"{CYCLES} cycles on every path, {base_channels} channels, batch {batch_size}, on {where}")
@@ -135,11 +135,11 @@ def _paths(where: torch.device, seeds: int) -> dict[str, tuple[str, int]]:
         "float32": ("float32", 1),
         **gpu,
         "bfloat16": ("bfloat16", 1),
-        f"crowd of {seeds}": ("float32", seeds),
+        f"ensemble of {seeds}": ("float32", seeds),
     }
 
 
-def _lived(configs: Sequence[Config], plain: bool = False) -> tuple[Records, list[Life]]:
+def _lived(configs: Sequence[Config], plain: bool = False) -> tuple[Records, list[TrainingState]]:
     """Live through some cycles; return the terms of each cycle and the lives."""
     program, lives = begin(configs)
     program.captures = program.captures and not plain
@@ -173,7 +173,7 @@ def _checked(make: Maker, seeds: int, where: torch.device) -> Iterator[Check]:
         yield Check("process", _difference(_in_a_process(make()), _on_one_thread(make())), 0.0)
     many, _ = _lived([make(seed=seed) for seed in range(seeds)])
     first = [{name: value[0] for name, value in record.items()} for record in many]
-    yield Check(f"crowd of {seeds}", _deviation(first, plain), ROUNDING)
+    yield Check(f"ensemble of {seeds}", _deviation(first, plain), ROUNDING)
     for precision, tolerance in (("tf32", 2 * ROUNDING), ("bfloat16", 4 * ROUNDING)):
         if precision == "bfloat16" or where.type == "cuda":
             fast, (life,) = _lived([make(precision)])
@@ -198,7 +198,7 @@ def _on_one_thread(config: Config) -> dict[str, Tensor]:
     return {name: value.detach().clone() for name, value in _state(life).items()}
 
 
-def _resumed(config: Config) -> Life:
+def _resumed(config: Config) -> TrainingState:
     """Live half of the cycles, put the life on disk, and let another take it from there and live the rest."""
     (half, (life,)), left = begin([config]), [CYCLES // 2]
 
@@ -219,11 +219,11 @@ def _resumed(config: Config) -> Life:
     return other
 
 
-def _state(life: Life) -> dict[str, Tensor]:
+def _state(life: TrainingState) -> dict[str, Tensor]:
     return {**life.cortex.state_dict(), **life.synapses.state(), **life.totals}
 
 
-def _apart(again: Records, twin: Life, records: Records, life: Life) -> float:
+def _apart(again: Records, twin: TrainingState, records: Records, life: TrainingState) -> float:
     """Return the largest difference, of any term of any cycle and of all that a life is at the end, by bits."""
     pairs = [(_state(twin), _state(life)), *zip(again, records, strict=True)]
     return float(torch.tensor([_difference(*pair) for pair in pairs], dtype=torch.float64).max())

@@ -1,7 +1,7 @@
-"""A crowd: many cortices of one make, side by side in one program, each learning by itself.
+"""An ensemble: many cortices of one make, side by side in one program, each learning by itself.
 
-Every weight of the crowd is the weights of its cortices, stacked. Objectives are those of the phases, mapped over
-the cortices; no sum runs across them, so that what one cortex becomes never reaches another, not even as NaN.
+Every weight of the ensemble is the weights of its cortices, stacked. Objectives are those of the phases, mapped
+over the cortices; no sum runs across them, so that what one cortex becomes never reaches another, not even as NaN.
 """
 
 import copy
@@ -16,8 +16,8 @@ from dreaming.model.networks import Cortex
 from dreaming.model.phases import Draws, Outcome, Phase
 
 
-def gather(cortices: Sequence[Cortex]) -> Cortex:
-    """Make a crowd of cortices of one shape: a cortex each of whose weights is theirs, stacked.
+def stack(cortices: Sequence[Cortex]) -> Cortex:
+    """Make a ensemble of cortices of one shape: a cortex each of whose weights is theirs, stacked.
 
     Parameters
     ----------
@@ -27,34 +27,34 @@ def gather(cortices: Sequence[Cortex]) -> Cortex:
     Returns
     -------
     Cortex
-        Its weights have a leading axis; `compute` computes with it, and `scatter` hands its weights back.
+        Its weights have a leading axis; `objective` computes with it, and `unstack` hands its weights back.
 
     Examples
     --------
-    >>> crowd = gather([Cortex(latent_dim=8, base_channels=4) for _ in range(3)])
-    >>> crowd.encoder.latent_head.weight.shape
+    >>> ensemble = stack([Cortex(latent_dim=8, base_channels=4) for _ in range(3)])
+    >>> ensemble.encoder.latent_head.weight.shape
     torch.Size([3, 8, 16, 4, 4])
     """
-    crowd = copy.deepcopy(cortices[0])
+    ensemble = copy.deepcopy(cortices[0])
     named = [dict(cortex.named_parameters()) for cortex in cortices]
-    for module_name, module in crowd.named_modules():
+    for module_name, module in ensemble.named_modules():
         for name, _ in list(module.named_parameters(recurse=False)):
             path = f"{module_name}.{name}"
-            stacked = stack([weights[path].detach() for weights in named])
+            stacked = stack_tensors([weights[path].detach() for weights in named])
             module.register_parameter(name, nn.Parameter(stacked))
-    return crowd
+    return ensemble
 
 
-def scatter(crowd: Cortex, cortices: Sequence[Cortex]) -> None:
-    """Hand the weights of a crowd back to the cortices, which are changed in place."""
-    weights = dict(crowd.named_parameters())
+def unstack(ensemble: Cortex, cortices: Sequence[Cortex]) -> None:
+    """Hand the weights of an ensemble back to the cortices, which are changed in place."""
+    weights = dict(ensemble.named_parameters())
     with torch.no_grad():
         for number, cortex in enumerate(cortices):
             for name, weight in cortex.named_parameters():
                 weight.copy_(weights[name][number])
 
 
-def stack(values: Sequence[Tensor]) -> Tensor:
+def stack_tensors(values: Sequence[Tensor]) -> Tensor:
     """Stack tensors of one layout so that each lies in memory as it did."""
     axes, strides = range(values[0].ndim), values[0].stride()
     order = sorted(axes, key=lambda axis: -strides[axis])
@@ -78,15 +78,17 @@ class _Objective(nn.Module):
         return outcome.loss, outcome.terms, memory
 
 
-def compute(phase: Phase, crowd: Cortex, images: Tensor, hippocampus: Hippocampus, draws: Draws) -> Outcome:
-    """Compute a phase's objective for each cortex of a crowd.
+def objective(
+    phase: Phase, ensemble: Cortex, images: Tensor, hippocampus: Hippocampus, draws: Draws
+) -> Outcome:
+    """Compute a phase's objective for each cortex of an ensemble.
 
     Parameters
     ----------
     phase
         Any phase, a user's own included.
-    crowd
-        What `gather` returned, of n cortices.
+    ensemble
+        What `stack` returned, of n cortices.
     images
         What each sees, shape [n, b, c, 32, 32].
     hippocampus
@@ -99,12 +101,12 @@ def compute(phase: Phase, crowd: Cortex, images: Tensor, hippocampus: Hippocampu
     Outcome
         Loss, terms and memory, with a leading axis of n.
     """
-    objective = _Objective(phase, crowd)
-    weights: dict[str, Tensor] = dict(objective.named_parameters())
+    module = _Objective(phase, ensemble)
+    weights: dict[str, Tensor] = dict(module.named_parameters())
     remembered = tuple(0 if day is not None else None for day in (hippocampus.today, hippocampus.yesterday))
 
     def one(weights: dict[str, Tensor], *seen: object) -> tuple[Tensor, dict[str, Tensor], dict[str, Tensor]]:
-        return torch.func.functional_call(objective, weights, seen)  # type: ignore[no-any-return]
+        return torch.func.functional_call(module, weights, seen)  # type: ignore[no-any-return]
 
     many = torch.vmap(one, in_dims=(0, 0, *remembered, 0))
     with side_by_side():

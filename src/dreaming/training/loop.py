@@ -10,17 +10,17 @@ import torch
 from dreaming.config.config import Config
 from dreaming.data import Dataset, epoch_order, load, to_activity
 from dreaming.errors import RunsFailed, Stopped, UserError
-from dreaming.model.cycle import happening, sleep_wake_cycle
+from dreaming.model.cycle import active_phases, sleep_wake_cycle
 from dreaming.model.hippocampus import Hippocampus
 from dreaming.rng import Random, generator
 from dreaming.system.locks import locked
-from dreaming.system.progress import Silence
+from dreaming.system.progress import NoProgress
 from dreaming.system.signals import Interrupt, listening
 from dreaming.training import precision as advice
-from dreaming.training.captured import Program
+from dreaming.training.captured import CapturedCycle
 from dreaming.training.precision import exactly, resolved
-from dreaming.training.run import Session, folder_of
-from dreaming.training.state import Life
+from dreaming.training.run import Run, folder_of
+from dreaming.training.state import TrainingState
 
 
 def train(
@@ -31,7 +31,7 @@ def train(
     trust_data: bool = False,
     own_phases: str | Path | None = None,
     dataset: Dataset | None = None,
-    progress: Silence | None = None,
+    progress: NoProgress | None = None,
 ) -> Path:
     """Train a cortex through sleep-wake cycles, or go on with a training that was stopped.
 
@@ -79,11 +79,11 @@ def train(
     ['checksums.json', 'config.yaml', 'dreams', 'environment.json', 'losses.csv', 'snapshots',
      'state.before.safetensors', 'state.safetensors']
     """
-    progress = progress or Silence()
+    progress = progress or NoProgress()
     config = resolved(config)
     dataset = _seen(config, dataset, data_dir, trust_data)
     with listening() as interrupt, locked(folder_of(config, Path(out)), "training"):
-        session = Session.open(config, dataset, Path(out), own_phases)
+        session = Run.open(config, dataset, Path(out), own_phases)
         _live(session, progress, interrupt)
     return session.folder.path
 
@@ -96,7 +96,7 @@ def train_together(
     trust_data: bool = False,
     own_phases: str | Path | None = None,
     dataset: Dataset | None = None,
-    progress: Silence | None = None,
+    progress: NoProgress | None = None,
 ) -> list[Path]:
     """Train cortices of one make side by side in one program, each in a run folder of its own.
 
@@ -126,7 +126,7 @@ def train_together(
     Each run is what `train` makes of it up to the order of summation: in float32, losses of the first 20 cycles
     agree within a relative 1e-3 (`dreaming doctor` measures it). Resume mixes freely with `train`.
     """
-    progress = progress or Silence()
+    progress = progress or NoProgress()
     configs = [resolved(config) for config in configs]
     if any(config.model_copy(update={"seed": configs[0].seed}) != configs[0] for config in configs):
         raise UserError("cortices train side by side only where their configs differ in nothing but the seed")
@@ -134,7 +134,7 @@ def train_together(
     with listening() as interrupt, ExitStack() as locks:
         for config in configs:
             locks.enter_context(locked(folder_of(config, Path(out)), "training"))
-        sessions = [Session.open(config, seen, Path(out), own_phases) for config in configs]
+        sessions = [Run.open(config, seen, Path(out), own_phases) for config in configs]
         for session in sessions:
             _say_repairs(session, progress)
         failures = _side_by_side([each for each in sessions if not each.finished], progress, interrupt)
@@ -143,17 +143,17 @@ def train_together(
     return [session.folder.path for session in sessions]
 
 
-def _side_by_side(going: list[Session], progress: Silence, interrupt: Interrupt) -> dict[Path, str]:
+def _side_by_side(going: list[Run], progress: NoProgress, interrupt: Interrupt) -> dict[Path, str]:
     """Train all to their last epoch, those behind first; return why some could not go on."""
     failures: dict[Path, str] = {}
-    group: list[Session] = []
+    group: list[Run] = []
     while going:
         behind = min(session.cycles_done for session in going)
         step = [session for session in going if session.cycles_done == behind]
         if step != group:
             group = step
             configs, first = [session.config for session in group], group[0]
-            program = Program([session.life for session in group], configs, first.dataset.train.images)
+            program = CapturedCycle([session.life for session in group], configs, first.dataset.train.images)
             title = f"{first.title} and {len(group) - 1} more" if len(group) > 1 else first.title
             progress.start(title, first.config.training.epochs, first.cycles, behind)
         lives = [session.life for session in group]
@@ -184,14 +184,14 @@ def _seen(config: Config, dataset: Dataset | None, data_dir: str | Path | None, 
     return dataset
 
 
-def _live(session: Session, progress: Silence, interrupt: Interrupt) -> None:
+def _live(session: Run, progress: NoProgress, interrupt: Interrupt) -> None:
     """Train from where the life stands to the last epoch."""
     life, config = session.life, session.config
     _say_repairs(session, progress)
     if session.finished:
         progress.say(f"{session.title}: finished, {life.epochs_done} epochs")
         return
-    program = Program([life], [config], session.dataset.train.images) if captures(config) else None
+    program = CapturedCycle([life], [config], session.dataset.train.images) if captures(config) else None
     progress.start(session.title, config.training.epochs, session.cycles, session.cycles_done)
     while not session.finished:
         with exactly(config), timed([life], session.dataset.train.images.device):
@@ -204,7 +204,7 @@ def _live(session: Session, progress: Silence, interrupt: Interrupt) -> None:
         _close(session, progress)
 
 
-def _close(session: Session, progress: Silence) -> None:
+def _close(session: Run, progress: NoProgress) -> None:
     """Keep what an epoch came to, and say it, with what went wrong in it for the first time."""
     with exactly(session.config):
         row = session.close_epoch()
@@ -214,7 +214,7 @@ def _close(session: Session, progress: Silence) -> None:
         progress.say(f"{session.title}: epoch {epoch}: {line}")
 
 
-def _say_repairs(session: Session, progress: Silence) -> None:
+def _say_repairs(session: Run, progress: NoProgress) -> None:
     for repair in session.repairs:
         progress.say(f"{session.title}: {repair}")
 
@@ -225,7 +225,7 @@ def captures(config: Config) -> bool:
     return asked == "captured" or (asked == "auto" and where.type == "cuda" and advice.advice(where).measured)
 
 
-def _epoch(session: Session, progress: Silence, interrupt: Interrupt) -> None:
+def _epoch(session: Run, progress: NoProgress, interrupt: Interrupt) -> None:
     """Live through the rest of one epoch, or until somebody wishes to stop: the plain path."""
     life, config, images = session.life, session.config, session.dataset.train.images
     epoch = life.epochs_done + 1
@@ -236,7 +236,7 @@ def _epoch(session: Session, progress: Silence, interrupt: Interrupt) -> None:
     while life.cycles_done < session.cycles and not interrupt.requested:
         seen = to_activity(images[order[life.cycles_done]], config.networks.image_channels)
         random = Random(config.seed, (epoch, life.cycles_done), images.device)
-        phases = happening(config.phases_in(epoch), life.cycles_done)
+        phases = active_phases(config.phases_in(epoch), life.cycles_done)
         life.hippocampus, terms = sleep_wake_cycle(
             life.cortex, life.synapses, seen, life.hippocampus, phases, random
         )
@@ -247,7 +247,7 @@ def _epoch(session: Session, progress: Silence, interrupt: Interrupt) -> None:
 
 
 @contextmanager
-def timed(lives: Sequence[Life], device: torch.device) -> Iterator[None]:
+def timed(lives: Sequence[TrainingState], device: torch.device) -> Iterator[None]:
     """Add the seconds the block takes to those of the epoch, shared between lives that are side by side."""
     begin = time.perf_counter()
     yield

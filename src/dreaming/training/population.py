@@ -15,7 +15,7 @@ from dreaming.config.config import Config
 from dreaming.errors import RunsFailed, Stopped, UserError
 from dreaming.runs.folder import run_path
 from dreaming.system import hardware
-from dreaming.system.progress import Silence
+from dreaming.system.progress import NoProgress
 from dreaming.system.signals import Interrupt, listening
 from dreaming.system.threads import cores
 from dreaming.training.loop import train, train_together
@@ -33,7 +33,7 @@ def train_all(
     trust_data: bool = False,
     own_phases: str | Path | None = None,
     workers: int | None = None,
-    progress: Silence | None = None,
+    progress: NoProgress | None = None,
 ) -> list[Path]:
     """Train several runs, some of them at once, each as `train` does it alone.
 
@@ -86,7 +86,7 @@ def train_all(
     ...     [run.relative_to(out).as_posix() for run in runs]
     ['digits/pad/seed-0', 'digits/pad/seed-1']
     """
-    progress = progress or Silence()
+    progress = progress or NoProgress()
     if workers is not None and workers < 1:
         raise UserError(f"workers is {workers}; at least one is needed")
     paths = [run_path(Path(out), config.dataset.name, config.condition, config.seed) for config in configs]
@@ -131,7 +131,7 @@ def _alike(runs: Runs) -> list[Runs]:
     return list(groups.values())
 
 
-def _whole(endings: Mapping[Path, Ending], paths: Sequence[Path], out: Path, progress: Silence) -> None:
+def _whole(endings: Mapping[Path, Ending], paths: Sequence[Path], out: Path, progress: NoProgress) -> None:
     """Make sure that all runs are finished, or say in one sentence which are not, and why."""
     kinds = [ending.kind for ending in endings.values()]
     failed = {
@@ -158,7 +158,7 @@ def _whole(endings: Mapping[Path, Ending], paths: Sequence[Path], out: Path, pro
 
 
 def _one_after_another(
-    groups: Sequence[Runs], options: Mapping[str, Any], progress: Silence, interrupt: Interrupt
+    groups: Sequence[Runs], options: Mapping[str, Any], progress: NoProgress, interrupt: Interrupt
 ) -> dict[Path, Ending]:
     """Train runs in this process, those of a group side by side."""
     endings: dict[Path, Ending] = {}
@@ -189,13 +189,13 @@ class _Child:
 
     path: Path
     process: SpawnProcess
-    progress: Silence
+    progress: NoProgress
     here: bool = False
     """Whether it has imported what it needs, and can be told to stop."""
 
 
 def _at_once(
-    runs: Runs, options: Mapping[str, Any], workers: int, progress: Silence, interrupt: Interrupt
+    runs: Runs, options: Mapping[str, Any], workers: int, progress: NoProgress, interrupt: Interrupt
 ) -> dict[Path, Ending]:
     """Train runs in processes, so many at once, until all ended or somebody wishes to stop."""
     threads = max(1, min(torch.get_num_threads(), cores() // workers))

@@ -25,7 +25,7 @@ import torch
 from dreaming.config.config import Config
 from dreaming.config.custom import OWN_MODULE, own_phases
 from dreaming.errors import Stopped, UserError
-from dreaming.system.progress import Silence
+from dreaming.system.progress import NoProgress
 from dreaming.system.threads import keep_memory, wishes
 from dreaming.training.loop import train
 
@@ -70,7 +70,7 @@ def started(config: Config, options: Mapping[str, Any], threads: int) -> tuple[C
     """Start a process for a run; return where it is heard, and the process.
 
     What is heard are tuples: first ``"here"``, as soon as the process can be told to stop; then the name of a
-    method of `Silence` and its arguments, ``"cycles"`` and how many more are done, and last ``"ending"`` and an
+    method of `NoProgress` and its arguments, ``"cycles"`` and how many more are done, and last ``"ending"`` and an
     `Ending`. A process that dies ends without.
 
     Parameters
@@ -150,7 +150,7 @@ def in_processes(work: Callable[[Task], Found], tasks: Sequence[Task]) -> list[F
         pool.shutdown()
 
 
-class _Relay(Silence):
+class _Relay(NoProgress):
     """Progress that is told to the parent; one that is gone is told nothing."""
 
     def __init__(self, parent: Connection) -> None:

@@ -18,7 +18,7 @@ from dreaming.runs.sheets import sheet
 from dreaming.runs.tensors import read_tensors
 from dreaming.system import hardware
 from dreaming.system.disk import sweep, write
-from dreaming.training.state import Life
+from dreaming.training.state import TrainingState
 
 SHEET_COLUMNS = 12
 
@@ -29,9 +29,9 @@ def opened(
     dataset: Dataset,
     device: torch.device,
     own_phases: str | Path | None,
-) -> tuple[Life, list[str]]:
+) -> tuple[TrainingState, list[str]]:
     """Begin a run folder, or go on with the one that is there, after making sure it is the same run."""
-    life = Life.born(config, device)
+    life = TrainingState.born(config, device)
     images = {"name": dataset.name, "fingerprint": dataset.fingerprint, "official": dataset.official}
     session = {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -75,7 +75,7 @@ def _lived(folder: RunFolder) -> bool:
     return False
 
 
-def _gone_on_with(life: Life, folder: RunFolder, config: Config, dataset: Dataset) -> list[str]:
+def _gone_on_with(life: TrainingState, folder: RunFolder, config: Config, dataset: Dataset) -> list[str]:
     """Bring a life to where the run was saved, put right what is damaged beside it, and say what that was."""
     there = _readable_config(folder)
     _refuse_imported(folder)
@@ -144,7 +144,7 @@ def losses_so_far(folder: RunFolder, epochs: int) -> pd.DataFrame:
     return table
 
 
-def _complete(folder: RunFolder, life: Life) -> None:
+def _complete(folder: RunFolder, life: TrainingState) -> None:
     """Make sure that what a run should have written by now is there, and whole."""
     kept = folder.read_config().training
     missing = [e for e in range(life.epochs_done + 1) if kept.keeps(e) and not folder.snapshot(e).exists()]
@@ -154,7 +154,7 @@ def _complete(folder: RunFolder, life: Life) -> None:
     findings.so_far(folder, life.epochs_done)
 
 
-def keep_epoch(life: Life, folder: RunFolder, config: Config, dataset: Dataset) -> None:
+def keep_epoch(life: TrainingState, folder: RunFolder, config: Config, dataset: Dataset) -> None:
     """Keep the weights of this epoch, and a sheet of its dreams."""
     snapshots.save(folder, config, life.epochs_done, life.cortex)
     columns = min(SHEET_COLUMNS, len(dataset.train) // 2)

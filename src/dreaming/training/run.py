@@ -17,11 +17,11 @@ from dreaming.runs.folder import RunFolder, run_path
 from dreaming.system import hardware
 from dreaming.training import health
 from dreaming.training.resume import keep_epoch, losses_so_far, opened
-from dreaming.training.state import Life
+from dreaming.training.state import TrainingState
 
 
 @dataclass(eq=False)
-class Session:
+class Run:
     """A run under way.
 
     Attributes
@@ -40,7 +40,7 @@ class Session:
         What the last epoch that was closed found wrong that was not so the epoch before, and the reverse.
     """
 
-    life: Life
+    life: TrainingState
     folder: RunFolder
     config: Config
     dataset: Dataset
@@ -48,9 +48,7 @@ class Session:
     news: list[str] = field(default_factory=list)
 
     @classmethod
-    def open(
-        cls, config: Config, dataset: Dataset, out: Path, own_phases: str | Path | None = None
-    ) -> "Session":
+    def open(cls, config: Config, dataset: Dataset, out: Path, own_phases: str | Path | None = None) -> "Run":
         """Begin a run folder, or go on with the one that is there, after making sure it is the same run.
 
         Raises
@@ -129,20 +127,20 @@ def folder_of(config: Config, out: Path) -> Path:
     return run_path(out, config.dataset.name, config.condition, config.seed)
 
 
-def _close_epoch(life: Life, cycles: int, config: Config) -> dict[str, Any]:
+def _close_epoch(life: TrainingState, cycles: int, config: Config) -> dict[str, Any]:
     """Return the epoch's row of losses.csv, and begin the next epoch."""
     life.epochs_done += 1
     phases = {phase.name: phase for phase in config.phases_in(life.epochs_done)}
     means = {}
     for name, total in life.totals.items():
         phase = phases[name.partition(".")[0]]
-        means[name] = (total / sum(phase.happens(cycle) for cycle in range(cycles))).item()
+        means[name] = (total / sum(phase.is_active(cycle) for cycle in range(cycles))).item()
     row = {"epoch": life.epochs_done, "cycles": cycles, "seconds": round(life.seconds, 3), **means}
     life.cycles_done, life.seconds, life.totals = 0, 0.0, {}
     return row
 
 
-def _found(row: dict[str, Any], life: Life, config: Config, dataset: Dataset) -> list[Finding]:
+def _found(row: dict[str, Any], life: TrainingState, config: Config, dataset: Dataset) -> list[Finding]:
     """Look at the losses, the weights and the latents after an epoch; no further than where a number is lost."""
     epoch, channels = life.epochs_done, config.networks.image_channels
     means = {name: value for name, value in row.items() if "." in name}
@@ -154,7 +152,7 @@ def _found(row: dict[str, Any], life: Life, config: Config, dataset: Dataset) ->
     return found
 
 
-def _weights(life: Life) -> dict[str, Tensor]:
+def _weights(life: TrainingState) -> dict[str, Tensor]:
     """Everything that the next cycle goes on from, by name."""
     return {**life.cortex.state_dict(), **life.synapses.state()}
 

@@ -19,7 +19,7 @@ from dreaming.system.disk import keep
 
 
 @dataclass
-class Life:
+class TrainingState:
     """A cortex on its way: what it is, what it remembers, and where in its training it stands."""
 
     cortex: Cortex
@@ -34,7 +34,7 @@ class Life:
     """Sums of each term over the cycles done in the epoch that is under way."""
 
     @classmethod
-    def born(cls, config: Config, device: torch.device) -> "Life":
+    def born(cls, config: Config, device: torch.device) -> "TrainingState":
         """Begin a life: initial weights, no memories."""
         cortex = config.networks.build(config.seed).to(device)
         cortex.precision = config.training.number_type

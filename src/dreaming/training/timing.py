@@ -12,10 +12,10 @@ from dreaming.config.configure import configure
 from dreaming.data import load
 from dreaming.system import hardware
 from dreaming.system.threads import keep_memory
-from dreaming.training.captured import Program
+from dreaming.training.captured import CapturedCycle
 from dreaming.training.precision import exactly
 from dreaming.training.processes import in_processes
-from dreaming.training.state import Life
+from dreaming.training.state import TrainingState
 
 CYCLES = 20
 SETTLING = 5  # cycles of each path that are not counted
@@ -58,15 +58,15 @@ def maker(device: str, base_channels: int, batch_size: int) -> Maker:
     return make
 
 
-def begin(configs: Sequence[Config]) -> tuple[Program, list[Life]]:
+def begin(configs: Sequence[Config]) -> tuple[CapturedCycle, list[TrainingState]]:
     """Begin lives, and the program that lives them, on the digits that come with the package."""
     config = configs[0]
     device = torch.device(config.training.device)
     seen = load("digits", limit=config.dataset.limit).to(device).train.images
     while len(seen) < CYCLES * config.training.batch_size:
         seen = torch.cat([seen, seen])
-    lives = [Life.born(each, device) for each in configs]
-    return Program(lives, configs, seen[: CYCLES * config.training.batch_size]), lives
+    lives = [TrainingState.born(each, device) for each in configs]
+    return CapturedCycle(lives, configs, seen[: CYCLES * config.training.batch_size]), lives
 
 
 def timed(make: Maker, paths: Mapping[str, tuple[str, int]], rounds: int) -> tuple[Timing, ...]:
@@ -87,7 +87,7 @@ def timed(make: Maker, paths: Mapping[str, tuple[str, int]], rounds: int) -> tup
     return tuple(Timing(path, tuple(spent)) for path, spent in times.items())
 
 
-def _one_cycle(program: Program) -> float:
+def _one_cycle(program: CapturedCycle) -> float:
     """Live one more cycle, from the beginning again when the epoch is over; return its milliseconds."""
     program.position.remainder_(program.cycles)
     synchronize(program.device)

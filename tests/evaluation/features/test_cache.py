@@ -14,13 +14,13 @@ from dreaming.evaluation.features.cache import Origin, keep, kept
 from dreaming.evaluation.measures.separability import Readout
 from dreaming.evaluation.measuring import evaluate
 from dreaming.evaluation.readout import Protocol
-from dreaming.system.progress import Silence
+from dreaming.system.progress import NoProgress
 
 CPU = torch.device("cpu")
 pytestmark = pytest.mark.usefixtures("without_drawing")
 
 
-class Heard(Silence):
+class Heard(NoProgress):
     """Keeps what is said."""
 
     def __init__(self):

@@ -11,13 +11,13 @@ from dreaming.evaluation.features.classifier import (
     classifier,
     train_classifier,
 )
-from dreaming.system.progress import Silence
+from dreaming.system.progress import NoProgress
 
 SMALL = Protocol(channels=4, features=12, epochs=1, least_steps=40, batch_size=20, learning_rate=0.01)
 QUICK = SMALL.model_copy(update={"least_steps": 2, "batch_size": 100})
 
 
-class Ear(Silence):
+class Ear(NoProgress):
     """Remembers what is said."""
 
     def __init__(self):

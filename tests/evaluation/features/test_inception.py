@@ -12,7 +12,7 @@ import dreaming
 from dreaming.data.sources import RemoteFile, checksum
 from dreaming.errors import UserError
 from dreaming.evaluation.features.extractors import extractor
-from dreaming.evaluation.features.inception import LAYER, WEIGHTS, Inception, hindrance
+from dreaming.evaluation.features.inception import LAYER, WEIGHTS, Inception, unavailable
 from dreaming.evaluation.measures.realism import Realism
 from dreaming.evaluation.measuring import evaluate
 
@@ -146,7 +146,7 @@ def test_where_they_are_not_it_says_how_to_get_them_and_fetches_nothing(standing
     ):
         assert part in str(caught.value)
     assert "\n" not in str(caught.value)
-    assert hindrance(tmp_path) == str(caught.value)
+    assert unavailable(tmp_path) == str(caught.value)
 
 
 def test_what_cannot_be_measured_is_said_before_anything_is(tiny_run, tiny_dataset, standing_in, monkeypatch):

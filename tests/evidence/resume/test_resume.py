@@ -15,7 +15,7 @@ from dreaming.model.conditions import conditions
 from dreaming.runs.folder import RunFolder
 from dreaming.runs.snapshots import load
 from dreaming.runs.tensors import read_tensors
-from dreaming.system.progress import Silence
+from dreaming.system.progress import NoProgress
 
 pytestmark = pytest.mark.usefixtures("without_drawing")
 
@@ -39,7 +39,7 @@ def configured(tiny_config):
     return make
 
 
-class StopAfter(Silence):
+class StopAfter(NoProgress):
     """Asks by a signal for a stop after so many cycles."""
 
     def __init__(self, cycles, number=signal.SIGTERM):

@@ -19,7 +19,7 @@ from dreaming.errors import Stopped
 from dreaming.evaluation import readout
 from dreaming.evaluation.measuring import MEASURING
 from dreaming.runs import folder as runs
-from dreaming.system.progress import Silence
+from dreaming.system.progress import NoProgress
 from dreaming.system.signals import INTERRUPTED, SIGNALS, listening, stopping
 from dreaming.training import population
 from dreaming.training.processes import in_processes
@@ -187,7 +187,7 @@ def test_children_that_still_import_are_not_waited_for(monkeypatch, tmp_path):
 
 
 def test_a_wish_too_late_for_one_run_stops_before_the_next(tmp_path):
-    class InTheLastCycle(Silence):
+    class InTheLastCycle(NoProgress):
         cycle = staticmethod(signals_after(10))
 
     with pytest.raises(

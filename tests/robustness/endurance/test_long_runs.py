@@ -16,7 +16,7 @@ from dreaming.cli.main import main
 from dreaming.evaluation.statistics.comparison import compare
 from dreaming.paper.plan.profile import Profile
 from dreaming.paper.reproduction import reproduce
-from dreaming.system.progress import Display, Silence
+from dreaming.system.progress import NoProgress, TerminalProgress
 from dreaming.training.loop import train_together
 from dreaming.training.population import train_all
 
@@ -24,7 +24,7 @@ EPOCHS = 20
 PATHS = [("plain", "float32"), ("plain", "bfloat16"), ("captured", "float32")]
 
 
-class Log(Display):
+class Log(TerminalProgress):
     """What a log would hold."""
 
     def __init__(self):
@@ -141,7 +141,7 @@ def test_pictures_leave_no_figure_behind_and_reproducing_says_a_line_for_each_va
     assert not [figure for figure in figures() if not any(figure is old for old in before)]
 
 
-class Meter(Silence):
+class Meter(NoProgress):
     """Notes the memory of this process after some cycles."""
 
     def __init__(self, *after):

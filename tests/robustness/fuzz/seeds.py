@@ -26,7 +26,7 @@ from dreaming.config.configure import configure
 from dreaming.data.readers.cifar10 import CLASSES, MEMBERS
 from dreaming.runs.folder import RunFolder
 from dreaming.runs.tensors import read_tensors, write_tensors
-from dreaming.training.state import Life
+from dreaming.training.state import TrainingState
 
 CORPUS = Path(__file__).parent / "corpus"
 
@@ -131,7 +131,7 @@ def _saved() -> tuple[dict[str, torch.Tensor], bytes]:
     """A state just born: its tensors, and what it says about itself without which run it is."""
     with tempfile.TemporaryDirectory() as name:
         folder = RunFolder(Path(name))
-        Life.born(run_config(), torch.device("cpu")).save(folder, run_config())
+        TrainingState.born(run_config(), torch.device("cpu")).save(folder, run_config())
         tensors, about = read_tensors(folder.state)
         return tensors, json.dumps({"position": about["position"]}).encode()
 

@@ -32,7 +32,7 @@ from dreaming.runs import snapshots
 from dreaming.runs.folder import MEASURES, RunFolder
 from dreaming.runs.tables import csv, read_table
 from dreaming.runs.tensors import read_tensors, write_tensors
-from dreaming.training.state import Life
+from dreaming.training.state import TrainingState
 
 MOST_PIXELS = 1_000_000  # of a picture; the limit of the library would only cost time here
 
@@ -177,7 +177,7 @@ def states(content: bytes) -> None:
         write_tensors(folder.state, seeds.state_tensors(), identity)
     except (ValueError, UnicodeEncodeError):
         return
-    life = Life.born(config, torch.device("cpu"))
+    life = TrainingState.born(config, torch.device("cpu"))
     life.restore(folder, config)
     assert type(life.epochs_done) is type(life.cycles_done) is int
     assert type(life.seconds) is float

@@ -22,7 +22,7 @@ from dreaming.paper.report import report
 from dreaming.paper.reproduction import draw
 from dreaming.runs.folder import RunFolder, run_path
 from dreaming.runs.tables import csv
-from dreaming.system.progress import Silence
+from dreaming.system.progress import NoProgress
 
 LEADING_OUT = [
     "../../evil",
@@ -127,7 +127,7 @@ def test_the_report_shows_names_and_configs_as_they_are(dataset_of, tmp_path):
     own = made_up.PROFILE.model_copy(
         update={"datasets": datasets, "seeds": 2, "figures": ("table-1", "figure-4")}
     )
-    plan, attempts = make_plan(own, (), tmp_path), Attempts(Silence())
+    plan, attempts = make_plan(own, (), tmp_path), Attempts(NoProgress())
     for each in MARKUP:
         attempts.note(f"run {each}", f"why {each}")
     tables = made_up.tables(dataset_of, own)

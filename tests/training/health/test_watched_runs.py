@@ -15,7 +15,7 @@ from dreaming.runs import findings
 from dreaming.runs.findings import COLLAPSED, DEAD, NOT_FINITE, WON, Finding
 from dreaming.runs.folder import RunFolder
 from dreaming.runs.tensors import read_tensors, write_tensors
-from dreaming.system.progress import Display, Silence
+from dreaming.system.progress import NoProgress, TerminalProgress
 from dreaming.training import health
 from dreaming.training import run as session
 from dreaming.training.loop import train_together
@@ -170,7 +170,7 @@ class TestLostNumbers:
             trained(epochs=3)
 
     def test_a_stop_does_not_save_what_is_lost(self, spoilt, trained):
-        class Stop(Silence):
+        class Stop(NoProgress):
             def cycle(self):
                 signal.raise_signal(signal.SIGTERM)
 
@@ -214,7 +214,7 @@ class TestLostNumbers:
         assert folders[1].read_losses()["epoch"].tolist() == [1, 2]
 
 
-class StopAfter(Silence):
+class StopAfter(NoProgress):
     def __init__(self, cycles):
         self.left = cycles
 
@@ -278,7 +278,7 @@ class TestResume:
 
 def test_it_is_said_once_and_when_it_is_over(trained):
     said = io.StringIO()
-    show = Display(Console(file=said, width=300))
+    show = TerminalProgress(Console(file=said, width=300))
     folder = trained(settings=STILL, epochs=1)
     changed(folder, outshout_three)
     trained(settings=STILL, epochs=3, progress=show)

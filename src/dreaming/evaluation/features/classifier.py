@@ -28,7 +28,7 @@ from dreaming.model.parameters import Parameters
 from dreaming.rng import generator
 from dreaming.runs.tensors import read_tensors, write_tensors
 from dreaming.system.disk import cache_dir
-from dreaming.system.progress import Silence, duration
+from dreaming.system.progress import NoProgress, duration
 
 Count = Annotated[int, Ge(1)]
 
@@ -171,7 +171,7 @@ def accuracy(network: Classifier, split: Split) -> float:
 
 
 def classifier(
-    dataset: Dataset, protocol: Protocol | None = None, progress: Silence | None = None
+    dataset: Dataset, protocol: Protocol | None = None, progress: NoProgress | None = None
 ) -> Classifier:
     """Return the classifier of a data set, from the cache, or trained now and put there.
 
@@ -193,7 +193,7 @@ def classifier(
     Classifier
         On the CPU.
     """
-    protocol, progress, dataset = protocol or Protocol(), progress or Silence(), dataset.to("cpu")
+    protocol, progress, dataset = protocol or Protocol(), progress or NoProgress(), dataset.to("cpu")
     kept = cache_dir() / "classifiers" / f"{dataset.fingerprint[:16]}-{protocol.checksum[:16]}.safetensors"
     about = {"fingerprint": dataset.fingerprint, "protocol": protocol.checksum}
     if kept.exists():

@@ -12,7 +12,7 @@ from dreaming.errors import UserError, nearest
 from dreaming.evaluation.features.classifier import Protocol, classifier
 from dreaming.evaluation.features.frechet import Moments
 from dreaming.evaluation.features.inception import Inception
-from dreaming.system.progress import Silence
+from dreaming.system.progress import NoProgress
 
 FEATURES = ("classifier", "inception")
 
@@ -56,7 +56,7 @@ def extractor(
     protocol: Protocol | None = None,
     weights: Path | None = None,
     data_dir: Path | None = None,
-    progress: Silence | None = None,
+    progress: NoProgress | None = None,
 ) -> Extractor:
     """Return an extractor by its name.
 

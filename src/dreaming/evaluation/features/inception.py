@@ -69,12 +69,12 @@ class Inception:
         return features
 
 
-def hindrance(data_dir: Path | None = None) -> str:
+def unavailable(data_dir: Path | None = None) -> str:
     """Say why these features cannot be had here, in a sentence that tells what to do; empty if they can.
 
     Examples
     --------
-    >>> "data fetch inception" in hindrance(Path("nowhere")) or "dreaming[fid]" in hindrance(Path("nowhere"))
+    >>> "data fetch inception" in unavailable(Path("nowhere")) or "dreaming[fid]" in unavailable(Path("nowhere"))
     True
     """
     try:

@@ -1,4 +1,4 @@
-"""Subjects: cortices of one run that are measured together, and what they infer, each thing inferred once."""
+"""SnapshotBatch: cortices of one run that are measured together, and what they infer, each thing inferred once."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -17,10 +17,10 @@ from dreaming.model.occlusion import Occlusion
 from dreaming.rng import Random
 from dreaming.runs.folder import RunFolder
 from dreaming.runs.snapshots import load
-from dreaming.system.progress import Silence
+from dreaming.system.progress import NoProgress
 
 
-class Subjects:
+class SnapshotBatch:
     """Cortices of one run, as they were after some epochs.
 
     Parameters
@@ -56,12 +56,12 @@ class Subjects:
         images: Dataset,
         epochs: Sequence[int],
         device: torch.device,
-        progress: Silence | None = None,
+        progress: NoProgress | None = None,
         data_dir: Path | None = None,
         watch: Stopwatch | None = None,
     ) -> None:
         self.data_dir = data_dir
-        self.progress = progress or Silence()
+        self.progress = progress or NoProgress()
         self.watch = watch or Stopwatch(device)
         self.folder, self.config, self.images = folder, config, images
         self.epochs, self.device = tuple(epochs), device

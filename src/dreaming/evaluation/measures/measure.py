@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 import pandas as pd
 
-from dreaming.evaluation.measures.cortices import Subjects
+from dreaming.evaluation.measures.cortices import SnapshotBatch
 from dreaming.model.parameters import Parameters
 
 Row = tuple[int | None, str, str, float]
@@ -26,7 +26,7 @@ class Measure(Parameters):
     def keys(self) -> frozenset[tuple[str, str]]:
         """Name the measure and the parameter of every row that one snapshot gets."""
 
-    def hindrance(self, data_dir: Path | None) -> str:
+    def unavailable(self, data_dir: Path | None) -> str:
         """Say why it cannot be measured here, in a sentence that tells what to do; empty if it can.
 
         Parameters
@@ -37,7 +37,7 @@ class Measure(Parameters):
         return ""
 
     @abstractmethod
-    def measure(self, subjects: Subjects) -> pd.DataFrame:
+    def measure(self, subjects: SnapshotBatch) -> pd.DataFrame:
         """Measure some snapshots: rows with ``epoch, measure, parameter, value``, and what else the table has."""
 
 

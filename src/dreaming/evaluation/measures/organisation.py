@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from dreaming.errors import UserError
-from dreaming.evaluation.measures.cortices import Subjects
+from dreaming.evaluation.measures.cortices import SnapshotBatch
 from dreaming.evaluation.measures.measure import Measure, Row, parameter, tabled
 from dreaming.model.occlusion import Probability, TileSize
 from dreaming.rng import Random, generator
@@ -104,7 +104,7 @@ class Organisation(Measure):
         """Name the measure and the parameter of every row that one snapshot gets."""
         return frozenset(self.names().items())
 
-    def measure(self, subjects: Subjects) -> pd.DataFrame:
+    def measure(self, subjects: SnapshotBatch) -> pd.DataFrame:
         """Measure both ratios of each snapshot."""
         seed, every = subjects.config.seed, self.pairs == "all"
         split, clean = (

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from dreaming.data import Dataset
 from dreaming.errors import UserError
-from dreaming.evaluation.measures.cortices import Subjects
+from dreaming.evaluation.measures.cortices import SnapshotBatch
 from dreaming.evaluation.measures.measure import Measure, parameter
 from dreaming.model.occlusion import Probability, TileSize
 
@@ -69,7 +69,7 @@ class Projection(Measure):
         """Name the measure and the parameter of every row that one snapshot gets."""
         return frozenset({("projection", self.name())})
 
-    def measure(self, subjects: Subjects) -> pd.DataFrame:
+    def measure(self, subjects: SnapshotBatch) -> pd.DataFrame:
         """Project the latents of each snapshot."""
         test, which = subjects.images.test, self.chosen_images(subjects.images)
         images, labels = test.images[which.to(test.images.device)], test.labels.cpu()[which]

@@ -19,7 +19,7 @@ from dreaming.evaluation.features.classifier import Protocol
 from dreaming.evaluation.features.extractors import extractor
 from dreaming.evaluation.features.frechet import frechet_distance
 from dreaming.evaluation.features.latents import infer
-from dreaming.evaluation.measures.cortices import Subjects
+from dreaming.evaluation.measures.cortices import SnapshotBatch
 from dreaming.evaluation.measures.measure import Measure, parameter, tabled
 from dreaming.model import dreams
 from dreaming.model.hippocampus import Hippocampus
@@ -28,7 +28,7 @@ from dreaming.model.phases import NREM, REM
 from dreaming.rng import Random, generator
 from dreaming.runs.folder import RunFolder
 from dreaming.runs.snapshots import load
-from dreaming.system.progress import Silence
+from dreaming.system.progress import NoProgress
 
 SAMPLES = 10_000
 """Images, and dreams of each phase (paper: 10,000 pairs)."""
@@ -64,11 +64,11 @@ class Realism(Measure):
         """Name the parameter of the rows of some features."""
         return parameter(feature, self, ["samples"])
 
-    def hindrance(self, data_dir: Path | None) -> str:
+    def unavailable(self, data_dir: Path | None) -> str:
         """Say what features lack here."""
-        return inception.hindrance(data_dir) if "inception" in self.features else ""
+        return inception.unavailable(data_dir) if "inception" in self.features else ""
 
-    def measure(self, subjects: Subjects) -> pd.DataFrame:
+    def measure(self, subjects: SnapshotBatch) -> pd.DataFrame:
         """Measure the dreams of each snapshot."""
         found = realism(
             *(subjects.epochs, subjects.folder, subjects.images, subjects.config, subjects.device),
@@ -91,7 +91,7 @@ def realism(
     protocol: Protocol | None = None,
     weights: Path | None = None,
     data_dir: Path | None = None,
-    progress: Silence | None = None,
+    progress: NoProgress | None = None,
 ) -> list[Row]:
     """Measure the Fréchet distance of NREM and REM dreams from training images, after each of some epochs.
 

@@ -5,13 +5,13 @@ import pandas as pd
 from dreaming.config.config import Config
 from dreaming.evaluation.measures.measure import Measure
 from dreaming.runs.folder import MEASURES, PROJECTION, RunFolder
-from dreaming.system.progress import Silence
+from dreaming.system.progress import NoProgress
 
 SHOWN = 20
 """Values of one measure and epoch that are said; of more, only how many there are."""
 
 
-class Record:
+class MeasureTable:
     """The tables of a run while it is measured. What is added is written at once.
 
     Parameters
@@ -22,7 +22,7 @@ class Record:
         Who is told of each value.
     """
 
-    def __init__(self, folder: RunFolder, config: Config, progress: Silence) -> None:
+    def __init__(self, folder: RunFolder, config: Config, progress: NoProgress) -> None:
         self.folder, self.config, self.progress = folder, config, progress
         self.title = "/".join(folder.path.parts[-3:])
         self._tables: dict[str, pd.DataFrame] = {"measures": folder.read_measures()}

@@ -12,7 +12,7 @@ import pandas as pd
 from jaxtyping import Float
 from torch import Tensor
 
-from dreaming.evaluation.measures.cortices import Subjects
+from dreaming.evaluation.measures.cortices import SnapshotBatch
 from dreaming.evaluation.measures.measure import Measure, parameter, tabled
 from dreaming.evaluation.readout import Protocol, accuracy
 from dreaming.model.occlusion import Probability, TileSize
@@ -52,7 +52,7 @@ class Robustness(Measure):
         """Name the measure and the parameter of every row that one snapshot gets."""
         return frozenset((ACCURACY, self.name(probability)) for probability in self.probabilities)
 
-    def measure(self, subjects: Subjects) -> pd.DataFrame:
+    def measure(self, subjects: SnapshotBatch) -> pd.DataFrame:
         """Test each snapshot's classifier on occluded images."""
         weights, labels = subjects.readout(self.protocol), subjects.images.test.labels
         rows = []
@@ -62,7 +62,7 @@ class Robustness(Measure):
                 rows.append((epoch, ACCURACY, self.name(probability), share))
         return tabled(rows)
 
-    def latents(self, subjects: Subjects, probability: float) -> Float[Tensor, "k m z"]:
+    def latents(self, subjects: SnapshotBatch, probability: float) -> Float[Tensor, "k m z"]:
         """Infer the occluded test images: at 0 they are the clean ones, and at 1 one grey image."""
         images = subjects.images.test.images
         if probability == 0:

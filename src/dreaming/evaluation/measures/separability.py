@@ -16,9 +16,9 @@ from dreaming.data import Dataset
 from dreaming.errors import UserError
 from dreaming.evaluation.features import controls
 from dreaming.evaluation.features.cache import Control, Origin, keep, kept
-from dreaming.evaluation.measures.cortices import Subjects
+from dreaming.evaluation.measures.cortices import SnapshotBatch
 from dreaming.evaluation.measures.measure import Measure, parameter, tabled
-from dreaming.evaluation.measures.record import Record
+from dreaming.evaluation.measures.record import MeasureTable
 from dreaming.evaluation.readout import Protocol, accuracy, train_readout
 
 ACCURACY = "readout_accuracy"
@@ -47,7 +47,7 @@ class Readout(Measure):
         """Name the measure and the parameter of every row that one snapshot gets."""
         return frozenset({(ACCURACY, self.name("latent"))})
 
-    def measure(self, subjects: Subjects) -> pd.DataFrame:
+    def measure(self, subjects: SnapshotBatch) -> pd.DataFrame:
         """Read out each snapshot's latents."""
         labels = subjects.images.test.labels
         shares = accuracy(subjects.readout(self.protocol), subjects.test, labels).tolist()
@@ -75,7 +75,9 @@ class Readout(Measure):
         )
         return label, float(accuracy(weights, test[None].to(device), images.test.labels)[0])
 
-    def add_control(self, control: Control, record: Record, images: Dataset, device: torch.device) -> None:
+    def add_control(
+        self, control: Control, record: MeasureTable, images: Dataset, device: torch.device
+    ) -> None:
         """Add a control's row, which belongs to no epoch, to a record: from the cache, or measured and kept there.
 
         A file of the cache that is damaged is made anew, a cache that cannot be written is done without, and both

@@ -11,7 +11,7 @@ from dreaming.paper.plan.profile import Profile
 from dreaming.system.progress import console, duration
 
 
-def foresee(
+def dry_run(
     profile: Profile,
     only: Sequence[str] = (),
     out: str | Path | None = None,

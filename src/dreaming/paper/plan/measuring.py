@@ -10,7 +10,7 @@ from dreaming.evaluation.measuring import MEASURES, evaluate
 from dreaming.paper.plan.panels import Keys
 from dreaming.paper.plan.profile import Profile
 from dreaming.runs.folder import RunFolder
-from dreaming.system.progress import Silence
+from dreaming.system.progress import NoProgress
 
 Measures = Mapping[str, tuple[Measure, ...]]
 
@@ -41,7 +41,7 @@ def measure(
     measures: Measures,
     images: Dataset,
     device: str,
-    progress: Silence,
+    progress: NoProgress,
     data_dir: Path | None = None,
 ) -> None:
     """Measure a run where it lacks values, as far as the weights of the epochs are there.

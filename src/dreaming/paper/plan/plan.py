@@ -123,7 +123,7 @@ class Plan:
             f"{name} cannot be measured as things are, and all else can: {said}"
             for name, own in measures.items()
             for each in own
-            if (said := each.hindrance(place))
+            if (said := each.unavailable(place))
             and any(name in run.unmeasured({**measures, name: (each,)}) for run in self.runs)
         ]
 
