@@ -18,7 +18,7 @@ from typing import ClassVar
 from torch import Tensor
 
 import dreaming
-from dreaming.model import losses
+from dreaming import losses
 
 
 class LucidDream(dreaming.Phase):

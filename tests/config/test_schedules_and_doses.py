@@ -12,7 +12,7 @@ from dreaming.config.config import Config
 from dreaming.config.configure import configure, swept
 from dreaming.errors import UserError
 from dreaming.model.conditions import condition
-from dreaming.model.cycle import active_phases, draw, sleep_wake_cycle
+from dreaming.model.cycle import active_phases, draw, run_cycle, sleep_wake_cycle, steps_of
 from dreaming.model.phases import NREM, REM, Wake
 from dreaming.rng import Random
 from dreaming.runs.folder import RunFolder
@@ -103,7 +103,7 @@ class TestDose:
 
 class TestSteps:
     def test_each_step_has_chance_of_its_own_and_the_first_is_that_of_one_step(self):
-        one, three = (draw((REM(steps=steps),), Random(0), 4, 8) for steps in (1, 3))
+        one, three = (draw(steps_of((REM(steps=steps),)), Random(0), 4, 8) for steps in (1, 3))
         assert list(three) == ["rem", "rem.1", "rem.2"]
         assert torch.equal(three["rem"]["noise"], one["rem"]["noise"])
         assert not torch.equal(three["rem"]["noise"], three["rem.1"]["noise"])
@@ -114,10 +114,10 @@ class TestSteps:
         ends = []
         for phases in ((Wake(), NREM(steps=2)), (Wake(), NREM(), NREM(name="again"))):
             life = TrainingState.born(config, torch.device("cpu"))
-            draws = draw((Wake(), NREM(steps=2)), Random(0), 8, 8)
+            draws = draw(steps_of((Wake(), NREM(steps=2))), Random(0), 8, 8)
             draws["again"] = draws["nrem.1"]
-            _, terms = dreaming.model.cycle.live(
-                life.cortex, life.synapses, seen, dreaming.Hippocampus(), phases, draws
+            _, terms = run_cycle(
+                life.cortex, life.synapses, seen, dreaming.Hippocampus(), steps_of(phases), draws
             )
             ends.append((life.cortex.state_dict(), terms))
         assert same(ends[0][0], ends[1][0])
@@ -163,7 +163,7 @@ class TestEveryPath:
             [TrainingState.born(config, torch.device("cpu"))], [config], images.train.images
         )
         program.run(lambda: True, lambda: None)
-        assert program.lived == {("wake", "nrem", "rem"): 2, ("wake", "nrem"): 3}
+        assert program.counts == {("wake", "nrem", "rem"): 2, ("wake", "nrem"): 3}
 
 
 class TestSchedule:

@@ -14,10 +14,11 @@ from dreaming.system.texts import yaml_of
 
 
 def sentence(error: ValidationError, model: type[BaseModel], prefix: str = "") -> str:
-    """Say the first of a validation's errors as a sentence.
+    """Return the first of a validation's errors as a sentence.
 
     Examples
     --------
+    >>> from dreaming.model.parameters import Parameters
     >>> class Learning(Parameters):
     ...     rate: float = 0.1
     >>> try:

@@ -1,85 +1,81 @@
-"""The sleep-wake cycle (paper, algorithm 1)."""
+"""The sleep-wake cycle (paper, algorithm 1).
+
+`run_cycle` is the algorithm. Which phases a cycle has, and how often, is settled before it by `steps_of`; random
+numbers are drawn before it by `draw`; so the same lines serve a cycle alone, one captured on a GPU, and many
+cortices side by side.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import ClassVar, NamedTuple
 
 from jaxtyping import Float
 from torch import Tensor
 
 from dreaming.model.hippocampus import Hippocampus
 from dreaming.model.networks import Cortex
-from dreaming.model.phases import NREM, Draws, Outcome, Phase
-from dreaming.model.plasticity import Synapses
+from dreaming.model.phases import NREM, Draws, Outcome, Phase, Wake
+from dreaming.model.plasticity import Plasticity, Synapses
 from dreaming.rng import Random
 
 ObjectiveFn = Callable[[Phase, Cortex, Tensor, Hippocampus, Draws], Outcome]
 
 
-def draw(phases: Sequence[Phase], random: Random, batch_size: int, latent_dim: int) -> dict[str, Draws]:
-    """Draw the random numbers of one cycle, for each step of a phase; phases of weight 0 draw none."""
-    return {
-        _called(phase, step): phase.draw(
-            random.at(phase.name, *([step] if step else [])), batch_size, latent_dim
-        )
-        for phase in phases
-        if phase.weight
-        for step in range(phase.steps)
-    }
+class Step(NamedTuple):
+    """One step of a phase in a cycle; a phase has ``Phase.steps`` of them, counted from 0."""
+
+    phase: Phase
+    number: int = 0
+
+    @property
+    def name(self) -> str:
+        """The phase's name, with the number of every step but the first."""
+        return f"{self.phase.name}.{self.number}" if self.number else self.phase.name
 
 
-def _called(phase: Phase, step: int) -> str:
-    return f"{phase.name}.{step}" if step else phase.name
-
-
-def active_phases(phases: Sequence[Phase], cycle: int) -> tuple[Phase, ...]:
-    """Return the phases that happen in a cycle of an epoch, counted from 0 (see `Phase.is_active`)."""
-    return tuple(phase for phase in phases if phase.is_active(cycle))
-
-
-def compute(phase: Phase, cortex: Cortex, images: Tensor, hippocampus: Hippocampus, draws: Draws) -> Outcome:
-    """Compute the objective of a phase for one cortex; `dreaming.training.ensemble` has the way for many."""
+def objective(
+    phase: Phase, cortex: Cortex, images: Tensor, hippocampus: Hippocampus, draws: Draws
+) -> Outcome:
+    """Compute the objective of a phase for one cortex."""
     return phase.objective(cortex, images, hippocampus, draws)
 
 
-def live(
+def run_cycle(
     cortex: Cortex,
     synapses: Synapses,
     images: Float[Tensor, "*cortices b c 32 32"],
     hippocampus: Hippocampus,
-    phases: Sequence[Phase],
+    steps: Sequence[Step],
     draws: Mapping[str, Draws],
-    way: ObjectiveFn = compute,
+    objective: ObjectiveFn = objective,
 ) -> tuple[Hippocampus, dict[str, Tensor]]:
-    """Live through one day and night with random numbers drawn before: what every path of training does.
+    """Run one cycle of wake and sleep (paper, algorithm 1).
 
     Parameters
     ----------
-    cortex, synapses, images, hippocampus, phases
+    cortex, synapses, images, hippocampus
         As for `sleep_wake_cycle`.
+    steps
+        What `steps_of` returned.
     draws
-        What `draw` returned.
-    way
-        How an objective is computed: `compute`, or many cortices' side by side.
+        The random numbers of each step, by its name.
+    objective
+        Computes a phase's objective: `objective` for one cortex, `dreaming.training.ensemble.objective` for many.
 
     Returns
     -------
     hippocampus, terms
-        As `sleep_wake_cycle` returns them; with a leading axis where many cortices live side by side.
+        As `sleep_wake_cycle` returns them; with a leading axis where many cortices learn side by side.
     """
     terms: dict[str, Tensor] = {}
-    active = [(phase, step) for phase in phases if phase.weight for step in range(phase.steps)]
-    perturbs = any(isinstance(phase, NREM) for phase, _ in active)
-    for phase, step in active:
-        outcome = way(phase, cortex, images, hippocampus, draws[_called(phase, step)])
+    for step in steps:
+        phase = step.phase
+        outcome = objective(phase, cortex, images, hippocampus, draws[step.name])
         synapses.change(phase.weight * outcome.loss.sum(), phase.plasticity)
         if outcome.memory is not None:
             hippocampus = hippocampus.store(outcome.memory)
-            if (
-                synapses.coasts and not perturbs
-            ):  # the published program stepped the encoder in an NREM left out
-                synapses.coast("encoder")
         for term, value in outcome.terms.items():
             name, share = f"{phase.name}.{term}", value.detach() / phase.steps
-            terms[name] = terms[name] + share if step else share
+            terms[name] = terms[name] + share if step.number else share
     return hippocampus, terms
 
 
@@ -91,7 +87,7 @@ def sleep_wake_cycle(
     phases: Sequence[Phase],
     random: Random,
 ) -> tuple[Hippocampus, dict[str, Tensor]]:
-    """Live through one day and night (paper, algorithm 1).
+    """Run one cycle of wake and sleep with random numbers of its own.
 
     Parameters
     ----------
@@ -117,6 +113,7 @@ def sleep_wake_cycle(
     --------
     >>> import torch
     >>> from dreaming.model.plasticity import Optimizer
+    >>> from dreaming.model.phases import REM
     >>> cortex = Cortex(latent_dim=8, base_channels=4)
     >>> images = torch.rand(4, 3, 32, 32) * 2 - 1
     >>> night = sleep_wake_cycle(
@@ -125,5 +122,61 @@ def sleep_wake_cycle(
     >>> list(night[1])
     ['wake.image', 'wake.kl', 'wake.externality', 'nrem.latent', 'rem.externality']
     """
-    draws = draw(phases, random, len(images), cortex.latent_dim)
-    return live(cortex, synapses, images, hippocampus, phases, draws)
+    steps = steps_of(phases, synapses.coasts)
+    draws = draw(steps, random, len(images), cortex.latent_dim)
+    return run_cycle(cortex, synapses, images, hippocampus, steps, draws)
+
+
+def active_phases(phases: Sequence[Phase], cycle: int) -> tuple[Phase, ...]:
+    """Return the phases that are active in a cycle of an epoch, counted from 0 (see `Phase.is_active`)."""
+    return tuple(phase for phase in phases if phase.is_active(cycle))
+
+
+def steps_of(phases: Sequence[Phase], coasts: bool = False) -> tuple[Step, ...]:
+    """Return the steps of a cycle of these phases, in order; a phase of weight 0 has none.
+
+    Parameters
+    ----------
+    phases
+        Those that are active.
+    coasts
+        Whether idle weights coast: then the encoder coasts once after Wake in a cycle without NREM, since the
+        published program stepped the optimiser of a phase that was left out.
+
+    Examples
+    --------
+    >>> [step.name for step in steps_of((Wake(), NREM(steps=2)))]
+    ['wake', 'nrem', 'nrem.1']
+    >>> [step.name for step in steps_of((Wake(),), coasts=True)]
+    ['wake', 'coasting']
+    """
+    on = [phase for phase in phases if phase.weight]
+    left_out = coasts and not any(isinstance(phase, NREM) for phase in on)
+    steps = []
+    for phase in on:
+        for number in range(phase.steps):
+            steps += [
+                Step(phase, number),
+                *([Step(Coasting())] if left_out and isinstance(phase, Wake) else []),
+            ]
+    return tuple(steps)
+
+
+def draw(steps: Sequence[Step], random: Random, batch_size: int, latent_dim: int) -> dict[str, Draws]:
+    """Draw the random numbers of one cycle, those of each step by its name."""
+    return {
+        step.name: step.phase.draw(
+            random.at(step.phase.name, *([step.number] if step.number else [])), batch_size, latent_dim
+        )
+        for step in steps
+    }
+
+
+class Coasting(Phase):
+    """The NREM that the published program left out: nothing is computed, and the encoder's optimiser steps."""
+
+    plasticity: ClassVar = Plasticity(encoder=+1, generator=0)
+
+    def objective(self, cortex: Cortex, images: Tensor, hippocampus: Hippocampus, draws: Draws) -> Outcome:
+        """Return a loss without a gradient."""
+        return Outcome(images.new_zeros(()), {})

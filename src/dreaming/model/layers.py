@@ -5,8 +5,8 @@ All three come from one trilinear form of a fine map x, a coarse map y and a wei
     T(x, y, w) = <y, conv(x, w)> = <conv_transpose(y, w), x> = <w, conv_weight_grad(x, y)>
 
 so each is a derivative of the others, and every gradient, of any order, is one of these three. `conv` is the
-layer of the encoder, `conv_transpose` that of the generator. Each has one definition and more than one
-way to be computed; the fastest for the shape, the number type and the device is taken (``benchmarks/layers.py`` times them).
+layer of the encoder, `conv_transpose` that of the generator. Each has one definition and more than one way to be
+computed; the fastest for the shape, the number type and the device is taken (``benchmarks/layers.py`` times them).
 
 Maps are best kept channels-last, and weights too: then no way needs a change of layout.
 """

@@ -89,25 +89,22 @@ class Synapses:
         Parameters
         ----------
         loss
-            Scalar. One whose graph reaches no weight at all changes nothing.
+            Scalar. One whose graph reaches no weight changes nothing, but where idle weights coast on.
         signs
             The phase's signs of plasticity. A pathway with sign 0 is bit for bit left as it is.
         """
         plastic = {name: sign for name, sign in signs._asdict().items() if sign}
-        if not plastic or not loss.requires_grad:
+        if not plastic or not (loss.requires_grad or self.coasts):
             return
         weights = [w for name in plastic for w in self.pathways[name].parameters()]
-        gradients = iter(torch.autograd.grad(loss, weights, allow_unused=True))
+        learned = torch.autograd.grad(loss, weights, allow_unused=True) if loss.requires_grad else ()
+        gradients = iter(learned or [None] * len(weights))
         for name, sign in plastic.items():
             for weight, run in self._runs[name]:
                 gradient = next(gradients)
                 if gradient is not None:
                     run.grad = _run(_in_place_like(gradient, weight))
             self._step(name, sign)
-
-    def coast(self, name: str) -> None:
-        """Let a whole pathway move on by its momentum alone."""
-        self._step(name, sign=+1)
 
     def _step(self, name: str, sign: Sign) -> None:
         optimizer = self.optimizers[name]
@@ -131,7 +128,7 @@ class Synapses:
         }
 
     def restore(self, state: dict[str, Tensor]) -> None:
-        """Take over a state that `state` returned, for a cortex of the same shape."""
+        """Restore a state that `state` returned, of a cortex of the same shape."""
         entries: dict[str, dict[int, dict[str, Tensor]]] = {name: {} for name in PATHWAYS}
         for name, weight_name, weight, here in self._named_runs():
             prefix = f"{name}.{weight_name}."
@@ -148,7 +145,7 @@ class Synapses:
             optimizer.load_state_dict({"state": entries[name], "param_groups": groups})
 
     def stack(self, many: Sequence["Synapses"]) -> None:
-        """Take over the momentum of several cortices, whose weights these synapses have stacked."""
+        """Stack the momentum of several cortices, whose weights these synapses have stacked."""
         states = [synapses.state() for synapses in many]
         shared = {
             name: values[0].clone() if values[0].ndim == 0 else torch.stack(values)
@@ -177,7 +174,7 @@ class Synapses:
 
 
 def _run(value: Tensor) -> Tensor:
-    """View a tensor without gaps as the run of numbers that it is in memory."""
+    """Return a view of a tensor without gaps as the run of numbers that it is in memory."""
     return value.as_strided((value.numel(),), (1,))
 
 

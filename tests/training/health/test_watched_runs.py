@@ -197,8 +197,8 @@ class TestLostNumbers:
         )
         with pytest.raises(UserError, match=r"^fever\.heat became inf in epoch 1"):
             dreaming.train(config, out=tmp_path / "out", dataset=small_dataset, own_phases=phases)
-        (findings,) = (tmp_path / "out").rglob("findings.csv")
-        assert findings.so_far(RunFolder(findings.parent)) == [
+        (table,) = (tmp_path / "out").rglob("findings.csv")
+        assert findings.so_far(RunFolder(table.parent)) == [
             Finding(1, "fever", "heat", NOT_FINITE, float("inf"))
         ]
 
