@@ -10,7 +10,7 @@ SECONDS_EACH ?= 130
 # A build of torch and a processor on which the tests that could tell are run a second time.
 BUILD := cu130
 PROCESSOR := ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2
-ON_BUILDS := tests/system/test_signals_and_hardware.py tests/training/test_precision_and_doctor.py::TestAsMeasured \
+ON_BUILDS := tests/system/test_signals_and_hardware.py tests/training/test_precision_and_doctor.py \
 	tests/runs/test_folder_of_a_training.py tests/cli/test_training_runs.py
 ON_PROCESSORS := tests/model/test_layers.py tests/model/test_tiling.py tests/model/test_networks.py \
 	tests/model/test_losses.py tests/evidence/golden tests/evidence/oracle tests/benchmarks/test_records.py

@@ -15,11 +15,11 @@ from dreaming.runs.folder import RunFolder
 from dreaming.system.progress import NoProgress
 from dreaming.system.signals import Interrupt
 from dreaming.training.captured import CapturedCycle
-from dreaming.training.loop import _epoch, captures
-from dreaming.training.precision import exactly
+from dreaming.training.loop import run_epoch
+from dreaming.training.precision import exactly, resolved
 from dreaming.training.run import Run
 from dreaming.training.state import TrainingState
-from dreaming.training.timing import CYCLES, _one_cycle, synchronize
+from dreaming.training.timing import CYCLES, one_cycle, synchronize
 
 
 def living(config: Config, images: Tensor, cortices: int = 1) -> Way:
@@ -35,7 +35,7 @@ def living(config: Config, images: Tensor, cortices: int = 1) -> Way:
         How many are side by side. More than one, or captured ones, live the first 20 mini-batches again and again,
         whose random numbers are drawn ahead; a single plain one draws its own in each cycle.
     """
-    if cortices == 1 and not captures(config):
+    if cortices == 1 and resolved(config).training.path == "plain":
         return Plain(config, images)
     return Programmed([config.model_copy(update={"seed": seed}) for seed in range(cortices)], images)
 
@@ -47,17 +47,17 @@ class Plain:
         where = torch.device(config.training.device)
         seen = Split(images, torch.zeros(len(images), dtype=torch.int64)).to(where)
         dataset = Dataset("images", seen, seen, (), "")
-        self.session = Run(TrainingState.born(config, where), RunFolder(Path()), config, dataset)
+        self.run = Run(TrainingState.born(config, where), RunFolder(Path()), config, dataset)
 
     def __call__(self, count: int) -> list[float]:
         """Live so many cycles; return the milliseconds of each."""
-        session, clock = self.session, Clock(count, torch.device(self.session.config.training.device))
-        with exactly(session.config):
+        run, clock = self.run, Clock(count, torch.device(self.run.config.training.device))
+        with exactly(run.config):
             while not clock.interrupt.requested:
-                if session.life.cycles_done == session.cycles:
-                    session.life.epochs_done += 1
-                    session.life.cycles_done, session.life.totals = 0, {}
-                _epoch(session, clock, clock.interrupt)
+                if run.state.cycles_done == run.cycles:
+                    run.state.epochs_done += 1
+                    run.state.cycles_done, run.state.totals = 0, {}
+                run_epoch(run, lambda: not clock.interrupt.requested, clock.cycle)
         return clock.milliseconds
 
 
@@ -90,7 +90,7 @@ class Programmed:
     def __call__(self, count: int) -> list[float]:
         """Live so many cycles; return the milliseconds of each, of all cortices together."""
         with exactly(self.config):
-            return [_one_cycle(self.program) for _ in range(count)]
+            return [one_cycle(self.program) for _ in range(count)]
 
 
 def pad(

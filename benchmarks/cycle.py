@@ -31,8 +31,7 @@ from benchmarks.measure import (
 )
 from benchmarks.record import RECORDS, Record
 from dreaming.config.description import describe
-from dreaming.training import precision as advice
-from dreaming.training.precision import exactly
+from dreaming.training.precision import auto_precision, exactly
 from dreaming.training.timing import synchronize
 
 SHAPES = ((1024, 1024, 1024), (4096, 1024, 256), (1024, 4096, 512))
@@ -120,7 +119,7 @@ def main(
             ways["published"] = others.enter_context(Published(published, *shape, record.where))
         times = in_turn(ways, rounds, block=block, drop=1)
     spent = operations(ways["float32"], block)
-    auto = advice.precision("auto", record.where, base_channels)
+    auto = auto_precision(record.where, base_channels)
     settings |= {"precisions": precisions, "auto": auto, "multiply_accumulates": work, "own": own}
     return record.write(
         [*tables(times, cycles, floors, work, own), ("Where the time of a cycle in float32 goes", spent)],

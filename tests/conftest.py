@@ -52,7 +52,6 @@ def pytest_configure(config):
     config.addinivalue_line(
         "markers", "changes_global_state: the test may change torch's or numpy's global state, and says why"
     )
-    os.environ["DREAMING_ADVICE"] = os.devnull + "/none"  # what was measured on this machine is not for tests
     if build := config.getoption("--torch-build"):
         call_torch(build)
     signal.signal(

@@ -116,7 +116,7 @@ def test_the_config_is_the_whole_truth_and_resolved(three_epochs, tiny_config):
     assert list(written["phases"]) == ["wake", "nrem", "rem"]
     assert written["training"]["device"] == "cpu"
     assert written["training"]["precision"] == "float32"
-    expected = tiny_config(training={"epochs": 3, "snapshots": "all"})
+    expected = tiny_config(training={"epochs": 3, "snapshots": "all", "path": "plain"})
     assert dreaming.Config.from_yaml(three_epochs / "config.yaml") == expected
 
 

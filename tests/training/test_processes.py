@@ -15,7 +15,6 @@ from dreaming.errors import RunsFailed
 from dreaming.system.progress import NoProgress, TerminalProgress
 from dreaming.system.signals import Interrupt
 from dreaming.training import population
-from dreaming.training.precision import Advice
 
 FILE = """
 import dreaming
@@ -158,8 +157,7 @@ class TestAsOnAGpu:
         self, examined, tmp_path, monkeypatch
     ):
         called = []
-        found = Advice(processor="", device="", torch="", measured=examined)
-        monkeypatch.setattr(population, "advice", lambda where: found)
+        monkeypatch.setattr(population, "auto_path", lambda where: "captured" if examined else "plain")
         monkeypatch.setattr(population, "train", lambda config, **_: called.append([config]))
         monkeypatch.setattr(population, "train_together", lambda configs, **_: called.append(list(configs)))
         gpu = torch.device("cuda")

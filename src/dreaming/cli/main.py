@@ -156,7 +156,7 @@ class Describe(_Run):
 
 @dataclass(frozen=True, kw_only=True)
 class Doctor:
-    """Check the fast ways to train against the plain one on this machine, time them, and choose among them."""
+    """Check the fast ways to train against the plain one on this machine."""
 
     device: str = "auto"
     """auto, cpu, cuda or cuda:N"""
@@ -164,32 +164,24 @@ class Doctor:
     """width of the networks that are tried; the paper's by default"""
     batch_size: int = 64
     """images of a cycle"""
-    rounds: int = 15
-    """cycles of each way that are timed, in turn"""
     seeds: int = 3
     """cortices side by side in one program"""
-    dry_run: bool = False
-    """only look: leave what auto stands for on this machine as it is"""
 
     def __call__(self) -> None:
         """Examine."""
         from dreaming.system.progress import TerminalProgress
-        from dreaming.training.doctor import examine, report
+        from dreaming.training.doctor import examine, table
 
-        with TerminalProgress() as display:
-            found = examine(
+        with TerminalProgress() as progress:
+            checks = examine(
                 self.device,
                 base_channels=self.base_channels,
                 batch_size=self.batch_size,
-                rounds=self.rounds,
                 seeds=self.seeds,
-                progress=display,
+                progress=progress,
             )
-        print(report(found))
-        if not self.dry_run:
-            print(f"kept in {found.advice.save()}, which auto follows from now on")
-        if not found.sound:
-            wrong = ", ".join(check.path for check in found.checks if not check.passed)
+        print(table(checks))
+        if wrong := ", ".join(check.path for check in checks if not check.passed):
             print(
                 f"dreaming: {wrong}: wrong on this machine; please report it, with the table", file=sys.stderr
             )

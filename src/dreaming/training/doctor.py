@@ -1,4 +1,4 @@
-"""Whether the fast paths are right on this machine, how fast they are, and what ``auto`` should choose."""
+"""Whether the fast paths of training are right on this machine: each against the plain one in float32."""
 
 import sys
 import tempfile
@@ -10,21 +10,23 @@ import torch
 from torch import Tensor
 
 from dreaming.config.config import Config
+from dreaming.config.configure import configure
 from dreaming.errors import UserError
 from dreaming.runs.folder import RunFolder
 from dreaming.system import hardware
+from dreaming.system.disk import write
 from dreaming.system.progress import NoProgress
-from dreaming.training.precision import Advice, by_rule, exactly
+from dreaming.training.precision import exactly, passed
 from dreaming.training.processes import in_processes
 from dreaming.training.state import TrainingState
-from dreaming.training.timing import CYCLES, Maker, Timing, at_once, begin, maker, timed
+from dreaming.training.timing import CYCLES, begin
 
 SCALE = 0.1  # losses below it are compared as if they were of this size
 # A difference in rounding grows from cycle to cycle, at full width to 1 % of a loss after 20 of float32 and 5 % of
 # bfloat16; a mistake in an equation makes more in the first.
 ROUNDING = 0.05
-GAIN = 0.95  # a path is advised if it takes less than this share of the other's time
-Records = list[dict[str, Tensor]]
+Losses = list[dict[str, Tensor]]
+"""The terms of each cycle."""
 
 
 @dataclass(frozen=True)
@@ -43,30 +45,15 @@ class Check:
         return self.deviation <= self.tolerance
 
 
-@dataclass(frozen=True)
-class Diagnosis:
-    """What the doctor found."""
-
-    checks: tuple[Check, ...]
-    timings: tuple[Timing, ...]
-    advice: Advice
-
-    @property
-    def sound(self) -> bool:
-        """Whether every path is right."""
-        return all(check.passed for check in self.checks)
-
-
 def examine(
     device: str = "auto",
     *,
     base_channels: int = 64,
     batch_size: int = 64,
-    rounds: int = 15,
     seeds: int = 3,
     progress: NoProgress | None = None,
-) -> Diagnosis:
-    """Check the fast paths against the plain one on this machine, time them in turn, and advise.
+) -> list[Check]:
+    """Check the fast paths against the plain one on this machine.
 
     Parameters
     ----------
@@ -74,17 +61,15 @@ def examine(
         ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
     base_channels, batch_size
         Size of the networks and of the mini-batch; the paper's by default.
-    rounds
-        Cycles timed of each path, taken in turn; at least 2.
     seeds
-        Cortices in the ensemble, and about the number of cortices for which time is to be saved.
+        Cortices in the ensemble.
     progress
-        Who is told how it goes.
+        Receives each result.
 
     Returns
     -------
-    Diagnosis
-        Its advice is not written down; `Advice.save` does that.
+    list of Check
+        If all passed on a GPU, that is kept, and ``auto`` captures cycles there from then on.
 
     Raises
     ------
@@ -93,139 +78,122 @@ def examine(
 
     Examples
     --------
-    >>> found = examine("cpu", base_channels=8, batch_size=8, rounds=2, seeds=2)
-    >>> [check.path for check in found.checks]
-    ['repeated', 'resumed', 'program', 'process', 'ensemble of 2', 'bfloat16', 'bfloat16 again']
-    >>> found.sound
-    True
+    >>> [check.path for check in examine("cpu", base_channels=4, batch_size=4, seeds=2)]
+    ['repeated', 'resumed', 'captured', 'process', 'ensemble of 2', 'bfloat16', 'bfloat16 again']
     """
-    if rounds < 2 or seeds < 1:
-        raise UserError(f"the doctor wants at least 2 rounds and 1 seed, and got {rounds} and {seeds}")
+    if seeds < 1:
+        raise UserError(f"the doctor wants at least 1 seed, and got {seeds}")
     progress = progress or NoProgress()
     where = hardware.device(device)
-    make = maker(str(where), base_channels, batch_size)
+    configs = {
+        precision: [
+            configure(
+                "pad",
+                networks={"base_channels": base_channels},
+                dataset={"limit": CYCLES * batch_size},
+                training={
+                    "batch_size": batch_size,
+                    "epochs": 1,
+                    "device": str(where),
+                    "precision": precision,
+                },
+                seed=seed,
+            )
+            for seed in range(seeds)
+        ]
+        for precision in ("float32", "tf32", "bfloat16")
+    }
     progress.say(f"{CYCLES} cycles on every path, {base_channels} channels, batch {batch_size}, on {where}")
     checks = []
-    for check in _checked(make, seeds, where):
+    for check in _checked(configs, where):
         progress.say(f"{check.path}: {'right' if check.passed else 'WRONG'}")
         checks.append(check)
-    progress.say(f"{rounds} cycles on every path, in turn")
-    timings = timed(make, _paths(where, seeds), rounds)
-    right = {check.path: check.passed for check in checks}
-    rule = by_rule(where)
-    least = (
-        _bfloat16_from(where, batch_size, rounds) if right["bfloat16"] and right["bfloat16 again"] else None
-    )
-    workers = 1
-    if where.type == "cpu" and rule.workers > 1:
-        progress.say(f"{rule.workers} runs at once, each on a thread of its own")
-        together, apart = at_once(make(), rule.workers, rounds)
-        timings = (*timings, together)
-        workers = rule.workers if together.median < GAIN * apart.median else 1
-    advice = rule.model_copy(
-        update={"bfloat16_from": least, "workers": workers, "measured": all(right.values())}
-    )
-    return Diagnosis(tuple(checks), timings, advice)
+    if where.type == "cuda":
+        passed(where).unlink(missing_ok=True)
+        if all(check.passed for check in checks):
+            write(passed(where), f"{table(checks)}\n".encode())
+    return checks
 
 
-def _paths(where: torch.device, seeds: int) -> dict[str, tuple[str, int]]:
-    """Precision and number of cortices of each path."""
-    gpu = {"tf32": ("tf32", 1)} if where.type == "cuda" else {}
-    return {
-        "float32": ("float32", 1),
-        **gpu,
-        "bfloat16": ("bfloat16", 1),
-        f"ensemble of {seeds}": ("float32", seeds),
-    }
+def _checked(configs: dict[str, list[Config]], where: torch.device) -> Iterator[Check]:
+    """Run some cycles on each path, and compare."""
+    config, on_cpu = configs["float32"][0], where.type == "cpu"
+    plain, (state,) = _trained([config], plain=True)
+    again, (twin,) = _trained([config], plain=True)
+    yield Check("repeated", _apart(again, twin, plain, state), 0.0)
+    yield Check("resumed", _difference(_tensors(_resumed(config)), _tensors(state)), 0.0)
+    captured, (other,) = _trained([config])
+    if on_cpu:
+        yield Check("captured", _difference(_tensors(other), _tensors(state)), 0.0)
+        (found,) = in_processes(_on_one_thread, [config])
+        yield Check("process", _difference(found, _on_one_thread(config)), 0.0)
+    else:
+        yield Check("captured", _deviation(captured, plain), ROUNDING)
+        again, (twin,) = _trained([config])
+        yield Check("captured again", _apart(again, twin, captured, other), 0.0)
+    many, _ = _trained(configs["float32"])
+    first = [{name: value[0] for name, value in losses.items()} for losses in many]
+    yield Check(f"ensemble of {len(configs['float32'])}", _deviation(first, plain), ROUNDING)
+    for precision, tolerance in (("tf32", 2 * ROUNDING), ("bfloat16", 4 * ROUNDING)):
+        if precision == "tf32" and on_cpu:
+            continue
+        fast, (state,) = _trained(configs[precision][:1])
+        yield Check(precision, _deviation(fast, plain), tolerance)
+        again, (twin,) = _trained(configs[precision][:1])
+        yield Check(f"{precision} again", _apart(again, twin, fast, state), 0.0)
 
 
-def _lived(configs: Sequence[Config], plain: bool = False) -> tuple[Records, list[TrainingState]]:
-    """Live through some cycles; return the terms of each cycle and the lives."""
-    program, lives = begin(configs)
-    program.captures = program.captures and not plain
-    records: Records = []
-    past: dict[str, Tensor] = {}
+def _trained(configs: Sequence[Config], plain: bool = False) -> tuple[Losses, list[TrainingState]]:
+    """Run some cycles; return the terms of each cycle and the states at the end."""
+    cycles, states = begin(configs, CYCLES)
+    cycles.captures = cycles.captures and not plain
+    losses: Losses = []
+    before: dict[str, Tensor] = {}
 
-    def lived() -> None:
-        now = {name: total.clone() for name, total in program.totals.items()}
-        records.append({name: total - past.get(name, 0) for name, total in now.items()})
-        past.update(now)
+    def after_cycle() -> None:
+        now = {name: total.clone() for name, total in cycles.totals.items()}
+        losses.append({name: total - before.get(name, 0) for name, total in now.items()})
+        before.update(now)
 
     with exactly(configs[0]):
-        program.run(lambda: True, lived)
-    return records, lives
-
-
-def _checked(make: Maker, seeds: int, where: torch.device) -> Iterator[Check]:
-    """Live some cycles on each path, and compare."""
-    plain, (life,) = _lived([make()], plain=True)
-    again, (twin,) = _lived([make()], plain=True)
-    yield Check("repeated", _apart(again, twin, plain, life), 0.0)
-    yield Check("resumed", _difference(_state(_resumed(make())), _state(life)), 0.0)
-    program, (other,) = _lived([make()])
-    exact = where.type == "cpu"
-    apart = _difference(_state(other), _state(life)) if exact else _deviation(program, plain)
-    yield Check("program", apart, 0.0 if exact else ROUNDING)
-    if not exact:
-        again, (twin,) = _lived([make()])
-        yield Check("program again", _apart(again, twin, program, other), 0.0)
-    if exact:
-        yield Check("process", _difference(_in_a_process(make()), _on_one_thread(make())), 0.0)
-    many, _ = _lived([make(seed=seed) for seed in range(seeds)])
-    first = [{name: value[0] for name, value in record.items()} for record in many]
-    yield Check(f"ensemble of {seeds}", _deviation(first, plain), ROUNDING)
-    for precision, tolerance in (("tf32", 2 * ROUNDING), ("bfloat16", 4 * ROUNDING)):
-        if precision == "bfloat16" or where.type == "cuda":
-            fast, (life,) = _lived([make(precision)])
-            yield Check(precision, _deviation(fast, plain), tolerance)
-            again, (twin,) = _lived([make(precision)])
-            yield Check(f"{precision} again", _apart(again, twin, fast, life), 0.0)
-
-
-def _in_a_process(config: Config) -> dict[str, Tensor]:
-    """Live in a process of one thread, as runs at once do; return all that a life is at the end."""
-    (found,) = in_processes(_on_one_thread, [config])
-    return found
+        cycles.run(lambda: True, after_cycle)
+    return losses, states
 
 
 def _on_one_thread(config: Config) -> dict[str, Tensor]:
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        _, (life,) = _lived([config], plain=True)
+        _, (state,) = _trained([config], plain=True)
     finally:
         torch.set_num_threads(before)
-    return {name: value.detach().clone() for name, value in _state(life).items()}
+    return {name: value.detach().clone() for name, value in _tensors(state).items()}
 
 
 def _resumed(config: Config) -> TrainingState:
-    """Live half of the cycles, put the life on disk, and let another take it from there and live the rest."""
-    (half, (life,)), left = begin([config]), [CYCLES // 2]
-
-    def lived() -> None:
-        left[0] -= 1
-
+    """Run half of the cycles, save the state, and let another restore it and run the rest."""
+    half, (state,) = begin([config], CYCLES)
+    rest, (other,) = begin([config], CYCLES)
+    half.captures = rest.captures = False
+    left = iter(range(CYCLES // 2))
     with tempfile.TemporaryDirectory() as folder, exactly(config):
-        half.captures = False
-        half.run(lambda: left[0] > 0, lived)
-        life.save(RunFolder(Path(folder)), config)
-        rest, (other,) = begin([config])
-        rest.captures = False
+        half.run(lambda: next(left, None) is not None, lambda: None)
+        state.save(RunFolder(Path(folder)), config)
         with torch.no_grad():
             for weight in other.cortex.parameters():
-                weight.zero_()  # else a life that takes nothing up, and lives all cycles again, would pass
+                weight.zero_()  # else a state that restores nothing, and runs all cycles again, would pass
         other.restore(RunFolder(Path(folder)), config)
         rest.run(lambda: True, lambda: None)
     return other
 
 
-def _state(life: TrainingState) -> dict[str, Tensor]:
-    return {**life.cortex.state_dict(), **life.synapses.state(), **life.totals}
+def _tensors(state: TrainingState) -> dict[str, Tensor]:
+    return {**state.cortex.state_dict(), **state.synapses.state(), **state.totals}
 
 
-def _apart(again: Records, twin: TrainingState, records: Records, life: TrainingState) -> float:
-    """Return the largest difference, of any term of any cycle and of all that a life is at the end, by bits."""
-    pairs = [(_state(twin), _state(life)), *zip(again, records, strict=True)]
+def _apart(again: Losses, twin: TrainingState, losses: Losses, state: TrainingState) -> float:
+    """Return the largest difference, by bits, of any term of any cycle and of any tensor at the end."""
+    pairs = [(_tensors(twin), _tensors(state)), *zip(again, losses, strict=True)]
     return float(torch.tensor([_difference(*pair) for pair in pairs], dtype=torch.float64).max())
 
 
@@ -241,41 +209,20 @@ def _bits(value: Tensor) -> Tensor:
     return value.detach().contiguous().reshape(-1).view(torch.uint8)
 
 
-def _deviation(mine: Records, plain: Records) -> float:
+def _deviation(mine: Losses, plain: Losses) -> float:
     """Return the largest relative difference of any term of any cycle, or NaN where there is one."""
     apart = [
-        (record[name] - reference[name]).abs() / reference[name].abs().clamp(min=SCALE)
-        for record, reference in zip(mine, plain, strict=True)
+        (losses[name] - reference[name]).abs() / reference[name].abs().clamp(min=SCALE)
+        for losses, reference in zip(mine, plain, strict=True)
         for name in reference
     ]
     return float(torch.stack(apart).max())
 
 
-def _bfloat16_from(where: torch.device, batch_size: int, rounds: int) -> int | None:
-    """Find the fewest channels, of a few, from which bfloat16 is faster than float32."""
-    found = None
-    for base_channels in (64, 32, 16):
-        make = maker(str(where), base_channels, batch_size)
-        exact, fast = timed(make, {"float32": ("float32", 1), "bfloat16": ("bfloat16", 1)}, rounds)
-        if fast.median >= GAIN * exact.median:
-            break
-        found = base_channels
-    return found
-
-
-def report(found: Diagnosis) -> str:
-    """Write a diagnosis as text."""
+def table(checks: Sequence[Check]) -> str:
+    """Return checks as a table in text."""
     lines = ["path             differs from plain float32 by   allowed"]
-    for check in found.checks:
+    for check in checks:
         verdict = "right" if check.passed else "WRONG"
         lines.append(f"{check.path:16} {check.deviation:<31.2g} {check.tolerance:<9g} {verdict}")
-    lines += ["", "path             ms a cycle and cortex, median (quartiles)"]
-    for timing in found.timings:
-        low, high = timing.quartiles
-        lines.append(
-            f"{timing.path:16} {timing.median:.1f} ({low:.1f} to {high:.1f}), n = {len(timing.milliseconds)}"
-        )
-    advice = found.advice
-    wide = f"bfloat16 from {advice.bfloat16_from} channels" if advice.bfloat16_from else "float32"
-    lines += ["", f"auto: {wide}; {advice.workers} run{'s' if advice.workers > 1 else ''} at once"]
     return "\n".join(lines)

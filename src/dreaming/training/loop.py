@@ -1,7 +1,10 @@
-"""Training: epochs of sleep-wake cycles, snapshots, resume. No maths: that is in `dreaming.model.phases`."""
+"""Training a cortex: epochs of sleep-wake cycles, kept so that the same call goes on from any of them.
+
+`train` is a run from beginning to end. The maths is in `dreaming.model`.
+"""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -16,7 +19,6 @@ from dreaming.rng import Random, generator
 from dreaming.system.locks import locked
 from dreaming.system.progress import NoProgress
 from dreaming.system.signals import Interrupt, listening
-from dreaming.training import precision as advice
 from dreaming.training.captured import CapturedCycle
 from dreaming.training.precision import exactly, resolved
 from dreaming.training.run import Run, folder_of
@@ -81,11 +83,89 @@ def train(
     """
     progress = progress or NoProgress()
     config = resolved(config)
-    dataset = _seen(config, dataset, data_dir, trust_data)
+    dataset = _images(config, dataset, data_dir, trust_data)
     with listening() as interrupt, locked(folder_of(config, Path(out)), "training"):
-        session = Run.open(config, dataset, Path(out), own_phases)
-        _live(session, progress, interrupt)
-    return session.folder.path
+        run = Run.open(config, dataset, Path(out), own_phases)
+        _show_repairs(run, progress)
+        if run.finished:
+            progress.say(f"{run.title}: finished, {run.state.epochs_done} epochs")
+            return run.folder.path
+        captured = (
+            CapturedCycle([run.state], [config], run.images) if config.training.path == "captured" else None
+        )
+        progress.start(run.title, config.training.epochs, run.cycles, run.cycles_done)
+        while not run.finished:
+            with exactly(config), timed([run.state], run.images.device):
+                if captured is not None:
+                    captured.run(lambda: not interrupt.requested, progress.cycle)
+                else:
+                    run_epoch(run, lambda: not interrupt.requested, progress.cycle)
+            if run.state.cycles_done < run.cycles:
+                raise run.stopped()
+            _close_epoch(run, progress)
+    return run.folder.path
+
+
+def run_epoch(run: Run, wanted: Callable[[], bool], after_cycle: Callable[[], None]) -> None:
+    """Run the rest of one epoch, cycle by cycle, or as much of it as is wanted."""
+    state, config = run.state, run.config
+    epoch = state.epochs_done + 1
+    if state.cycles_done == 0 and not config.training.memories_across_epochs:
+        state.hippocampus = Hippocampus()
+    order = epoch_order(len(run.images), config.training.batch_size, generator(config.seed, "order", epoch))
+    order = order.to(run.images.device)
+    while state.cycles_done < run.cycles and wanted():
+        images = to_activity(run.images[order[state.cycles_done]], config.networks.image_channels)
+        phases = active_phases(config.phases_in(epoch), state.cycles_done)
+        random = Random(config.seed, (epoch, state.cycles_done), images.device)
+        state.hippocampus, terms = sleep_wake_cycle(
+            state.cortex, state.synapses, images, state.hippocampus, phases, random
+        )
+        for name, value in terms.items():
+            state.totals[name] = state.totals.get(name, 0) + value.to(torch.float64)
+        state.cycles_done += 1
+        after_cycle()
+
+
+def _close_epoch(run: Run, progress: NoProgress) -> None:
+    """Keep what an epoch has come to and show it, with what was found wrong in it for the first time."""
+    with exactly(run.config):
+        row = run.close_epoch()
+    epoch, terms = run.state.epochs_done, {name: value for name, value in row.items() if "." in name}
+    progress.epoch(epoch, row["seconds"], terms)
+    for line in run.news:
+        progress.say(f"{run.title}: epoch {epoch}: {line}")
+
+
+def _show_repairs(run: Run, progress: NoProgress) -> None:
+    for repair in run.repairs:
+        progress.say(f"{run.title}: {repair}")
+
+
+def _images(
+    config: Config, dataset: Dataset | None, data_dir: str | Path | None, trust_data: bool
+) -> Dataset:
+    """Load the images of a run, unless they are given, and make sure that they fill a mini-batch."""
+    if dataset is None:
+        where = Path(data_dir) if data_dir is not None else None
+        dataset = load(config.dataset.name, where, limit=config.dataset.limit, trust=trust_data)
+    if config.training.epochs and len(dataset.train) < config.training.batch_size:
+        raise UserError(
+            f"a batch of {config.training.batch_size} images is larger than the {len(dataset.train)} images "
+            f"{config.dataset.name} has to train on; use --set training.batch_size=N"
+        )
+    return dataset
+
+
+@contextmanager
+def timed(states: Sequence[TrainingState], device: torch.device) -> Iterator[None]:
+    """Add the seconds the block takes to those of the epoch, shared between cortices that are side by side."""
+    begin = time.perf_counter()
+    yield
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    for state in states:
+        state.seconds += (time.perf_counter() - begin) / len(states)
 
 
 def train_together(
@@ -130,128 +210,42 @@ def train_together(
     configs = [resolved(config) for config in configs]
     if any(config.model_copy(update={"seed": configs[0].seed}) != configs[0] for config in configs):
         raise UserError("cortices train side by side only where their configs differ in nothing but the seed")
-    seen = _seen(configs[0], dataset, data_dir, trust_data)
+    images = _images(configs[0], dataset, data_dir, trust_data)
     with listening() as interrupt, ExitStack() as locks:
         for config in configs:
             locks.enter_context(locked(folder_of(config, Path(out)), "training"))
-        sessions = [Run.open(config, seen, Path(out), own_phases) for config in configs]
-        for session in sessions:
-            _say_repairs(session, progress)
-        failures = _side_by_side([each for each in sessions if not each.finished], progress, interrupt)
+        runs = [Run.open(config, images, Path(out), own_phases) for config in configs]
+        for run in runs:
+            _show_repairs(run, progress)
+        failures = _side_by_side([run for run in runs if not run.finished], progress, interrupt)
     if failures:
         raise RunsFailed(failures)
-    return [session.folder.path for session in sessions]
+    return [run.folder.path for run in runs]
 
 
-def _side_by_side(going: list[Run], progress: NoProgress, interrupt: Interrupt) -> dict[Path, str]:
+def _side_by_side(unfinished: list[Run], progress: NoProgress, interrupt: Interrupt) -> dict[Path, str]:
     """Train all to their last epoch, those behind first; return why some could not go on."""
     failures: dict[Path, str] = {}
     group: list[Run] = []
-    while going:
-        behind = min(session.cycles_done for session in going)
-        step = [session for session in going if session.cycles_done == behind]
+    while unfinished:
+        behind = min(run.cycles_done for run in unfinished)
+        step = [run for run in unfinished if run.cycles_done == behind]
         if step != group:
-            group = step
-            configs, first = [session.config for session in group], group[0]
-            program = CapturedCycle([session.life for session in group], configs, first.dataset.train.images)
+            group, first = step, step[0]
+            captured = CapturedCycle(
+                [run.state for run in group], [run.config for run in group], first.images
+            )
             title = f"{first.title} and {len(group) - 1} more" if len(group) > 1 else first.title
             progress.start(title, first.config.training.epochs, first.cycles, behind)
-        lives = [session.life for session in group]
-        with exactly(group[0].config), timed(lives, group[0].dataset.train.images.device):
-            program.run(lambda: not interrupt.requested, progress.cycle)
-        if interrupt.requested and lives[0].cycles_done < group[0].cycles:
-            raise Stopped("; ".join(str(session.stopped()) for session in group))
-        for session in group:
+        with exactly(group[0].config), timed([run.state for run in group], group[0].images.device):
+            captured.run(lambda: not interrupt.requested, progress.cycle)
+        if interrupt.requested and group[0].state.cycles_done < group[0].cycles:
+            raise Stopped("; ".join(str(run.stopped()) for run in group))
+        for run in group:
             try:
-                _close(session, progress)
+                _close_epoch(run, progress)
             except UserError as failure:
-                failures[session.folder.path] = str(failure)
-                going.remove(session)
-        going = [session for session in going if not session.finished]
+                failures[run.folder.path] = str(failure)
+                unfinished.remove(run)
+        unfinished = [run for run in unfinished if not run.finished]
     return failures
-
-
-def _seen(config: Config, dataset: Dataset | None, data_dir: str | Path | None, trust_data: bool) -> Dataset:
-    """Load what a run sees, unless it is given, and make sure that it fills a mini-batch."""
-    if dataset is None:
-        where = Path(data_dir) if data_dir is not None else None
-        dataset = load(config.dataset.name, where, limit=config.dataset.limit, trust=trust_data)
-    if config.training.epochs and len(dataset.train) < config.training.batch_size:
-        raise UserError(
-            f"a batch of {config.training.batch_size} images is larger than the {len(dataset.train)} images "
-            f"{config.dataset.name} has to train on; use --set training.batch_size=N"
-        )
-    return dataset
-
-
-def _live(session: Run, progress: NoProgress, interrupt: Interrupt) -> None:
-    """Train from where the life stands to the last epoch."""
-    life, config = session.life, session.config
-    _say_repairs(session, progress)
-    if session.finished:
-        progress.say(f"{session.title}: finished, {life.epochs_done} epochs")
-        return
-    program = CapturedCycle([life], [config], session.dataset.train.images) if captures(config) else None
-    progress.start(session.title, config.training.epochs, session.cycles, session.cycles_done)
-    while not session.finished:
-        with exactly(config), timed([life], session.dataset.train.images.device):
-            if program is not None:
-                program.run(lambda: not interrupt.requested, progress.cycle)
-            else:
-                _epoch(session, progress, interrupt)
-        if life.cycles_done < session.cycles:
-            raise session.stopped()
-        _close(session, progress)
-
-
-def _close(session: Run, progress: NoProgress) -> None:
-    """Keep what an epoch came to, and say it, with what went wrong in it for the first time."""
-    with exactly(session.config):
-        row = session.close_epoch()
-    epoch, terms = session.life.epochs_done, {name: value for name, value in row.items() if "." in name}
-    progress.epoch(epoch, row["seconds"], terms)
-    for line in session.news:
-        progress.say(f"{session.title}: epoch {epoch}: {line}")
-
-
-def _say_repairs(session: Run, progress: NoProgress) -> None:
-    for repair in session.repairs:
-        progress.say(f"{session.title}: {repair}")
-
-
-def captures(config: Config) -> bool:
-    """Return whether a run's cycles are captured: where the config asks for it, or on a GPU that was examined."""
-    asked, where = config.training.path, torch.device(config.training.device)
-    return asked == "captured" or (asked == "auto" and where.type == "cuda" and advice.advice(where).measured)
-
-
-def _epoch(session: Run, progress: NoProgress, interrupt: Interrupt) -> None:
-    """Live through the rest of one epoch, or until somebody wishes to stop: the plain path."""
-    life, config, images = session.life, session.config, session.dataset.train.images
-    epoch = life.epochs_done + 1
-    if life.cycles_done == 0 and not config.training.memories_across_epochs:
-        life.hippocampus = Hippocampus()
-    order = epoch_order(len(images), config.training.batch_size, generator(config.seed, "order", epoch))
-    order = order.to(images.device)
-    while life.cycles_done < session.cycles and not interrupt.requested:
-        seen = to_activity(images[order[life.cycles_done]], config.networks.image_channels)
-        random = Random(config.seed, (epoch, life.cycles_done), images.device)
-        phases = active_phases(config.phases_in(epoch), life.cycles_done)
-        life.hippocampus, terms = sleep_wake_cycle(
-            life.cortex, life.synapses, seen, life.hippocampus, phases, random
-        )
-        for name, value in terms.items():
-            life.totals[name] = life.totals.get(name, 0) + value.to(torch.float64)
-        life.cycles_done += 1
-        progress.cycle()
-
-
-@contextmanager
-def timed(lives: Sequence[TrainingState], device: torch.device) -> Iterator[None]:
-    """Add the seconds the block takes to those of the epoch, shared between lives that are side by side."""
-    begin = time.perf_counter()
-    yield
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    for life in lives:
-        life.seconds += (time.perf_counter() - begin) / len(lives)

@@ -19,7 +19,7 @@ from dreaming.system.progress import NoProgress
 from dreaming.system.signals import Interrupt, listening
 from dreaming.system.threads import cores
 from dreaming.training.loop import train, train_together
-from dreaming.training.precision import advice
+from dreaming.training.precision import auto_path
 from dreaming.training.processes import Ending, ended, started
 
 PAUSE = 0.2  # seconds between two looks at whether somebody wishes to stop
@@ -52,8 +52,8 @@ def train_all(
     out, data_dir, trust_data, own_phases
         As for `train`, for all runs.
     workers
-        How many processes, at least 1; with 1, runs are trained in this process, one after another. By default what
-        `dreaming doctor` found best on this machine, or else one a core; and on a GPU one for all.
+        How many processes, at least 1; with 1, runs are trained in this process, one after another. By default
+        one a core; and on a GPU one for all.
     progress
         Who is told how it goes; nobody by default.
 
@@ -105,9 +105,9 @@ def train_all(
     on_gpu = any(device.type == "cuda" for device in devices)
     runs = dict(zip(paths, configs, strict=True))
     with listening() as interrupt:  # also for a wish that comes between two runs, or too late for one
-        if workers is None and on_gpu and all(advice(device).measured for device in devices):
+        if workers is None and on_gpu and all(auto_path(device) == "captured" for device in devices):
             endings = _one_after_another(_alike(runs), options, progress, interrupt)
-        elif (count := workers or (1 if on_gpu else advice(devices.pop()).workers)) == 1:
+        elif (count := workers or (1 if on_gpu else cores())) == 1:
             each = [{path: config} for path, config in runs.items()]
             endings = _one_after_another(each, options, progress, interrupt)
         else:

@@ -1,134 +1,73 @@
-"""What ``auto`` stands for on this machine: a rule, or what `dreaming doctor` measured here and wrote down."""
+"""The precision and the path that ``auto`` stands for, and arithmetic that keeps to them."""
 
-import json
-import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from os import environ
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal
 
 import torch
-from platformdirs import user_config_path
-from pydantic import PositiveInt, ValidationError
+from platformdirs import user_state_path
 
 from dreaming.config.config import Config
 from dreaming.errors import UserError
-from dreaming.model.parameters import Parameters
 from dreaming.system import hardware
-from dreaming.system.disk import write
-from dreaming.system.threads import cores
 
 Precision = Literal["float32", "tf32", "bfloat16"]
-WIDE = 32  # channels of the first layer from which bfloat16 is faster, where nothing was measured
+WIDE = 32  # channels of the first layer from which bfloat16 is faster on CPUs that have it (docs/speed.md)
 
 
-class Advice(Parameters):
-    """What to choose on a machine.
+def auto_precision(device: torch.device, base_channels: int = 64) -> Precision:
+    """Return the precision that ``auto`` stands for.
 
-    Examples
-    --------
-    >>> Advice(processor="none such", device="cpu", torch="2.13.0").bfloat16_from
-    """
-
-    processor: str
-    """Name of the processor that was measured."""
-    device: str
-    """Name of the device that was measured."""
-    torch: str
-    """Version of PyTorch that was measured."""
-    bfloat16_from: PositiveInt | None = None
-    """Channels of the first layer from which bfloat16 is faster and right, or None if it is not."""
-    workers: PositiveInt = 1
-    """Runs to train at once in processes of their own."""
-    measured: bool = False
-    """Whether `dreaming doctor` measured this and found every path right, or a rule says so."""
-
-    def save(self) -> Path:
-        """Write the advice where `advice` finds it."""
-        path = advice_file()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write(path, (json.dumps(self.model_dump(), indent=1) + "\n").encode())
-        return path
-
-
-def advice_file() -> Path:
-    """Name the file in which the advice for this machine is kept; DREAMING_ADVICE in the environment moves it."""
-    there = os.environ.get("DREAMING_ADVICE")
-    return Path(there) if there else user_config_path("dreaming") / "advice.json"
-
-
-def advice(where: torch.device) -> Advice:
-    """Return the advice for a device: as measured on this very machine, or else by rule.
-
-    Raises
-    ------
-    UserError
-        If the file of the advice is damaged.
+    bfloat16 for wide networks on a CPU that multiplies faster in it, where a cortex learns as well
+    (``docs/speed.md``); else float32, the reference. No record shows how bfloat16 fares on a GPU.
 
     Examples
     --------
-    >>> advice(torch.device("cpu")).workers >= 1
-    True
+    >>> auto_precision(torch.device("cpu"), base_channels=4)
+    'float32'
     """
-    rule = by_rule(where)
-    try:
-        found = Advice.model_validate_json(advice_file().read_bytes())
-    except (FileNotFoundError, NotADirectoryError):
-        return rule
-    except (OSError, ValidationError):
-        raise UserError(
-            f"{advice_file()} is no advice that dreaming can read; run dreaming doctor again, or remove it"
-        ) from None
-    known = ("processor", "device", "torch")
-    return found if all(getattr(found, name) == getattr(rule, name) for name in known) else rule
+    fast = device.type == "cpu" and hardware.fast_bfloat16() and base_channels >= WIDE
+    return "bfloat16" if fast else "float32"
 
 
-def by_rule(where: torch.device) -> Advice:
-    """Return what is likely best on a device that nobody has measured: on a GPU the plain path, in float32."""
-    return Advice(
-        processor=hardware.processor(),
-        device=torch.cuda.get_device_name(where) if where.type == "cuda" else where.type,
-        torch=torch.__version__,
-        bfloat16_from=WIDE if where.type == "cpu" and hardware.fast_bfloat16() else None,
-        workers=1 if where.type == "cuda" else cores(),
+def auto_path(device: torch.device) -> Literal["plain", "captured"]:
+    """Return the path that ``auto`` stands for: captured on a GPU that `dreaming doctor` has found right."""
+    return "captured" if device.type == "cuda" and passed(device).exists() else "plain"
+
+
+def passed(device: torch.device) -> Path:
+    """Return the file that is there if `dreaming doctor` has found every path right on a GPU of this kind.
+
+    Each version of PyTorch has its own; DREAMING_STATE in the environment moves them.
+    """
+    folder = Path(environ.get("DREAMING_STATE") or user_state_path("dreaming"))
+    return folder / re.sub(
+        r"[^A-Za-z0-9.+]+",
+        "-",
+        f"doctor passed {torch.cuda.get_device_name(device)} torch {torch.__version__}",
     )
 
 
-def precision(name: str, where: torch.device, base_channels: int = 64) -> Precision:
-    """Choose the precision that ``auto`` stands for: bfloat16 where it is faster, and float32, the reference, else.
-
-    It is faster on devices that have instructions for it, for networks wide enough to be bound by arithmetic, and
-    a cortex learns as well with it (``docs/speed.md``).
+def resolved(config: Config) -> Config:
+    """Put in place of each ``auto`` what it stands for on this machine.
 
     Raises
     ------
     UserError
-        If the device does not have the precision asked for.
-
-    Examples
-    --------
-    >>> precision("float32", torch.device("cpu"))
-    'float32'
-    >>> precision("auto", torch.device("cpu"), base_channels=4)
-    'float32'
+        If there is no such device, or it lacks the precision asked for.
     """
-    if name == "tf32" and where.type != "cuda":
-        raise UserError("tf32 is a precision of GPUs; on a CPU use float32, bfloat16 or auto")
-    if name != "auto":
-        return cast(Precision, name)
-    found = advice(where)
-    least = found.bfloat16_from if where.type == "cpu" or found.measured else None
-    return "float32" if least is None or base_channels < least else "bfloat16"
-
-
-def resolved(config: Config) -> Config:
-    """Put in place of each ``auto`` what it stands for on this machine."""
     training = config.training
     device = hardware.device(training.device)
-    found = {
-        "device": str(device),
-        "precision": precision(training.precision, device, config.networks.base_channels),
-    }
+    if training.precision == "tf32" and device.type != "cuda":
+        raise UserError("tf32 is a precision of GPUs; on a CPU use float32, bfloat16 or auto")
+    found = {"device": str(device)}
+    if training.precision == "auto":
+        found["precision"] = auto_precision(device, config.networks.base_channels)
+    if training.path == "auto":
+        found["path"] = auto_path(device)
     return config.model_copy(update={"training": training.model_copy(update=found)})
 
 

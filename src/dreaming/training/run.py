@@ -1,4 +1,4 @@
-"""A run under way: a life, the folder that keeps it, and the config it follows; no maths and no loop."""
+"""A run under way: its training state, the folder that keeps it, and the config it follows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -26,21 +26,21 @@ class Run:
 
     Attributes
     ----------
-    life
+    state
         What learns, and where it stands.
     folder
         Where all is kept.
     config
         What the run is, device and precision resolved.
     dataset
-        What is seen, on the device of the life.
+        What is seen, on the device of the cortex.
     repairs
         What was damaged and had to be put right before the run could go on, a sentence each.
     news
         What the last epoch that was closed found wrong that was not so the epoch before, and the reverse.
     """
 
-    life: TrainingState
+    state: TrainingState
     folder: RunFolder
     config: Config
     dataset: Dataset
@@ -58,13 +58,18 @@ class Run:
         """
         folder = RunFolder(folder_of(config, out))
         device = hardware.device(config.training.device)
-        life, repairs = opened(folder, config, dataset, device, own_phases)
-        return cls(life, folder, config, dataset.to(device), repairs)
+        state, repairs = opened(folder, config, dataset, device, own_phases)
+        return cls(state, folder, config, dataset.to(device), repairs)
 
     @property
     def title(self) -> str:
         """Data set, condition and seed, as the folders are named."""
         return "/".join(self.folder.path.parts[-3:])
+
+    @property
+    def images(self) -> Tensor:
+        """What is learned from: pixels, 0 to 255, shape [n, c, 32, 32]."""
+        return self.dataset.train.images
 
     @property
     def cycles(self) -> int:
@@ -74,25 +79,25 @@ class Run:
     @property
     def cycles_done(self) -> int:
         """Cycles done since the beginning."""
-        return self.life.epochs_done * self.cycles + self.life.cycles_done
+        return self.state.epochs_done * self.cycles + self.state.cycles_done
 
     @property
     def finished(self) -> bool:
         """Whether the last epoch is done."""
-        return self.life.epochs_done >= self.config.training.epochs
+        return self.state.epochs_done >= self.config.training.epochs
 
     def stopped(self) -> Stopped:
         """Save all in the middle of an epoch, unless a number is lost, and say where the run stands."""
-        epoch, totals = self.life.epochs_done + 1, self.life.totals
+        epoch, totals = self.state.epochs_done + 1, self.state.totals
         lost = health.of_losses(epoch, {name: total.item() for name, total in totals.items()}, ())
-        lost += health.of_weights(epoch, _weights(self.life))
+        lost += health.of_weights(epoch, _weights(self.state))
         said = f"all is saved in {self.folder.path}"
         if lost:
             said = f"{lost[0].name} became {lost[0].value}, so {self.folder.path} keeps what was last saved"
         else:
-            self.life.save(self.folder, self.config, self.folder.texts())
+            self.state.save(self.folder, self.config, self.folder.texts())
         return Stopped(
-            f"stopped in epoch {epoch} of {self.config.training.epochs}, after {self.life.cycles_done} of "
+            f"stopped in epoch {epoch} of {self.config.training.epochs}, after {self.state.cycles_done} of "
             f"{self.cycles} cycles; {said}, and the same command goes on from there"
         )
 
@@ -105,20 +110,20 @@ class Run:
             If a loss, a weight or a latent has left the numbers; but for findings.csv, which says so, all stays as
             it was after the epoch before.
         """
-        row = _close_epoch(self.life, self.cycles, self.config)
-        epoch = self.life.epochs_done
-        found = _found(row, self.life, self.config, self.dataset)
+        row = _close_epoch(self.state, self.cycles, self.config)
+        epoch = self.state.epochs_done
+        found = _found(row, self.state, self.config, self.dataset)
         before = findings.so_far(self.folder, epoch - 1)
         findings.keep(self.folder, [*before, *found])
         _finite(found, self.folder)
         last = [finding for finding in before if finding.epoch == epoch - 1]
         self.news = findings.news(last, found, self.config.networks.latent_dim)
         if self.config.training.keeps(epoch):
-            keep_epoch(self.life, self.folder, self.config, self.dataset)
+            keep_epoch(self.state, self.folder, self.config, self.dataset)
         losses = [] if epoch == 1 else [losses_so_far(self.folder, epoch - 1)]
         table = pd.concat([*losses, pd.DataFrame([row])], ignore_index=True)
         self.folder.write_table(self.folder.losses, table)
-        self.life.save(self.folder, self.config, self.folder.texts())
+        self.state.save(self.folder, self.config, self.folder.texts())
         return row
 
 
@@ -127,34 +132,36 @@ def folder_of(config: Config, out: Path) -> Path:
     return run_path(out, config.dataset.name, config.condition, config.seed)
 
 
-def _close_epoch(life: TrainingState, cycles: int, config: Config) -> dict[str, Any]:
+def _close_epoch(state: TrainingState, cycles: int, config: Config) -> dict[str, Any]:
     """Return the epoch's row of losses.csv, and begin the next epoch."""
-    life.epochs_done += 1
-    phases = {phase.name: phase for phase in config.phases_in(life.epochs_done)}
+    state.epochs_done += 1
+    phases = {phase.name: phase for phase in config.phases_in(state.epochs_done)}
     means = {}
-    for name, total in life.totals.items():
+    for name, total in state.totals.items():
         phase = phases[name.partition(".")[0]]
         means[name] = (total / sum(phase.is_active(cycle) for cycle in range(cycles))).item()
-    row = {"epoch": life.epochs_done, "cycles": cycles, "seconds": round(life.seconds, 3), **means}
-    life.cycles_done, life.seconds, life.totals = 0, 0.0, {}
+    row = {"epoch": state.epochs_done, "cycles": cycles, "seconds": round(state.seconds, 3), **means}
+    state.cycles_done, state.seconds, state.totals = 0, 0.0, {}
     return row
 
 
-def _found(row: dict[str, Any], life: TrainingState, config: Config, dataset: Dataset) -> list[Finding]:
+def _found(row: dict[str, Any], state: TrainingState, config: Config, dataset: Dataset) -> list[Finding]:
     """Look at the losses, the weights and the latents after an epoch; no further than where a number is lost."""
-    epoch, channels = life.epochs_done, config.networks.image_channels
+    epoch, channels = state.epochs_done, config.networks.image_channels
     means = {name: value for name, value in row.items() if "." in name}
     found = health.of_losses(epoch, means, config.phases_in(epoch))
     if not _lost(found):
-        found += health.of_weights(epoch, _weights(life))
+        found += health.of_weights(epoch, _weights(state))
     if not _lost(found):
-        found += health.of_latents(epoch, health.watched_latents(life.cortex, dataset.train.images, channels))
+        found += health.of_latents(
+            epoch, health.watched_latents(state.cortex, dataset.train.images, channels)
+        )
     return found
 
 
-def _weights(life: TrainingState) -> dict[str, Tensor]:
+def _weights(state: TrainingState) -> dict[str, Tensor]:
     """Everything that the next cycle goes on from, by name."""
-    return {**life.cortex.state_dict(), **life.synapses.state()}
+    return {**state.cortex.state_dict(), **state.synapses.state()}
 
 
 def _lost(found: Sequence[Finding]) -> list[Finding]:

@@ -318,4 +318,4 @@ def _reproduced(place):
 
 
 def _alone():
-    return {**os.environ, "OMP_NUM_THREADS": "1", "DREAMING_ADVICE": os.devnull + "/none"}
+    return {**os.environ, "OMP_NUM_THREADS": "1"}

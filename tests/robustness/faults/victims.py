@@ -44,7 +44,7 @@ class Victims:
 
     def __init__(self, place: Path) -> None:
         self.place = place
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "DREAMING_ADVICE": os.devnull + "/none"}
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
         self.server = subprocess.Popen(
             [sys.executable, str(Path(__file__).with_name("server.py"))],
             stdin=subprocess.PIPE,

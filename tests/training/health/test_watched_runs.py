@@ -17,7 +17,7 @@ from dreaming.runs.folder import RunFolder
 from dreaming.runs.tensors import read_tensors, write_tensors
 from dreaming.system.progress import NoProgress, TerminalProgress
 from dreaming.training import health
-from dreaming.training import run as session
+from dreaming.training import run as training_run
 from dreaming.training.loop import train_together
 
 pytestmark = pytest.mark.usefixtures("without_drawing")
@@ -76,7 +76,7 @@ class TestNothingIsFoundWhereAllIsWell:
 
     def test_training_is_the_same_to_the_bit_without_the_watch(self, trained, tmp_path, monkeypatch):
         watched = results(trained(epochs=3, out=tmp_path / "watched"))
-        monkeypatch.setattr(session, "_found", lambda *_: [])
+        monkeypatch.setattr(training_run, "_found", lambda *_: [])
         assert results(trained(epochs=3, out=tmp_path / "unwatched")) == watched
 
     def test_the_watch_draws_nothing_and_changes_no_weight(self, tiny_config, tiny_dataset):
@@ -156,7 +156,7 @@ class TestLostNumbers:
         assert {path for path in after if before.get(path) != after[path]} <= own
 
     def test_a_weight_lost_by_the_last_step_is_found_before_it_is_kept(self, trained, monkeypatch):
-        original = session._close_epoch
+        original = training_run._close_epoch
 
         def lose(life, cycles, config):
             row = original(life, cycles, config)
@@ -165,7 +165,7 @@ class TestLostNumbers:
                     life.cortex.generator.layers[0].bias[0] = torch.inf
             return row
 
-        monkeypatch.setattr(session, "_close_epoch", lose)
+        monkeypatch.setattr(training_run, "_close_epoch", lose)
         with pytest.raises(UserError, match=r"^generator\.layers\.0\.bias became inf in epoch 2"):
             trained(epochs=3)
 

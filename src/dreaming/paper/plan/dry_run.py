@@ -19,7 +19,7 @@ from dreaming.paper.plan.plan import Plan, PlannedRun
 from dreaming.system import hardware
 from dreaming.system.threads import cores
 from dreaming.training.precision import resolved
-from dreaming.training.timing import timed
+from dreaming.training.timing import cycle_milliseconds
 
 ROUNDS = 3
 TRIED = 256
@@ -135,7 +135,7 @@ def estimate(plan: Plan) -> Cost:
     )
     pad = resolved(own)
     with watched() as load:
-        (timing,) = timed(lambda *_: pad, {"pad": (pad.training.precision, 1)}, ROUNDS)
+        cycle = cycle_milliseconds(pad, ROUNDS)
         inference, step = _inference(pad), _step(pad)
     whole = sum(describe(pad).multiply_accumulates.values())
     training, measuring, megabytes = {}, {}, 0.0
@@ -147,7 +147,7 @@ def estimate(plan: Plan) -> Cost:
             costs[name] = sum(describe(run.config).multiply_accumulates.values()) / whole
         cycles = n_train // run.config.training.batch_size
         known, left = _seconds_an_epoch(run), max(0, run.config.training.epochs - run.done)
-        training[run.title] = left * (known or cycles * costs[name] * timing.median / 1000)
+        training[run.title] = left * (known or cycles * costs[name] * cycle / 1000)
         recorded += left * (known or 0.0)
         readout = (n_train + n_test) * inference + READOUT_EPOCHS * n_train / READOUT_BATCH * step
         missing = run.unmeasured(plan.measures)
@@ -158,7 +158,7 @@ def estimate(plan: Plan) -> Cost:
         kept = run.config.training
         snapshots = sum(kept.keeps(epoch) for epoch in range(kept.epochs + 1))
         megabytes += 4e-6 * snapshots * sum(describe(run.config).weights.values())
-    return Cost(training, measuring, megabytes, timing.median, load(), recorded)
+    return Cost(training, measuring, megabytes, cycle, load(), recorded)
 
 
 def _sizes(dataset: str, limit: int | None) -> tuple[int, int]:
