@@ -1,0 +1,78 @@
+"""One word for one thing: find public names that two modules define, and words that were given up.
+
+``python scripts/check_names.py`` lists them and ends with status 1, or says that all is well.
+"""
+
+import ast
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+SOURCE = Path(__file__).resolve().parents[1] / "src" / "dreaming"
+
+# Names that mean the same wherever they are defined.
+CONTRACTS = {
+    "main": "the entry of a program",
+    "conv": "the one convolution, and its way by tiles",
+    "conv_transpose": "its adjoint, and the way by tiles",
+    "objective": "the objective of a phase, for one cortex and for many",
+}
+
+# Words that were given up, each for the one that stands for the thing now.
+GIVEN_UP = {
+    "Life": "TrainingState",
+    "Session": "Run",
+    "Silence": "NoProgress",
+    "Display": "TerminalProgress",
+    "crowd": "ensemble",
+    "happening": "active_phases",
+    "happens": "is_active",
+    "hindrance": "unavailable",
+    "insist": "raise_failures",
+    "foresight": "dry_run",
+    "laboratory": "own_conditions",
+    "gathering": "results",
+    "coarsen": "conv",
+    "refine": "conv_transpose",
+    "correlate": "conv_weight_grad",
+}
+
+
+def defined(tree: ast.Module) -> Iterator[str]:
+    """Name what a module defines at its top."""
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.Assign):
+            yield from (target.id for target in node.targets if isinstance(target, ast.Name))
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            yield node.target.id
+
+
+def used(tree: ast.Module) -> set[str]:
+    """Name every identifier of a module."""
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    names |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    return names | {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+
+
+def mistakes(source: Path = SOURCE) -> list[str]:
+    """List names with two homes, and words that were given up."""
+    homes: dict[str, list[str]] = defaultdict(list)
+    found = []
+    for file in sorted(source.rglob("*.py")):
+        tree, module = ast.parse(file.read_text(encoding="utf-8")), file.relative_to(source).as_posix()
+        for name in set(defined(tree)):
+            if not name.startswith("_") and name not in CONTRACTS:
+                homes[name].append(module)
+        found += [f"{module}: {name} is called {GIVEN_UP[name]}" for name in used(tree) & set(GIVEN_UP)]
+    return found + [
+        f"{name} is defined in {', '.join(modules)}" for name, modules in homes.items() if len(modules) > 1
+    ]
+
+
+if __name__ == "__main__":
+    said = sorted(mistakes())
+    print("\n".join(said) or "one word for one thing")
+    sys.exit(bool(said))
