@@ -73,7 +73,7 @@ class Random:
         self._generators: dict[Stream, torch.Generator] = {}
 
     def at(self, *place: int | str) -> "Random":
-        """Go one step further down the address."""
+        """Return the random numbers one step further down the address."""
         return Random(self.seed, (*self.address, *place), self.device)
 
     def _generator(self, stream: Stream) -> torch.Generator:

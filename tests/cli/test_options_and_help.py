@@ -69,9 +69,7 @@ OPTIONS = {
         "--device": "auto",
         "--base-channels": 64,
         "--batch-size": 64,
-        "--rounds": 15,
         "--seeds": 3,
-        "--dry-run": False,
     },
     "reproduce": {
         "--profile": "demo",

@@ -14,7 +14,9 @@ SOURCE = ROOT / "src" / "dreaming"
 
 
 def named_files():
-    section = (ROOT / "README.md").read_text().partition("## Where is the algorithm?")[2].partition("\n\nThe")[0]
+    section = (
+        (ROOT / "README.md").read_text().partition("## Where is the algorithm?")[2].partition("\n\nThe")[0]
+    )
     return {ROOT / path for path in re.findall(r"\]\((src/[^)]+)\)", section)}
 
 

@@ -94,7 +94,7 @@ class Training(Parameters):
         return torch.bfloat16 if self.precision == "bfloat16" else None
 
     def keeps(self, epoch: int) -> bool:
-        """Tell whether weights and dreams after this epoch are kept."""
+        """Return whether weights and dreams after this epoch are kept."""
         if epoch == 0 or self.snapshots == "all":
             return True
         if self.snapshots == "ends":

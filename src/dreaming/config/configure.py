@@ -1,10 +1,5 @@
-"""The paper's conditions, each a function whose body is its difference from PAD.
+"""Configs made of a condition, sections and settings: one, a schedule's, or a sweep's."""
 
-A condition is the tuple of phases that make a cycle (paper, figures 4b and 5b, and appendix 1).
-"""
-
-import sys
-import types
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,7 +7,7 @@ from dreaming.config.config import Config, validated
 from dreaming.config.custom import own_phases
 from dreaming.config.schedule import Stage
 from dreaming.errors import UserError
-from dreaming.model.conditions import condition, conditions
+from dreaming.model.conditions import condition
 from dreaming.model.phases import Cycle
 
 
@@ -126,18 +121,3 @@ def swept(config: Config, sweep: str) -> list[Config]:
         name = f"{config.condition}+{path.strip().removeprefix('phases.')}-{value}"
         found.append(config.but([f"{path}={value}", f"condition={name}"]))
     return found
-
-
-class _CallableModule(types.ModuleType):
-    """A module which can be called as the function of its name is.
-
-    ``dreaming.conditions`` is a function of the package and the name of this module; whoever imports the module
-    first would hide the function.
-    """
-
-    def __call__(self) -> dict[str, str]:
-        """Name every condition (see `conditions`)."""
-        return conditions()
-
-
-sys.modules[__name__].__class__ = _CallableModule

@@ -33,7 +33,7 @@ class RecordedPhase(Phase):
 
 
 def kind_of(phase: type[Phase]) -> str:
-    """Say what a class of phases is called in a config."""
+    """Return what a class of phases is called in a config."""
     return next((kind for kind, known in KINDS.items() if known is phase), phase.__name__)
 
 

@@ -1,4 +1,4 @@
-"""Wake, NREM and REM: what each phase minimises, which synapses it changes, and the cycle they make.
+"""Wake, NREM and REM: what each phase minimises, and which synapses it changes.
 
                  minimises                                 encoder   generator
     Wake         L_img + L_KL + L_real                     +1        +1
@@ -61,9 +61,9 @@ class Phase(Parameters, ABC):
     weight: Weight = 1.0
     """Weight of the whole phase's loss; a phase of weight 0 is off and changes nothing."""
     dose: Annotated[float, Ge(0), Le(1)] = 1.0
-    """Share of an epoch's cycles in which the phase happens, evenly spread; its losses are means over those."""
+    """Share of an epoch's cycles in which the phase is active, evenly spread; its losses are means over those."""
     steps: Annotated[int, Ge(1)] = 1
-    """How often the phase happens in such a cycle, each time with chance of its own."""
+    """How often the phase is repeated in such a cycle, each time with random numbers of its own."""
 
     @model_validator(mode="before")
     @classmethod
@@ -72,7 +72,7 @@ class Phase(Parameters, ABC):
         return {"name": default, **values} if isinstance(values, dict) else values
 
     def is_active(self, cycle: int) -> bool:
-        """Tell whether the phase happens in a cycle of an epoch, counted from 0; if in any, then in the first.
+        """Return whether the phase is active in a cycle of an epoch, counted from 0; if in any, then in the first.
 
         Examples
         --------

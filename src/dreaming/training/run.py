@@ -128,7 +128,7 @@ class Run:
 
 
 def folder_of(config: Config, out: Path) -> Path:
-    """Say where a run lies among others."""
+    """Return the folder of a run among others."""
     return run_path(out, config.dataset.name, config.condition, config.seed)
 
 

@@ -13,10 +13,7 @@ import sys
 def live(verbs):
     os.environ["DREAMING_WATCHED"] = "(import)"
     from dreaming.cli.main import main
-    from dreaming.training import doctor
 
-    # No timing of wide networks, which takes long; what else the doctor does is the same.
-    doctor._bfloat16_from = lambda *_: 32
     for name, words in verbs:
         os.environ["DREAMING_WATCHED"] = name
         out, error = io.StringIO(), io.StringIO()
