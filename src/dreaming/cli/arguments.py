@@ -1,9 +1,13 @@
 """Command-line words: tyro reads them; what it cannot read is told in one sentence."""
 
+import ast
 import contextlib
 import dataclasses
 import io
 from collections.abc import Mapping, Sequence
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
 from typing import Annotated, Any, Union
 
 import tyro
@@ -72,6 +76,28 @@ def read(verbs: Mapping[str, Any], words: Sequence[str], prog: str, description:
     if not helps:
         _known_options(verb, rest, " ".join(path[1:]))
     return _tyro(verb, rest, " ".join(path), None)
+
+
+@cache
+def help_of(group: str, field: str) -> str:
+    """Return the help of an option that is a field of the config: the first sentences of the field's docstring.
+
+    The docstring is read from the source of `dreaming.config.config`: to import it takes torch, which help and
+    mistakes need not wait for.
+
+    Examples
+    --------
+    >>> help_of("Training", "epochs")
+    'passes over the training images; more than a finished run has go on with it'
+    """
+    source = Path(__file__).parents[1] / "config" / "config.py"
+    for node in ast.parse(source.read_text("utf-8")).body:
+        if isinstance(node, ast.ClassDef) and node.name == group:
+            for line, below in pairwise(node.body):
+                if ast.unparse(line).startswith(f"{field}:") and isinstance(below, ast.Expr):
+                    text = " ".join(ast.literal_eval(below.value).replace("`", "").split())
+                    return (text[0].lower() + text[1:]).rstrip(".")
+    raise KeyError(f"{group}.{field}")
 
 
 def _choice(verbs: Mapping[str, Any]) -> Any:

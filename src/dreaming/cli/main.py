@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from tyro.conf import arg
 
 from dreaming.cli import arguments
+from dreaming.cli.arguments import help_of
 from dreaming.cli.verbs import (
     CheckData,
     Compare,
@@ -47,20 +48,15 @@ class _Run:
     """conditions one after another, each until an epoch is done, such as pad:10,without_rem:20,pad"""
     name: Text = None
     """what to call the condition; needed where --set makes it another"""
-    dataset: str = "digits"
-    """digits, house_digits, cifar10, svhn or folder:PATH"""
-    limit: Number = None
-    """take the first INT images of each split; of house_digits, as many are drawn as are asked for"""
-    seed: int = 0
-    """the seed all random numbers grow from"""
-    epochs: int = 50
-    """passes over the training images; more than a finished run has go on with it"""
-    precision: Literal["auto", "float32", "tf32", "bfloat16"] = "auto"
-    """precision of the arithmetic; auto is bfloat16 where that is faster, else float32; tf32 is for GPUs"""
-    device: str = "auto"
-    """auto, cpu, cuda or cuda:N"""
-    snapshots: str = "all"
-    """epochs whose weights and dreams are kept: all, ends or a list such as 1,5,50"""
+    dataset: Annotated[str, arg(help=help_of("DatasetConfig", "name"))] = "digits"
+    limit: Annotated[int | None, arg(metavar="INT", help=help_of("DatasetConfig", "limit"))] = None
+    seed: Annotated[int, arg(help=help_of("Config", "seed"))] = 0
+    epochs: Annotated[int, arg(help=help_of("Training", "epochs"))] = 50
+    precision: Annotated[
+        Literal["auto", "float32", "tf32", "bfloat16"], arg(help=help_of("Training", "precision"))
+    ] = "auto"
+    device: Annotated[str, arg(help=help_of("Training", "device"))] = "auto"
+    snapshots: Annotated[str, arg(help=help_of("Training", "snapshots"))] = "all"
     set: Words = ()
     """change any field of the config, such as phases.rem.replay.noise=0.3; can be repeated"""
 

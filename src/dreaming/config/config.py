@@ -36,8 +36,8 @@ class DatasetConfig(Parameters):
     )
     """``digits``, ``house_digits``, ``cifar10``, ``svhn`` or ``folder:PATH``."""
     limit: Annotated[int, Ge(1)] | None = None
-    """How many images of each split are taken, from the first; all by default.
-    ``house_digits`` are drawn as many as this says; 8,000 and 2,000 by default."""
+    """How many images of each split are taken, from the first; all by default. Of ``house_digits``, as many are
+    drawn as this says, 8,000 and 2,000 by default."""
 
 
 class Networks(Parameters):
@@ -70,7 +70,7 @@ class Training(Parameters):
     """How long, in which portions and on what a cortex is trained."""
 
     epochs: Annotated[int, Ge(0)] = 50
-    """Passes over the training images."""
+    """Passes over the training images; more than a finished run has go on with it."""
     batch_size: Annotated[int, Ge(2)] = 64
     """Images of one cycle; at least 2, since L_KL needs a standard deviation."""
     precision: Literal["auto", "float32", "tf32", "bfloat16"] = "auto"
@@ -83,7 +83,7 @@ class Training(Parameters):
     device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
     """``auto``, ``cpu``, ``cuda`` or ``cuda:N``."""
     snapshots: str = Field(default="all", pattern=r"^(all|ends|\d+(,\d+)*)$")
-    """Epochs whose weights and dreams are kept: ``all``, ``ends`` or a list such as ``1,5,50``. The untrained
+    """Epochs whose weights and dreams are kept: ``all``, ``ends`` or a list such as ``1,5,50``; the untrained
     cortex (0) is always kept."""
     memories_across_epochs: bool = False
     """Whether the last day of an epoch is remembered in the first night of the next."""

@@ -25,9 +25,7 @@ WORDS = {
     "compare": ("runs",),
     "import": ("trained.pth", "--dataset=digits", "--limit=64", "--name=published"),
     "describe": ("--condition=without_rem",),
-    "doctor": (
-        *("--dry-run", "--device=cpu", "--base-channels=8", "--batch-size=8", "--rounds=2", "--seeds=2"),
-    ),
+    "doctor": (*("--device=cpu", "--base-channels=8", "--batch-size=8", "--seeds=2"),),
     "reproduce": (
         *("--profile=quick", "--only=figure-3", "--set=datasets=digits", "--set=limit=64"),
         *("--set=seeds=1", "--set=epochs=2", "--set=long_epochs=2", "--set=samples=8"),
