@@ -17,15 +17,16 @@ ON_PROCESSORS := tests/model/test_layers.py tests/model/test_tiling.py tests/mod
 # Threads cost tiny networks more than they bring.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile
 
-.PHONY: demo test test-elsewhere faults fuzz lint format clean help
+.PHONY: demo test robustness robustness-quick faults fuzz lint format clean help
 
 help:
 	@echo "make demo    the paper's figures on house numbers, with a small cortex: a report (minutes, no download)"
-	@echo "make test    run the whole test suite"
-	@echo "make test-elsewhere  its part that could tell, as with torch for CUDA, and without AVX-512 and bfloat16"
+	@echo "make test    run the tests (minutes)"
+	@echo "make robustness-quick  faults, hostile files, endurance, no connections; other processors and builds of torch"
+	@echo "make robustness  all of that, then make faults and make fuzz (hours)"
 	@echo "make faults  faults made on purpose: kills, full disks, power cuts, damage (an hour on one core; keeps a record)"
 	@echo "make fuzz    feed every reader with damaged files for half an hour (Linux)"
-	@echo "make lint    style, types and layers, as CI checks them"
+	@echo "make lint    style, types, layers and names, as CI checks them"
 	@echo "make format  put the code into the project's format"
 
 $(READY): pyproject.toml constraints.txt
@@ -44,11 +45,14 @@ $(BROWSER): $(READY) tests/paper/browser.py
 	@touch $@
 
 test: $(READY) $(BROWSER)
-	$(PYTEST)
+	$(PYTEST) --ignore=tests/robustness
 
-test-elsewhere: $(READY)
+robustness-quick: $(READY)
+	$(PYTEST) tests/robustness
 	$(PYTEST) --torch-build $(BUILD) $(ON_BUILDS)
 	$(PROCESSOR) $(PYTEST) $(ON_PROCESSORS)
+
+robustness: robustness-quick faults fuzz
 
 faults: $(READY)
 	$(BIN)/python -m tests.robustness.faults
@@ -62,6 +66,7 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python scripts/check_names.py
 
 format: $(READY)
 	$(BIN)/ruff check --fix .
