@@ -207,9 +207,9 @@ def test_what_cannot_be_measured_is_said_before_any_training_and_all_else_is_don
 
 def test_what_is_measured_already_or_not_asked_for_is_not_said_to_be_lacking(tmp_path):
     asked = make_plan(WITH_INCEPTION, ["figure-3"], tmp_path, "cpu")
-    assert len(asked.hindrances(tmp_path)) == 1
-    assert make_plan(WITH_INCEPTION, ["figure-4"], tmp_path, "cpu").hindrances(tmp_path) == []
-    assert make_plan(TINY, ["figure-3"], tmp_path, "cpu").hindrances(tmp_path) == []
+    assert len(asked.unavailable(tmp_path)) == 1
+    assert make_plan(WITH_INCEPTION, ["figure-4"], tmp_path, "cpu").unavailable(tmp_path) == []
+    assert make_plan(TINY, ["figure-3"], tmp_path, "cpu").unavailable(tmp_path) == []
 
 
 def test_a_dry_run_says_what_cannot_be_measured(tmp_path, capsys, monkeypatch):

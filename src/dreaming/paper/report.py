@@ -2,6 +2,7 @@
 
 import base64
 import io
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,19 +17,16 @@ from dreaming.errors import UserError
 from dreaming.evaluation.statistics.judgement import Judgement
 from dreaming.evaluation.statistics.statistics import by_chance, summary
 from dreaming.paper.claims.claims import PaperClaim
+from dreaming.paper.figures import FIGURES
 from dreaming.paper.figures.drawing import dataset_name, label
-from dreaming.paper.plan.panels import FIGURES
 from dreaming.paper.plan.plan import Plan, PlannedRun
 from dreaming.paper.published import ACCURACY, EPOCHS, SEEDS
 from dreaming.paper.tables import Tables, incomplete
 from dreaming.runs import findings
 from dreaming.system.progress import duration
 
-MARKS = {
-    **{"holds": "yes", "agrees": "yes", "does not hold": "no", "higher": "no", "lower": "no"},
-    **{"cannot tell": "open", "not comparable": "open", "no number published": "open"},
-}
-OF_LOSSES = ("appendix-figure-1", "appendix-figure-2")
+MARKS = {"holds": "yes", "agrees": "yes", "does not hold": "no", "higher": "no", "lower": "no"}
+"""How verdicts are marked; all others are open."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,7 @@ class Drawn:
     Attributes
     ----------
     name
-        As `dreaming.paper.plan.panels.FIGURES` has it.
+        As `dreaming.paper.figures.FIGURES` has it.
     table
         What it is drawn from.
     claims
@@ -90,7 +88,7 @@ def report(
         now=datetime.now(UTC).isoformat(" ", "minutes").removesuffix("+00:00"),
         numbers=[_number(row) for row in numbers.to_dict("records")],
         claims=claims,
-        shown_claims=[claim for claim in claims if claim["figure"] not in OF_LOSSES],
+        shown_claims=[claim for claim in claims if not _of_losses(claim["figure"])],
         counts=_counts(claims),
         by_chance=by_chance(len(claims)) if claims else "",
         controls=_controls(tables),
@@ -170,11 +168,15 @@ def _controls(tables: Tables) -> list[dict[str, str]]:
     return rows
 
 
+def _of_losses(figure: str) -> bool:
+    """Return whether a figure is of losses, whose many claims are shown beside it alone."""
+    return any(need.measure == "losses" for need in FIGURES[figure].needs)
+
+
 def _counts(claims: Sequence[Mapping[str, str]]) -> str:
-    verdicts = [claim["verdict"] for claim in claims]
-    numbered = {v: verdicts.count(v) for v in ("holds", "does not hold", "cannot tell")}
     words = {"holds": "hold", "does not hold": "do not hold", "cannot tell": "cannot be told"}
-    return ", ".join(f"{count} {words[v]}" for v, count in numbered.items() if count)
+    counts = {verdict: sum(claim["verdict"] == verdict for claim in claims) for verdict in words}
+    return ", ".join(f"{count} {words[verdict]}" for verdict, count in counts.items() if count)
 
 
 def _figure(figure: Drawn, claims: Sequence[Mapping[str, str]]) -> dict[str, Any]:
@@ -190,7 +192,7 @@ def _figure(figure: Drawn, claims: Sequence[Mapping[str, str]]) -> dict[str, Any
         "alt": f"{about.title}. {about.shows}" + (f" Claims: {counted}." if counted else ""),
         "claims": own,
         "gaps": gaps,
-        "is_table": figure.name == "table-1",
+        "is_table": about.plot is None,
     }
 
 
@@ -223,8 +225,8 @@ def _run(run: PlannedRun, failures: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _machines(plan: Plan) -> list[dict[str, str]]:
-    """Say on which machines, with which versions and which images the runs were made."""
-    found: dict[tuple[str, ...], int] = {}
+    """Return on which machines, with which versions and which images the runs were made."""
+    found: Counter[tuple[str, ...]] = Counter()
     for run in plan.runs:
         try:
             sessions = run.folder.read_environment()["sessions"] if run.folder.config.exists() else []
@@ -240,6 +242,6 @@ def _machines(plan: Plan) -> list[dict[str, str]]:
                 f", fingerprint {str(images.get('fingerprint'))[:12]}",
                 str(session.get("precision")),
             )
-            found[key] = found.get(key, 0) + 1
+            found[key] += 1
     names = ("machine", "versions", "images", "precision")
     return [{**dict(zip(names, key, strict=True)), "sessions": str(count)} for key, count in found.items()]
