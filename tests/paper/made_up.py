@@ -1,6 +1,8 @@
 """Tables such as runs would leave, made up: figures and verdicts are tested on them without training."""
 
 import math
+from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -87,8 +89,13 @@ def pictures(profile, dataset_of):
     return pd.concat([part.dropna(axis=1, how="all") for part in parts]).reindex(columns=list(COLUMNS))
 
 
-def tables(dataset_of, profile=PROFILE, lacking=lambda table: table["value"] != table["value"]):
+@cache
+def whole(dataset_of, profile):
+    """All tables, with nothing missing."""
+    return Tables(rows(profile), projection(profile), pictures(profile, dataset_of), doses_of(profile))
+
+
+def tables(dataset_of, profile=PROFILE, lacking=lambda table: table["value"].isna()):
     """All tables; rows for which ``lacking`` is true are left out."""
-    values = rows(profile)
-    shown = pictures(profile, dataset_of)
-    return Tables(values[~lacking(values)], projection(profile), shown, doses_of(profile))
+    found = whole(dataset_of, profile)
+    return replace(found, values=found.values[~lacking(found.values)])

@@ -13,7 +13,7 @@ from dreaming.paper.figures import FIGURES
 from dreaming.paper.plan.plan import make_plan
 from dreaming.paper.plan.profile import Profile
 from dreaming.paper.report import report
-from dreaming.paper.reproduction import draw
+from dreaming.paper.reproduction import make_figures
 from dreaming.paper.results import Attempts
 from dreaming.system.progress import NoProgress
 
@@ -46,7 +46,7 @@ def made(dataset_of, folder):
     plan = make_plan(PROFILE, (), folder)
     attempts = Attempts(NoProgress())
     attempts.note(FAILED, f"wake.image became nan in epoch 5 {ATTACK}")
-    drawn = draw(plan, tables, attempts)
+    drawn = make_figures(plan, tables, attempts)
     found = numbers({figure.name: figure.table for figure in drawn}, PROFILE)
     path = folder / "report.html"
     path.write_text(report(plan, tables, drawn, found, attempts.failures), encoding="utf-8")

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from dreaming.cli.main import main
 from dreaming.errors import Stopped, UserError
@@ -30,6 +31,7 @@ TINY = Profile(
         *("training.batch_size=32", "training.precision=float32"),
     ),
 )
+TWO = ("figure-4", "figure-9")
 BUT_ONE = TINY.beside((), ["optimizer.learning_rate=1e30"])
 DIVERGES = "digits/pad+optimizer.learning_rate-1e30/seed-"
 RUNS = [f"digits/{c}/seed-{s}" for c in ("pad", "without_memory_mix", "without_rem") for s in (0, 1)]
@@ -37,7 +39,7 @@ RUNS = [f"digits/{c}/seed-{s}" for c in ("pad", "without_memory_mix", "without_r
 
 def content(folder):
     """What is reproduced, without what tells the time."""
-    numbers = ["numbers.csv", "claims.csv", *(f"figures/{name}.csv" for name in ("figure-4", "figure-9"))]
+    numbers = ["numbers.csv", "claims.csv", *(f"figures/{name}.csv" for name in TWO)]
     return {name: (folder / name).read_bytes() for name in numbers}
 
 
@@ -45,7 +47,7 @@ def content(folder):
 def whole(tmp_path_factory):
     """A reproduction of two figures, one run after another: its folder."""
     out = tmp_path_factory.mktemp("whole")
-    found = reproduce(TINY, only=["figure-4", "figure-9"], out=out, device="cpu", workers=1)
+    found = reproduce(TINY, only=TWO, out=out, device="cpu", workers=1)
     assert found.failures == {}
     assert found.report == out / "report.html"
     return out
@@ -56,7 +58,7 @@ def test_everything_lies_in_one_folder(whole):
         *("runs", "figures", "numbers.csv", "claims.csv", "report.html"),
     }
     assert {path.name for path in (whole / "figures").iterdir()} == {
-        f"{name}.{kind}" for name in ("figure-4", "figure-9") for kind in ("csv", "svg", "pdf", "png")
+        f"{name}.{kind}" for name in TWO for kind in ("csv", "svg", "pdf", "png")
     }
     assert sorted(str(p.parent.relative_to(whole / "runs")) for p in whole.rglob("losses.csv")) == RUNS
 
@@ -77,7 +79,7 @@ def test_a_figures_table_holds_what_the_runs_measured(whole):
 def test_a_second_time_nothing_is_run_or_measured(whole):
     before = {path: path.stat().st_mtime_ns for path in (whole / "runs").rglob("*")}
     kept = content(whole)
-    reproduce(TINY, only=["figure-4", "figure-9"], out=whole, device="cpu")
+    reproduce(TINY, only=TWO, out=whole, device="cpu")
     assert {path: path.stat().st_mtime_ns for path in (whole / "runs").rglob("*")} == before
     assert content(whole) == kept
 
@@ -114,16 +116,9 @@ class Told(NoProgress):
 @pytest.mark.parametrize("after", [1, 4])
 def test_stopped_and_started_again_it_comes_to_the_same(whole, tmp_path, after):
     with pytest.raises((Stopped, KeyboardInterrupt)):
-        reproduce(
-            *(TINY,),
-            only=["figure-4", "figure-9"],
-            out=tmp_path,
-            device="cpu",
-            workers=1,
-            progress=Told(after),
-        )
+        reproduce(TINY, only=TWO, out=tmp_path, device="cpu", workers=1, progress=Told(after))
     assert not (tmp_path / "report.html").exists()
-    reproduce(TINY, only=["figure-4", "figure-9"], out=tmp_path, device="cpu", workers=1)
+    reproduce(TINY, only=TWO, out=tmp_path, device="cpu", workers=1)
     assert content(tmp_path) == content(whole)
 
 
@@ -132,7 +127,7 @@ def test_several_workers_come_to_the_same(whole, tmp_path):
     for title in RUNS[0], RUNS[-1]:
         shutil.rmtree(out / "runs" / title)
     shutil.rmtree(out / "figures")
-    reproduce(TINY, only=["figure-4", "figure-9"], out=out, device="cpu", workers=2)
+    reproduce(TINY, only=TWO, out=out, device="cpu", workers=2)
     assert content(out) == content(whole)
 
 
@@ -183,10 +178,7 @@ def test_runs_of_another_config_are_not_gone_on_with(whole):
 
 def profile_file(folder):
     path = folder / "tiny.yaml"
-    fields = TINY.model_dump()
-    path.write_text(
-        "\n".join(f"{name}: {list(v) if isinstance(v, tuple) else v}" for name, v in fields.items())
-    )
+    path.write_text(yaml.safe_dump(TINY.model_dump(mode="json")))
     return path
 
 
@@ -219,52 +211,39 @@ def test_a_dry_run_says_what_cannot_be_measured(tmp_path, capsys, monkeypatch):
     assert LACKS in " ".join(capsys.readouterr().out.split())
 
 
-def test_a_dry_run_lists_the_runs_and_their_cost_and_writes_nothing(tmp_path, capsys):
-    own = profile_file(tmp_path)
-    out = tmp_path / "out"
-    words = [
-        "reproduce",
+def reproducing(tmp_path, out, *words):
+    """The status of `dreaming reproduce` of figure 4 of the tiny profile, read from a file."""
+    words = (
         "--profile",
-        own,
+        profile_file(tmp_path),
         "--only",
         "figure-4",
         "--device",
         "cpu",
         "--out",
         out,
-        "--dry-run",
-    ]
-    assert main([str(word) for word in words]) == 0
+        *words,
+    )
+    return main(["reproduce", *map(str, words)])
+
+
+def test_a_dry_run_lists_the_runs_and_their_cost_and_writes_nothing(tmp_path, capsys):
+    assert reproducing(tmp_path, tmp_path / "out", "--dry-run") == 0
     said = capsys.readouterr().out
     for title in RUNS:
         assert title in said.replace("\n", "")
     assert "6 runs for 1 figures and tables, 0 of them finished" in said
     assert "from a measured cycle of" in said
-    assert not out.exists()
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_dry_run_sees_what_is_there(whole, tmp_path, capsys):
-    own = profile_file(tmp_path)
-    words = [
-        "reproduce",
-        "--profile",
-        own,
-        "--only",
-        "figure-4",
-        "--device",
-        "cpu",
-        "--out",
-        whole,
-        "--dry-run",
-    ]
-    assert main([str(word) for word in words]) == 0
+    assert reproducing(tmp_path, whole, "--dry-run") == 0
     assert "6 runs for 1 figures and tables, 6 of them finished" in capsys.readouterr().out
 
 
 def test_the_command_says_where_the_report_is(whole, tmp_path, capsys):
-    own = profile_file(tmp_path)
-    words = ["reproduce", "--profile", own, "--only", "figure-4", "--device", "cpu", "--out", whole]
-    assert main([str(word) for word in words]) == 0
+    assert reproducing(tmp_path, whole) == 0
     assert capsys.readouterr().out.splitlines()[-1] == f"The report: {whole / 'report.html'}"
 
 

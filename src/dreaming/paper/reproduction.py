@@ -14,7 +14,7 @@ from dreaming.errors import RunsFailed, UserError
 from dreaming.paper.claims.claims import judged
 from dreaming.paper.claims.numbers import numbers
 from dreaming.paper.figures import FIGURES
-from dreaming.paper.figures.drawing import drawn, saved
+from dreaming.paper.figures.drawing import draw, saved
 from dreaming.paper.plan.plan import Plan, make_plan
 from dreaming.paper.plan.profile import Profile
 from dreaming.paper.report import Drawn, report
@@ -112,7 +112,7 @@ def reproduce(
                 run.title, partial(run.measure, plan.measures, images, device, attempts.progress, data_dir)
             )
         tables = gathered(plan, images, attempts)
-        figures = draw(plan, tables, attempts)
+        figures = make_figures(plan, tables, attempts)
         found = numbers({figure.name: figure.table for figure in figures}, profile)
         write(plan.out / "numbers.csv", csv(found))
         write(plan.out / "claims.csv", csv(_claims_table(figures)))
@@ -139,37 +139,34 @@ def _train(plan: Plan, attempts: Attempts, **options: Any) -> None:
     attempts(next(iter(missing.values())).title, work)
 
 
-def draw(plan: Plan, tables: Tables, attempts: Attempts) -> list[Drawn]:
+def make_figures(plan: Plan, tables: Tables, attempts: Attempts) -> list[Drawn]:
     """Make the table and the files of each figure."""
     made: list[Drawn] = []
     for figure in plan.figures:
-        if attempts(figure, partial(_draw_one, figure, plan, tables, made)):
+        if attempts(figure, partial(_make_figure, figure, plan, tables, made)):
             attempts.progress.say(f"{figure}: drawn")
     return made
 
 
-def _draw_one(figure: str, plan: Plan, tables: Tables, made: list[Drawn]) -> None:
+def _make_figure(figure: str, plan: Plan, tables: Tables, made: list[Drawn]) -> None:
     place = plan.out / "figures"
     table, plot = figure_table(figure, plan.profile, tables), FIGURES[figure].plot
     write(place / f"{figure}.csv", csv(table))
     files: dict[str, bytes] = {}
     if plot and len(table):
-        picture = drawn(plot, table)
+        picture = draw(plot, table)
         files = {kind: saved(picture, kind) for kind in KINDS}
         for kind, content in files.items():
             write(place / f"{figure}.{kind}", content)
     made.append(Drawn(figure, table, judged(figure, plan.profile, table), files.get("png")))
 
 
-def _claims_table(figures: Sequence[Drawn]) -> pd.DataFrame:
+def _claims_table(drawn: Sequence[Drawn]) -> pd.DataFrame:
     columns = ["figure", "dataset", "said", "claim", "verdict", "mean", "low", "high", "n", "p", "reason"]
     rows = []
-    for figure in figures:
-        for claim, dataset, judgement in figure.claims:
-            found = judgement.found
-            numbers = (found.mean, found.low, found.high, found.n, found.p)
-            judged_as = (claim.said, claim.text, judgement.verdict)
-            rows.append((figure.name, dataset, *judged_as, *numbers, judgement.reason))
+    for figure, dataset, claim, judgement in (each for one in drawn for each in one.claims):
+        found, about = judgement.found, (figure, dataset, claim.said, claim.text, judgement.verdict)
+        rows.append((*about, found.mean, found.low, found.high, found.n, found.p, judgement.reason))
     return pd.DataFrame(rows, columns=columns)
 
 

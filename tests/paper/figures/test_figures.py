@@ -13,7 +13,7 @@ from tests.paper import made_up
 
 from dreaming.evaluation.measures.organisation import INTRA_INTER
 from dreaming.paper.figures import FIGURES, OF_THE_PAPER
-from dreaming.paper.figures.drawing import dataset_name, drawn, label, saved
+from dreaming.paper.figures.drawing import dataset_name, draw, label, saved
 from dreaming.paper.results import figure_table
 from dreaming.paper.tables import incomplete
 from dreaming.runs.tables import csv
@@ -22,7 +22,7 @@ PAPERS = [name for name in OF_THE_PAPER if name != "table-1"]
 
 
 def picture_of(name, table):
-    return drawn(FIGURES[name].plot, table)
+    return draw(FIGURES[name].plot, table)
 
 
 @pytest.fixture(scope="session")
@@ -94,27 +94,25 @@ def test_published_values_are_marked_at_their_height(whole):
     assert sorted(diamonds) == pytest.approx([46.00, 53.87, 58.25])
 
 
+def a_seed_of_pad(table):
+    return (table["condition"] == "pad") & (table["seed"] == 2) & (table["dataset"] == "cifar10")
+
+
 @pytest.mark.parametrize("name", ["figure-3", "figure-4", "figure-5", "figure-6", "appendix-figure-1"])
 def test_a_missing_seed_is_said_and_never_averaged(tables_of, name):
-    tables = tables_of(
-        lacking=lambda t: (t["condition"] == "pad") & (t["seed"] == 2) & (t["dataset"] == "cifar10")
-    )
-    table = figure_table(name, made_up.PROFILE, tables)
+    table = figure_table(name, made_up.PROFILE, tables_of(lacking=a_seed_of_pad))
     assert incomplete(table)
-    picture = picture_of(name, table)
-    said = [text.get_text() for text in picture.findobj(mpl.text.Text)]
+    said = [text.get_text() for text in picture_of(name, table).findobj(mpl.text.Text)]
     assert any("INCOMPLETE: cifar10/pad/seed-2 lacks" in text.replace("\n", " ") for text in said)
 
 
 def test_a_curve_of_which_a_seed_is_missing_has_no_mean_and_shows_the_others(tables_of):
-    tables = tables_of(
-        lacking=lambda t: (t["condition"] == "pad") & (t["seed"] == 2) & (t["dataset"] == "cifar10")
-    )
-    picture = picture_of("figure-4", figure_table("figure-4", made_up.PROFILE, tables))
-    pad, *others = bold(picture.axes[0])
+    table = figure_table("figure-4", made_up.PROFILE, tables_of(lacking=a_seed_of_pad))
+    panel = picture_of("figure-4", table).axes[0]
+    pad, *others = bold(panel)
     assert np.isnan(np.asarray(pad.get_ydata(), dtype=float)).all()
     assert not any(np.isnan(np.asarray(line.get_ydata(), dtype=float)).any() for line in others)
-    assert len(thin(picture.axes[0])) == 12
+    assert len(thin(panel)) == 12
 
 
 def test_one_epoch_that_is_missing_leaves_the_rest_of_the_curve(tables_of):

@@ -7,7 +7,7 @@ import pytest
 from dreaming.errors import UserError
 from dreaming.paper.claims.numbers import numbers
 from dreaming.paper.figures import FIGURES
-from dreaming.paper.figures.drawing import drawn
+from dreaming.paper.figures.drawing import draw
 from dreaming.paper.plan.plan import make_plan
 from dreaming.paper.plan.presets import PROFILES, chosen
 from dreaming.paper.plan.profile import Profile
@@ -27,7 +27,7 @@ LAB = Profile(
 
 
 def picture_of(figure, tables):
-    return drawn(FIGURES[figure].plot, figure_table(figure, LAB, tables))
+    return draw(FIGURES[figure].plot, figure_table(figure, LAB, tables))
 
 
 def test_a_schedule_is_a_condition_of_the_plan():

@@ -43,7 +43,7 @@ def test_settings_go_on_top_of_a_file(written):
         ("base: [demo]", "there is no profile '"),
         ("base: qick", "did you mean 'quick'"),
         ("seedz: 2", "there is no 'seedz'; did you mean 'seeds'"),
-        ("figures: [figure-77]", "there is no 'figure-77'; did you mean"),
+        ("figures: [figure-77]", "there is no 'figure-77' to be drawn; did you mean"),
         ("datasets: []", "datasets is"),
         ("seeds: true", "seeds: it is true"),
         ("settings: [training.epochs=3]", "training.epochs is what the plan decides on"),

@@ -74,7 +74,7 @@ def test_a_setting_of_a_phase_passes_over_conditions_without_it_and_no_other_mis
         ("epochs=1", "epochs"),
         ("early=50", "early is 50, and should be less than epochs, 50"),
         ("long_epochs=20", "long_epochs is 20, which is less than epochs, 50"),
-        ("figures=figur-4", "there is no 'figur-4'; did you mean 'figure-4'"),
+        ("figures=figur-4", "there is no 'figur-4' to be drawn; did you mean 'figure-4'"),
         ("figures=figure-4,figure-4", "figures names figure-4 twice"),
         ("datasets=svhn,svhn", "datasets names svhn twice"),
         ("seed=3", "what the plan decides on"),

@@ -18,7 +18,7 @@ from dreaming.paper.plan.plan import make_plan
 from dreaming.paper.plan.presets import PROFILES
 from dreaming.paper.plan.profile import made
 from dreaming.paper.report import report
-from dreaming.paper.reproduction import draw
+from dreaming.paper.reproduction import make_figures
 from dreaming.paper.results import Attempts
 from dreaming.runs.folder import RunFolder, run_path
 from dreaming.runs.tables import csv
@@ -131,7 +131,7 @@ def test_the_report_shows_names_and_configs_as_they_are(dataset_of, tmp_path):
     for each in MARKUP:
         attempts.note(f"run {each}", f"why {each}")
     tables = made_up.tables(dataset_of, own)
-    drawn = draw(plan, tables, attempts)
+    drawn = make_figures(plan, tables, attempts)
     found = numbers({figure.name: figure.table for figure in drawn}, own)
     page = report(plan, tables, drawn, found, attempts.failures)
     for active in ("<script", "<img src=x"):

@@ -8,7 +8,7 @@ say which function it is.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import pandas as pd
 
@@ -169,7 +169,16 @@ CLAIMS: Mapping[str, tuple[PaperClaim, ...]] = {
 """All of them, by figure."""
 
 
-def judged(figure: str, profile: Profile, table: pd.DataFrame) -> list[tuple[PaperClaim, str, Judgement]]:
+class Judged(NamedTuple):
+    """A claim of a figure, and what was found of it in a data set."""
+
+    figure: str
+    dataset: str
+    claim: PaperClaim
+    found: Judgement
+
+
+def judged(figure: str, profile: Profile, table: pd.DataFrame) -> list[Judged]:
     """Judge the claims of a figure on its own table, a data set at a time.
 
     Parameters
@@ -183,18 +192,17 @@ def judged(figure: str, profile: Profile, table: pd.DataFrame) -> list[tuple[Pap
 
     Returns
     -------
-    list of (claim, data set, judgement)
+    list of Judged
         In the order of `CLAIMS`. Left out are claims of features that the profile does not measure, of other data
         sets, and of a longer training than it has.
     """
     if figure not in CLAIMS:
-        return []
-    own = measured(table)
-    found = []
+        return []  # the table may be one of pictures
+    own, found = measured(table), []
     for dataset in dict.fromkeys(own["dataset"]):
         values = own[own["dataset"] == dataset]
         for claim in CLAIMS[figure]:
             wanted = claim.of(profile, values)
             if wanted is not None and (claim.datasets is None or dataset in claim.datasets):
-                found.append((claim, dataset, judge(wanted, values)))
+                found.append(Judged(figure, dataset, claim, judge(wanted, values)))
     return found

@@ -4,21 +4,19 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-import yaml
 from annotated_types import Ge, MinLen
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from dreaming.config.config import Config
 from dreaming.config.configure import configure
-from dreaming.config.settings import path_and_value, sentence
-from dreaming.errors import UserError, brief, nearest
+from dreaming.config.settings import assign, path_and_value, sentence
+from dreaming.errors import UserError, nearest
 from dreaming.model.conditions import condition
 from dreaming.model.parameters import Parameters
-from dreaming.paper.figures import FIGURES, OF_THE_PAPER
+from dreaming.paper.figures import OF_THE_PAPER, named
 from dreaming.paper.figures.figure import DOSES, SCHEDULES, Need, When
 from dreaming.paper.plan.own_conditions import Dose, doses, scheduled
 from dreaming.paper.published import EPOCHS, LONG_EPOCHS
-from dreaming.system.texts import yaml_of
 
 PLANNED = (
     "condition",
@@ -88,20 +86,19 @@ class Profile(Parameters):
 
     @model_validator(mode="after")
     def _sound(self) -> "Profile":
-        for figure in self.figures:
-            if figure not in FIGURES:
-                raise ValueError(f"figures: there is no '{figure}'; {nearest(figure, FIGURES)}")
         if self.long_epochs < self.epochs:
             raise ValueError(f"long_epochs is {self.long_epochs}, which is less than epochs, {self.epochs}")
         if self.early >= self.epochs:
             raise ValueError(f"early is {self.early}, and should be less than epochs, {self.epochs}")
         try:
+            for figure in self.figures:
+                named(figure)
             swept = [f"{dose.field}={dose.value}" for dose in self.doses]
             schedules = [scheduled(text, self.epochs).condition for text in self.schedules]
         except UserError as mistake:
             raise ValueError(str(mistake)) from None
-        named = {"datasets": self.datasets, "figures": self.figures, "schedules": schedules, "sweeps": swept}
-        for field, names in named.items():
+        lists = {"datasets": self.datasets, "figures": self.figures, "schedules": schedules, "sweeps": swept}
+        for field, names in lists.items():
             if twice := [name for name in names if names.count(name) > 1]:
                 raise ValueError(f"{field} names {twice[0]} twice")
         for setting in (*self.settings, *swept):
@@ -191,15 +188,14 @@ class Profile(Parameters):
         own = [name for name in content if name not in ("name", "settings")]
         for setting in settings:
             path, text = path_and_value(setting)
-            name = ".".join(path)
-            if name in own:
-                content[name] = _value(name, text)
+            if path[0] in own:
+                assign(content, path, text, "the profile")
             elif path[0] in Config.model_fields:
                 content["settings"] = (*content["settings"], setting)
             else:
                 known = [*own, *(field for field in Config.model_fields if field not in PLANNED)]
                 raise UserError(
-                    f"--set {name}: neither the profile nor a run's config has '{path[0]}'; "
+                    f"--set {'.'.join(path)}: neither the profile nor a run's config has '{path[0]}'; "
                     f"{nearest(path[0], known)}"
                 )
         return made(content, "--set") if settings else self
@@ -221,15 +217,6 @@ class Profile(Parameters):
         content = self.model_dump()
         own = {"schedules": (*self.schedules, *schedules), "sweeps": (*self.sweeps, *sweeps)}
         return made({**content, **own}, "--schedule, --sweep") if schedules or sweeps else self
-
-
-def _value(path: str, text: str) -> Any:
-    if path in ("schedules", "sweeps"):
-        return text
-    try:
-        return yaml_of(text)
-    except yaml.YAMLError:
-        raise UserError(f"--set {path}: cannot read the value {brief(text)}") from None
 
 
 def made(content: Any, where: str) -> Profile:
