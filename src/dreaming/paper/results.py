@@ -1,7 +1,7 @@
 """Results: the tables of all planned runs in one place, and of each figure what it shows and what it lacks."""
 
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import pandas as pd
@@ -174,7 +174,7 @@ def figure_table(figure: str, profile: Profile, tables: Tables) -> pd.DataFrame:
 
 def wanted(figure: str, profile: Profile) -> pd.DataFrame:
     """Return the rows that a figure should have, without their values."""
-    keys: Mapping[str, Keys] = keys_of(measures_of(profile))
+    keys = keys_of(measures_of(profile))
     rows = [
         (dataset, name, seed, epoch, measure, parameter)
         for dataset in FIGURES[figure].datasets(profile.datasets)

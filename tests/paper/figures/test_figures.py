@@ -84,6 +84,17 @@ def test_every_seed_is_seen_behind_the_mean_and_axes_have_units(whole, name):
         assert "(%)" in panel.get_ylabel()
 
 
+def test_every_data_set_of_a_profile_has_a_panel(tables_of):
+    three = made_up.PROFILE.but(["datasets=cifar10,svhn,digits"])
+    picture = picture_of("figure-4", figure_table("figure-4", three, tables_of(three)))
+    assert [panel.get_title(loc="left") for panel in picture.axes] == [
+        "c   CIFAR-10",
+        "d   SVHN",
+        "e   Digits",
+    ]
+    assert all(len(bold(panel)) == 3 for panel in picture.axes)
+
+
 def test_published_values_are_marked_at_their_height(whole):
     _, picture = whole["figure-4"]
     diamonds = [

@@ -84,44 +84,44 @@ FIGURE_4 = Figure(
     "Figure 4",
     f"{OF_TEST} over epochs of training: the full model, without REM, and with REM from one memory.",
     (Need(("pad", "without_rem", "without_memory_mix"), "readout", "curve"),),
-    partial(one_row, draw=over_epochs, letters="cd"),
+    partial(one_row, draw=over_epochs, first="c"),
 )
 FIGURE_5 = Figure(
     "Figure 5",
     "Accuracy of the same readout on occluded test images, over the share of tiles that are occluded: the full "
     "model and without NREM.",
     (Need(("pad", "without_nrem"), "robustness", "end"),),
-    partial(one_row, draw=over_occlusion, letters="cd"),
+    partial(one_row, draw=over_occlusion, first="c"),
 )
 APPENDIX_3 = Figure(
     "Appendix 1, figure 3",
     f"{OF_TEST} over twice as many epochs of training: the full model and each pathology.",
     (Need(TABLE_1_CONDITIONS, "readout", "long curve"),),
-    partial(one_row, draw=over_epochs, letters="cd"),
+    partial(one_row, draw=over_epochs, first="c"),
 )
 APPENDIX_4 = Figure(
     "Appendix 1, figure 4",
     f"{OF_TEST} over epochs of training, by what drives REM: mixed memories and noise, noise alone, memories "
     "alone.",
     (Need(("pad", "rem_noise_only", "rem_memories_only"), "readout", "curve"),),
-    partial(one_row, draw=over_epochs, letters="ab"),
+    partial(one_row, draw=over_epochs),
 )
 APPENDIX_5 = Figure(
     "Appendix 1, figure 5",
     f"{OF_TEST} over epochs of training, by the order of the phases of sleep.",
     (Need(("pad", "rem_before_nrem"), "readout", "curve"),),
-    partial(one_row, draw=over_epochs, letters="ab"),
+    partial(one_row, draw=over_epochs),
 )
 APPENDIX_6 = Figure(
     "Appendix 1, figure 6",
     "Accuracy of the readout on occluded test images, by what NREM replays: single memories, or several mixed.",
     (Need(("pad", "nrem_mixed"), "robustness", "end"),),
-    partial(one_row, draw=over_occlusion, letters="ab"),
+    partial(one_row, draw=over_occlusion),
 )
 DEPRIVATION = Figure(
     "Deprivation and recovery",
     f"{OF_TEST} over epochs of training: the full model, and schedules that take phases of sleep away and give "
     "them back. Dotted: where a schedule changes. None of this is in the paper.",
     (Need(("pad", SCHEDULES), "readout", "curve"),),
-    partial(one_row, draw=over_schedules, letters="abcdefgh"),
+    partial(one_row, draw=over_schedules),
 )

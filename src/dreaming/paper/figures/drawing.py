@@ -114,14 +114,14 @@ def draw(plot: Callable[[pd.DataFrame], Picture], table: pd.DataFrame) -> Pictur
     return picture
 
 
-def one_row(table: pd.DataFrame, draw: Callable[[Panel, pd.DataFrame], None], letters: str = "") -> Picture:
-    """Draw a panel for each data set, side by side, lettered as in the paper if letters are given."""
+def one_row(table: pd.DataFrame, draw: Callable[[Panel, pd.DataFrame], None], first: str = "a") -> Picture:
+    """Draw a panel for each data set, side by side, lettered from the first letter on."""
     datasets = list(dict.fromkeys(table["dataset"]))
     picture = canvas(PANEL[0] * max(1, len(datasets)) + 0.4, PANEL[1])
     panels = picture.subplots(1, max(1, len(datasets)), squeeze=False)[0]
-    for panel, dataset, letter in zip(panels, datasets, letters, strict=False):
-        draw(panel, table[table["dataset"] == dataset])
-        panel.set_title(f"{letter}   {dataset_title(dataset)}", loc="left")
+    for number, dataset in enumerate(datasets):
+        draw(panels[number], table[table["dataset"] == dataset])
+        panels[number].set_title(f"{chr(ord(first) + number)}   {dataset_title(dataset)}", loc="left")
     return picture
 
 
