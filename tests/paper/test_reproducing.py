@@ -11,10 +11,14 @@ import pytest
 import yaml
 
 from dreaming.cli.main import main
+from dreaming.data import load
 from dreaming.errors import Stopped, UserError
+from dreaming.paper.figures import OF_THE_PAPER
 from dreaming.paper.plan.plan import make_plan
 from dreaming.paper.plan.profile import Profile
 from dreaming.paper.reproduction import raise_failures, reproduce
+from dreaming.paper.results import Attempts, figure_table, gathered
+from dreaming.paper.tables import incomplete
 from dreaming.runs.folder import RunFolder
 from dreaming.system.progress import NoProgress
 
@@ -61,6 +65,20 @@ def test_everything_lies_in_one_folder(whole):
         f"{name}.{kind}" for name in TWO for kind in ("csv", "svg", "pdf", "png")
     }
     assert sorted(str(p.parent.relative_to(whole / "runs")) for p in whole.rglob("losses.csv")) == RUNS
+
+
+def test_a_figure_that_needs_no_run_is_made_alone(tmp_path):
+    found = reproduce(TINY, only=["figure-9"], out=tmp_path, device="cpu")
+    assert found.failures == {}
+    assert (tmp_path / "figures/figure-9.png").exists()
+
+
+@pytest.mark.parametrize("figure", [name for name in OF_THE_PAPER if name != "figure-9"])
+def test_a_figure_of_which_no_run_is_there_has_a_table_of_what_is_missing(figure, tmp_path):
+    tables = gathered(make_plan(TINY, [figure], tmp_path), load, Attempts(NoProgress()))
+    table = figure_table(figure, TINY, tables)
+    assert table["value"].isna().all()
+    assert len(table) == 0 or incomplete(table)
 
 
 def test_a_figures_table_holds_what_the_runs_measured(whole):

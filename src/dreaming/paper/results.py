@@ -137,8 +137,11 @@ def _occlude(dataset: str, images: Images, pictures: list[pd.DataFrame]) -> None
 def _joined(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
     whole = [part.dropna(axis=1, how="all") for part in parts if len(part)]
     columns = list(dict.fromkeys(column for part in parts for column in part.columns))
-    joined = pd.concat(whole, ignore_index=True) if whole else pd.DataFrame()
-    return joined.reindex(columns=columns)
+    return (
+        pd.concat(whole, ignore_index=True).reindex(columns=columns)
+        if whole
+        else pd.DataFrame(columns=columns)
+    )
 
 
 def figure_table(figure: str, profile: Profile, tables: Tables) -> pd.DataFrame:
