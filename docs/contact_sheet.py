@@ -7,10 +7,10 @@ import io
 from pathlib import Path
 
 import tyro
-from dreaming.dreams import grid
 from PIL import Image
 
 from dreaming.data import load, to_activity
+from dreaming.runs.sheets import grid
 
 
 def main(name: str, to: Path, /, *, count: int = 60, columns: int = 12, data_dir: Path | None = None) -> None:

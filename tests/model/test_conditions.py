@@ -5,8 +5,10 @@ import pytest
 from dreaming.config.config import Config
 from dreaming.config.configure import Cycle, configure
 from dreaming.errors import UserError
-from dreaming.model.conditions import condition, conditions
+from dreaming.model.conditions import CONDITIONS, condition, conditions, register
+from dreaming.model.hippocampus import Hippocampus
 from dreaming.model.phases import NREM, REM, Wake
+from dreaming.rng import Random
 
 PAD = {
     "wake": {
@@ -118,6 +120,39 @@ def test_a_condition_says_in_a_line_what_it_is(name):
     line = conditions()[name]
     assert line
     assert "\n" not in line
+
+
+@pytest.mark.parametrize("seen_by", ["label", "colour", "mark"])
+def test_conditions_are_told_apart_by_each_of(seen_by):
+    assert len({getattr(each, seen_by) for each in CONDITIONS.values()}) == len(CONDITIONS)
+
+
+@pytest.mark.parametrize("name", DIFFERENCE)
+def test_phases_name_the_terms_that_their_objectives_return(name, cortex, days):
+    night = Hippocampus().store(cortex.encoder(days[0])[0]).store(cortex.encoder(days[1])[0])
+    for phase in condition(name):
+        draws = phase.draw(Random(0, (phase.name,)), 8, 8)
+        assert tuple(phase.objective(cortex, days[2], night, draws).terms) == phase.terms
+
+
+def test_a_file_of_its_own_registers_a_condition_in_a_line(monkeypatch):
+    monkeypatch.setattr("dreaming.model.conditions.CONDITIONS", dict(CONDITIONS))
+
+    @register("Naps", "#123456", "p")
+    def naps():
+        """Two NREM phases."""
+        return Wake(), NREM(), NREM(name="nap")
+
+    assert [phase.name for phase in configure("naps").phases] == ["wake", "nrem", "nap"]
+    assert conditions()["naps"] == "Two NREM phases."
+
+
+def test_a_file_cannot_replace_a_condition_of_another():
+    def pad():
+        return (Wake(),)
+
+    with pytest.raises(ValueError, match=r"dreaming\.model\.conditions has a condition 'pad' already"):
+        register("PAD", "#000000", "o")(pad)
 
 
 def test_an_unknown_condition_is_refused_and_the_nearest_suggested():

@@ -1,16 +1,18 @@
 """Tables such as runs would leave, made up: figures and verdicts are tested on them without training."""
 
 import math
+from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pandas as pd
 
 from dreaming.data import Dataset
-from dreaming.evaluation.measuring import MEASURES
+from dreaming.paper.figures import FIGURES
 from dreaming.paper.figures.pictures import COLUMNS, occluded, png
-from dreaming.paper.plan.panels import FIGURES
 from dreaming.paper.plan.profile import Profile
-from dreaming.paper.tables import KEYS, Tables, loss_keys
+from dreaming.paper.results import doses_of, wanted
+from dreaming.paper.tables import KEYS, Tables
 from dreaming.runs.folder import PROJECTION
 
 LEVEL = {
@@ -24,13 +26,7 @@ LEVEL = {
     "rem_before_nrem": 0.58,
     "nrem_mixed": 0.55,
 }
-PROFILE = Profile(
-    name="made-up", datasets=("cifar10", "svhn"), seeds=4, epochs=10, long_epochs=20, settings=()
-)
-KEYS_OF = {
-    **{name: MEASURES[name]().keys() for name in ("readout", "robustness", "organisation")},
-    "realism": frozenset((f"frechet_{night}", "classifier") for night in ("nrem", "rem")),
-}
+PROFILE = Profile(name="made-up", datasets=("cifar10", "svhn"), seeds=4, epochs=10, long_epochs=20)
 
 
 def value(name, seed, epoch, measure, parameter):
@@ -53,61 +49,53 @@ def value(name, seed, epoch, measure, parameter):
     return (0.7 if "externality" in parameter else 0.4) * (1 - 0.6 * learnt) + noise
 
 
-def rows(profile, keys=KEYS_OF):
+def rows(profile):
     """Every value that the figures of a profile need."""
-    found = []
-    for dataset in profile.datasets:
-        for panels in FIGURES.values():
-            for need in panels.needs:
-                for name in profile.conditions_of(need):
-                    own = loss_keys(name) if need.measure == "losses" else keys.get(need.measure, ())
-                    for measure, parameter in sorted(own):
-                        for epoch in profile.epochs_of(need.when):
-                            for seed in range(profile.seeds):
-                                about = (dataset, name, seed, epoch, measure, parameter)
-                                found.append((*about, value(name, seed, epoch, measure, parameter)))
-    table = pd.DataFrame(found, columns=[*KEYS, "value"]).drop_duplicates(list(KEYS))
-    return table.astype({"epoch": "Int64", "seed": "Int64"})
+    table = pd.concat([wanted(figure, profile) for figure in FIGURES]).drop_duplicates(ignore_index=True)
+    about = table[list(KEYS[1:])].itertuples(index=False, name=None)
+    return table.assign(value=[value(*row) for row in about])
 
 
 def projection(profile):
     """Four clouds of latents; occluded ones are far from clean ones without NREM."""
     random = np.random.default_rng(0)
     parts = []
-    for name in ("pad", "without_rem", "without_nrem"):
-        apart = {"pad": 3.0, "without_rem": 1.0, "without_nrem": 3.0}[name]
+    for name, apart in (("pad", 3.0), ("without_rem", 1.0), ("without_nrem", 3.0)):
+        about = (profile.datasets[-1], name, 0, profile.epochs, "projection", "pca")
         for image in range(80):
             label = image % 4
             clean = apart * np.array([math.cos(label * 1.6), math.sin(label * 1.6)]) + random.normal(size=2)
             moved = clean + random.normal(scale=0.3, size=2) + (4.0 if name == "without_nrem" else 0.0)
             for occlusion, point in ((0.0, clean), (0.3, moved)):
-                for component, coordinate in enumerate(point, start=1):
-                    about = (profile.datasets[-1], name, 0, profile.epochs, "projection", "pca")
-                    parts.append((*about, image, label, occlusion, component, coordinate))
+                parts += [(*about, image, label, occlusion, c, x) for c, x in enumerate(point, start=1)]
     return pd.DataFrame(parts, columns=list(PROJECTION))
 
 
 def pictures(profile, dataset_of):
     """Eight images for each strip, and one under occlusions."""
-    parts = []
+    parts, last = [], profile.epochs
+    strips = ["a  seen, day before", "a  seen, last day", "b  NREM, epoch 1", "b  REM, epoch 1"]
+    strips += [f"c  NREM, epoch {last}", f"c  REM, epoch {last}"]
     for name in profile.datasets:
         images: Dataset = dataset_of(16, 32, name=name)
-        parts.append(occluded(images))
-        strips = ["a  seen, day before", "a  seen, last day", "b  NREM, epoch 1", "b  REM, epoch 1"]
-        for row, strip in enumerate(
-            [*strips, f"c  NREM, epoch {profile.epochs}", f"c  REM, epoch {profile.epochs}"]
-        ):
-            for column in range(8):
-                image = images.test.images[column + row].permute(1, 2, 0).contiguous()
-                about = {"figure": "figure-3", "dataset": name, "condition": "pad", "seed": 0, "epoch": 1}
-                parts.append(
-                    pd.DataFrame([{**about, "strip": strip, "row": row, "column": column, "png": png(image)}])
-                )
+        shown = [png(image) for image in images.test.images.permute(0, 2, 3, 1).contiguous()]
+        about = {"figure": "figure-3", "dataset": name, "condition": "pad", "seed": 0, "epoch": 1}
+        rows = [
+            {**about, "strip": strip, "row": row, "column": column, "png": shown[column + row]}
+            for row, strip in enumerate(strips)
+            for column in range(8)
+        ]
+        parts += [occluded(images), pd.DataFrame(rows)]
     return pd.concat([part.dropna(axis=1, how="all") for part in parts]).reindex(columns=list(COLUMNS))
 
 
-def tables(dataset_of, profile=PROFILE, lacking=lambda table: table["value"] != table["value"]):
+@cache
+def whole(dataset_of, profile):
+    """All tables, with nothing missing."""
+    return Tables(rows(profile), projection(profile), pictures(profile, dataset_of), doses_of(profile))
+
+
+def tables(dataset_of, profile=PROFILE, lacking=lambda table: table["value"].isna()):
     """All tables; rows for which ``lacking`` is true are left out."""
-    values = rows(profile)
-    values = values[~lacking(values)]
-    return Tables(profile, KEYS_OF, values, projection(profile), pictures(profile, dataset_of))
+    found = whole(dataset_of, profile)
+    return replace(found, values=found.values[~lacking(found.values)])

@@ -8,13 +8,13 @@ from playwright.sync_api import sync_playwright
 from tests.paper import made_up
 from tests.paper.browser import launched
 
-from dreaming.paper.attempts import Attempts
-from dreaming.paper.claims import numbers as table_1
-from dreaming.paper.plan.panels import FIGURES
+from dreaming.paper.claims.numbers import numbers
+from dreaming.paper.figures import FIGURES
 from dreaming.paper.plan.plan import make_plan
 from dreaming.paper.plan.profile import Profile
 from dreaming.paper.report import report
-from dreaming.paper.reproduction import draw
+from dreaming.paper.reproduction import make_figures
+from dreaming.paper.results import Attempts
 from dreaming.system.progress import NoProgress
 
 PROFILE = Profile(
@@ -46,10 +46,10 @@ def made(dataset_of, folder):
     plan = make_plan(PROFILE, (), folder)
     attempts = Attempts(NoProgress())
     attempts.note(FAILED, f"wake.image became nan in epoch 5 {ATTACK}")
-    drawn = draw(plan, tables, attempts)
-    numbers = table_1.numbers({figure.name: figure.table for figure in drawn}, tables)
+    drawn = make_figures(plan, tables, attempts)
+    found = numbers({figure.name: figure.table for figure in drawn}, PROFILE)
     path = folder / "report.html"
-    path.write_text(report(plan, tables, drawn, numbers, attempts.failures), encoding="utf-8")
+    path.write_text(report(plan, tables, drawn, found, attempts.failures), encoding="utf-8")
     return path
 
 

@@ -8,12 +8,17 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from dreaming.cli.main import main
+from dreaming.data import load
 from dreaming.errors import Stopped, UserError
+from dreaming.paper.figures import OF_THE_PAPER
 from dreaming.paper.plan.plan import make_plan
 from dreaming.paper.plan.profile import Profile
 from dreaming.paper.reproduction import raise_failures, reproduce
+from dreaming.paper.results import Attempts, figure_table, gathered
+from dreaming.paper.tables import incomplete
 from dreaming.runs.folder import RunFolder
 from dreaming.system.progress import NoProgress
 
@@ -30,6 +35,7 @@ TINY = Profile(
         *("training.batch_size=32", "training.precision=float32"),
     ),
 )
+TWO = ("figure-4", "figure-9")
 BUT_ONE = TINY.beside((), ["optimizer.learning_rate=1e30"])
 DIVERGES = "digits/pad+optimizer.learning_rate-1e30/seed-"
 RUNS = [f"digits/{c}/seed-{s}" for c in ("pad", "without_memory_mix", "without_rem") for s in (0, 1)]
@@ -37,7 +43,7 @@ RUNS = [f"digits/{c}/seed-{s}" for c in ("pad", "without_memory_mix", "without_r
 
 def content(folder):
     """What is reproduced, without what tells the time."""
-    numbers = ["numbers.csv", "claims.csv", *(f"figures/{name}.csv" for name in ("figure-4", "figure-9"))]
+    numbers = ["numbers.csv", "claims.csv", *(f"figures/{name}.csv" for name in TWO)]
     return {name: (folder / name).read_bytes() for name in numbers}
 
 
@@ -45,7 +51,7 @@ def content(folder):
 def whole(tmp_path_factory):
     """A reproduction of two figures, one run after another: its folder."""
     out = tmp_path_factory.mktemp("whole")
-    found = reproduce(TINY, only=["figure-4", "figure-9"], out=out, device="cpu", workers=1)
+    found = reproduce(TINY, only=TWO, out=out, device="cpu", workers=1)
     assert found.failures == {}
     assert found.report == out / "report.html"
     return out
@@ -56,9 +62,23 @@ def test_everything_lies_in_one_folder(whole):
         *("runs", "figures", "numbers.csv", "claims.csv", "report.html"),
     }
     assert {path.name for path in (whole / "figures").iterdir()} == {
-        f"{name}.{kind}" for name in ("figure-4", "figure-9") for kind in ("csv", "svg", "pdf", "png")
+        f"{name}.{kind}" for name in TWO for kind in ("csv", "svg", "pdf", "png")
     }
     assert sorted(str(p.parent.relative_to(whole / "runs")) for p in whole.rglob("losses.csv")) == RUNS
+
+
+def test_a_figure_that_needs_no_run_is_made_alone(tmp_path):
+    found = reproduce(TINY, only=["figure-9"], out=tmp_path, device="cpu")
+    assert found.failures == {}
+    assert (tmp_path / "figures/figure-9.png").exists()
+
+
+@pytest.mark.parametrize("figure", [name for name in OF_THE_PAPER if name != "figure-9"])
+def test_a_figure_of_which_no_run_is_there_has_a_table_of_what_is_missing(figure, tmp_path):
+    tables = gathered(make_plan(TINY, [figure], tmp_path), load, Attempts(NoProgress()))
+    table = figure_table(figure, TINY, tables)
+    assert table["value"].isna().all()
+    assert len(table) == 0 or incomplete(table)
 
 
 def test_a_figures_table_holds_what_the_runs_measured(whole):
@@ -77,7 +97,7 @@ def test_a_figures_table_holds_what_the_runs_measured(whole):
 def test_a_second_time_nothing_is_run_or_measured(whole):
     before = {path: path.stat().st_mtime_ns for path in (whole / "runs").rglob("*")}
     kept = content(whole)
-    reproduce(TINY, only=["figure-4", "figure-9"], out=whole, device="cpu")
+    reproduce(TINY, only=TWO, out=whole, device="cpu")
     assert {path: path.stat().st_mtime_ns for path in (whole / "runs").rglob("*")} == before
     assert content(whole) == kept
 
@@ -114,16 +134,9 @@ class Told(NoProgress):
 @pytest.mark.parametrize("after", [1, 4])
 def test_stopped_and_started_again_it_comes_to_the_same(whole, tmp_path, after):
     with pytest.raises((Stopped, KeyboardInterrupt)):
-        reproduce(
-            *(TINY,),
-            only=["figure-4", "figure-9"],
-            out=tmp_path,
-            device="cpu",
-            workers=1,
-            progress=Told(after),
-        )
+        reproduce(TINY, only=TWO, out=tmp_path, device="cpu", workers=1, progress=Told(after))
     assert not (tmp_path / "report.html").exists()
-    reproduce(TINY, only=["figure-4", "figure-9"], out=tmp_path, device="cpu", workers=1)
+    reproduce(TINY, only=TWO, out=tmp_path, device="cpu", workers=1)
     assert content(tmp_path) == content(whole)
 
 
@@ -132,7 +145,7 @@ def test_several_workers_come_to_the_same(whole, tmp_path):
     for title in RUNS[0], RUNS[-1]:
         shutil.rmtree(out / "runs" / title)
     shutil.rmtree(out / "figures")
-    reproduce(TINY, only=["figure-4", "figure-9"], out=out, device="cpu", workers=2)
+    reproduce(TINY, only=TWO, out=out, device="cpu", workers=2)
     assert content(out) == content(whole)
 
 
@@ -183,10 +196,7 @@ def test_runs_of_another_config_are_not_gone_on_with(whole):
 
 def profile_file(folder):
     path = folder / "tiny.yaml"
-    fields = TINY.model_dump()
-    path.write_text(
-        "\n".join(f"{name}: {list(v) if isinstance(v, tuple) else v}" for name, v in fields.items())
-    )
+    path.write_text(yaml.safe_dump(TINY.model_dump(mode="json")))
     return path
 
 
@@ -207,9 +217,9 @@ def test_what_cannot_be_measured_is_said_before_any_training_and_all_else_is_don
 
 def test_what_is_measured_already_or_not_asked_for_is_not_said_to_be_lacking(tmp_path):
     asked = make_plan(WITH_INCEPTION, ["figure-3"], tmp_path, "cpu")
-    assert len(asked.hindrances(tmp_path)) == 1
-    assert make_plan(WITH_INCEPTION, ["figure-4"], tmp_path, "cpu").hindrances(tmp_path) == []
-    assert make_plan(TINY, ["figure-3"], tmp_path, "cpu").hindrances(tmp_path) == []
+    assert len(asked.unavailable(tmp_path)) == 1
+    assert make_plan(WITH_INCEPTION, ["figure-4"], tmp_path, "cpu").unavailable(tmp_path) == []
+    assert make_plan(TINY, ["figure-3"], tmp_path, "cpu").unavailable(tmp_path) == []
 
 
 def test_a_dry_run_says_what_cannot_be_measured(tmp_path, capsys, monkeypatch):
@@ -219,52 +229,39 @@ def test_a_dry_run_says_what_cannot_be_measured(tmp_path, capsys, monkeypatch):
     assert LACKS in " ".join(capsys.readouterr().out.split())
 
 
-def test_a_dry_run_lists_the_runs_and_their_cost_and_writes_nothing(tmp_path, capsys):
-    own = profile_file(tmp_path)
-    out = tmp_path / "out"
-    words = [
-        "reproduce",
+def reproducing(tmp_path, out, *words):
+    """The status of `dreaming reproduce` of figure 4 of the tiny profile, read from a file."""
+    words = (
         "--profile",
-        own,
+        profile_file(tmp_path),
         "--only",
         "figure-4",
         "--device",
         "cpu",
         "--out",
         out,
-        "--dry-run",
-    ]
-    assert main([str(word) for word in words]) == 0
+        *words,
+    )
+    return main(["reproduce", *map(str, words)])
+
+
+def test_a_dry_run_lists_the_runs_and_their_cost_and_writes_nothing(tmp_path, capsys):
+    assert reproducing(tmp_path, tmp_path / "out", "--dry-run") == 0
     said = capsys.readouterr().out
     for title in RUNS:
         assert title in said.replace("\n", "")
     assert "6 runs for 1 figures and tables, 0 of them finished" in said
     assert "from a measured cycle of" in said
-    assert not out.exists()
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_dry_run_sees_what_is_there(whole, tmp_path, capsys):
-    own = profile_file(tmp_path)
-    words = [
-        "reproduce",
-        "--profile",
-        own,
-        "--only",
-        "figure-4",
-        "--device",
-        "cpu",
-        "--out",
-        whole,
-        "--dry-run",
-    ]
-    assert main([str(word) for word in words]) == 0
+    assert reproducing(tmp_path, whole, "--dry-run") == 0
     assert "6 runs for 1 figures and tables, 6 of them finished" in capsys.readouterr().out
 
 
 def test_the_command_says_where_the_report_is(whole, tmp_path, capsys):
-    own = profile_file(tmp_path)
-    words = ["reproduce", "--profile", own, "--only", "figure-4", "--device", "cpu", "--out", whole]
-    assert main([str(word) for word in words]) == 0
+    assert reproducing(tmp_path, whole) == 0
     assert capsys.readouterr().out.splitlines()[-1] == f"The report: {whole / 'report.html'}"
 
 

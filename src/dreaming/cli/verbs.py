@@ -202,7 +202,7 @@ class Reproduce(Images):
             raise UserError(f"--workers is {self.workers}; at least one is needed, or leave the option out")
         chosen = profile(self.profile, self.set).beside(self.schedule, self.sweep)
         if self.dry_run:
-            from dreaming.paper.plan.foresight import dry_run
+            from dreaming.paper.plan.dry_run import dry_run
 
             dry_run(chosen, self.only, self.out, self.device, self.data_dir)
             return

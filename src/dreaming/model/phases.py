@@ -55,6 +55,8 @@ class Phase(Parameters, ABC):
     """A phase of the sleep-wake cycle: an objective, its parameters, and a row of signs."""
 
     plasticity: ClassVar[Plasticity]
+    terms: ClassVar[tuple[str, ...]] = ()
+    """Names of the terms that the objective returns; none for a phase that does not say."""
 
     name: str = Field(default="", pattern=r"^[a-z][a-z0-9_]*$")
     """What the phase is called in the config and in losses.csv; by default its class, in lower case."""
@@ -100,6 +102,7 @@ class Wake(Phase):
     """
 
     plasticity: ClassVar = Plasticity(encoder=+1, generator=+1)
+    terms: ClassVar = ("image", "kl", "externality")
 
     image_weight: Weight = 1.0
     """Weight of L_img."""
@@ -144,6 +147,7 @@ class NREM(Phase):
     """
 
     plasticity: ClassVar = Plasticity(encoder=+1, generator=0)
+    terms: ClassVar = ("latent",)
 
     replay: Replay = Replay()
     """Which memories drive the dream: by default single ones."""
@@ -175,6 +179,7 @@ class REM(Phase):
     """
 
     plasticity: ClassVar = Plasticity(encoder=+1, generator=-1)
+    terms: ClassVar = ("externality",)
 
     replay: Replay = Replay(past=0.5, noise=0.5)
     """Which memories drive the dream: by default two days' mixed, and noise."""

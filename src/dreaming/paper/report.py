@@ -2,6 +2,7 @@
 
 import base64
 import io
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,22 +14,18 @@ from jinja2 import Environment, StrictUndefined
 from PIL import Image
 
 from dreaming.errors import UserError
-from dreaming.evaluation.statistics.judgement import Judgement
 from dreaming.evaluation.statistics.statistics import by_chance, summary
-from dreaming.paper.claims.claims import PaperClaim
+from dreaming.paper.claims.claims import Judged
+from dreaming.paper.figures import FIGURES
 from dreaming.paper.figures.drawing import dataset_name, label
-from dreaming.paper.plan.panels import FIGURES
 from dreaming.paper.plan.plan import Plan, PlannedRun
 from dreaming.paper.published import ACCURACY, EPOCHS, SEEDS
 from dreaming.paper.tables import Tables, incomplete
 from dreaming.runs import findings
 from dreaming.system.progress import duration
 
-MARKS = {
-    **{"holds": "yes", "agrees": "yes", "does not hold": "no", "higher": "no", "lower": "no"},
-    **{"cannot tell": "open", "not comparable": "open", "no number published": "open"},
-}
-OF_LOSSES = ("appendix-figure-1", "appendix-figure-2")
+MARKS = {"holds": "yes", "agrees": "yes", "does not hold": "no", "higher": "no", "lower": "no"}
+"""How verdicts are marked; all others are open."""
 
 
 @dataclass(frozen=True)
@@ -38,18 +35,18 @@ class Drawn:
     Attributes
     ----------
     name
-        As `dreaming.paper.plan.panels.FIGURES` has it.
+        As `dreaming.paper.figures.FIGURES` has it.
     table
         What it is drawn from.
     claims
-        The paper's claims of it, each with its data set and what was found.
+        The paper's claims of it, judged.
     png
         The picture; None for a table, or where there is nothing to draw.
     """
 
     name: str
     table: pd.DataFrame
-    claims: Sequence[tuple[PaperClaim, str, Judgement]]
+    claims: Sequence[Judged]
     png: bytes | None
 
 
@@ -79,27 +76,28 @@ def report(
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
+    environment.filters["dataset"] = dataset_name
+    environment.globals.update(about=FIGURES, marks=MARKS)
     template = environment.from_string(
         files("dreaming.paper").joinpath("report.html.j2").read_text(encoding="utf-8")
     )
     runs = [_run(run, failures) for run in plan.runs]
-    claims = [_claim(figure, *each) for figure in drawn for each in figure.claims]
+    claims = [each for figure in drawn for each in figure.claims]
     return template.render(
         profile=plan.profile,
         protocol=_protocol(plan),
         now=datetime.now(UTC).isoformat(" ", "minutes").removesuffix("+00:00"),
         numbers=[_number(row) for row in numbers.to_dict("records")],
         claims=claims,
-        shown_claims=[claim for claim in claims if claim["figure"] not in OF_LOSSES],
+        shown_claims=[each for each in claims if not _of_losses(each.figure)],
         counts=_counts(claims),
         by_chance=by_chance(len(claims)) if claims else "",
         controls=_controls(tables),
-        figures=[_figure(figure, claims) for figure in drawn],
+        figures=[_figure(figure) for figure in drawn],
         failures=dict(failures),
         runs=runs,
         finished=sum(run["state"] == "finished" for run in runs),
         machines=_machines(plan),
-        marks=MARKS,
     )
 
 
@@ -117,38 +115,16 @@ def _protocol(plan: Plan) -> str:
     return said + ("; other than the paper: " + "; ".join(deviations) if deviations else "; as the paper's")
 
 
-def _number(row: Mapping[Any, Any]) -> dict[str, str]:
+def _number(row: Mapping[Any, Any]) -> dict[Any, Any]:
     what = label(row["condition"])
     if row["measure"] != ACCURACY:
         what += f", occlusion {100 * float(row['parameter']):.0f} %"
-    ours, reason = _percent(row["mean"], row["sem"]), row["reason"]
+    ours, reason, values = _percent(row["mean"], row["sem"]), row["reason"], row["values"]
     if pd.isna(row["mean"]):
-        ours = "incomplete" if row["values"] else "not measured"
-        reason += f" ({row['values']})" if row["values"] else ""
-    return {
-        "dataset": dataset_name(row["dataset"]),
-        "what": what,
-        "published": _percent(row["published"], row["published_sem"]),
-        "ours": ours,
-        "seeds": f"{row['seeds']} of {row['wanted']}",
-        "values": row["values"],
-        "epoch": f"{row['epoch']}",
-        "verdict": row["verdict"],
-        "reason": reason,
-        "source": row["source"],
-    }
-
-
-def _claim(figure: Drawn, claim: PaperClaim, dataset: str, found: Judgement) -> dict[str, str]:
-    return {
-        "figure": figure.name,
-        "title": FIGURES[figure.name].title,
-        "dataset": dataset_name(dataset),
-        "said": claim.said,
-        "text": claim.text,
-        "verdict": found.verdict,
-        "reason": found.reason,
-    }
+        ours = "incomplete" if values else "not measured"
+        reason += f" ({values})" if values else ""
+    published, seeds = _percent(row["published"], row["published_sem"]), f"{row['seeds']} of {row['wanted']}"
+    return {**row, "what": what, "published": published, "ours": ours, "seeds": seeds, "reason": reason}
 
 
 def _controls(tables: Tables) -> list[dict[str, str]]:
@@ -157,40 +133,38 @@ def _controls(tables: Tables) -> list[dict[str, str]]:
     if not len(values):
         return []
     own = values[values["measure"] == ACCURACY]
-    untrained = own[(own["parameter"] == "latent") & (own["epoch"] == 0)].assign(
-        parameter="untrained latents"
-    )
+    latents = own["parameter"] == "latent"
+    untrained = own[latents & (own["epoch"] == 0)].assign(parameter="untrained latents")
     rows = []
-    for part in (own[own["parameter"] != "latent"], untrained):
+    for part in (own[~latents], untrained):
         for key, group in part.groupby(["dataset", "parameter"], sort=False):
             dataset, name = map(str, key)
             found = summary(group.drop_duplicates("seed")["value"])
             said = _percent(found.mean, found.sem if found.n > 1 else None)
-            rows.append({"dataset": dataset_name(dataset), "what": name, "ours": said, "seeds": str(found.n)})
+            rows.append({"dataset": dataset, "what": name, "ours": said, "seeds": str(found.n)})
     return rows
 
 
-def _counts(claims: Sequence[Mapping[str, str]]) -> str:
-    verdicts = [claim["verdict"] for claim in claims]
-    numbered = {v: verdicts.count(v) for v in ("holds", "does not hold", "cannot tell")}
+def _of_losses(figure: str) -> bool:
+    """Return whether a figure is of losses, whose many claims are shown beside it alone."""
+    return any(need.measure == "losses" for need in FIGURES[figure].needs)
+
+
+def _counts(claims: Sequence[Judged]) -> str:
     words = {"holds": "hold", "does not hold": "do not hold", "cannot tell": "cannot be told"}
-    return ", ".join(f"{count} {words[v]}" for v, count in numbered.items() if count)
+    counts: Counter[str] = Counter(each.found.verdict for each in claims)
+    return ", ".join(f"{counts[verdict]} {word}" for verdict, word in words.items() if counts[verdict])
 
 
-def _figure(figure: Drawn, claims: Sequence[Mapping[str, str]]) -> dict[str, Any]:
-    about, own = FIGURES[figure.name], [claim for claim in claims if claim["figure"] == figure.name]
-    counted = _counts(own)
-    gaps = incomplete(figure.table) if "source" in figure.table and len(figure.table) else []
+def _figure(figure: Drawn) -> dict[str, Any]:
     return {
         "name": figure.name,
-        "title": about.title,
-        "shows": about.shows,
+        "about": FIGURES[figure.name],
         "png": base64.b64encode(figure.png).decode() if figure.png else "",
         "width": Image.open(io.BytesIO(figure.png)).width // 2 if figure.png else 0,
-        "alt": f"{about.title}. {about.shows}" + (f" Claims: {counted}." if counted else ""),
-        "claims": own,
-        "gaps": gaps,
-        "is_table": figure.name == "table-1",
+        "counts": _counts(figure.claims),
+        "claims": figure.claims,
+        "gaps": incomplete(figure.table) if "source" in figure.table else [],
     }
 
 
@@ -223,8 +197,8 @@ def _run(run: PlannedRun, failures: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _machines(plan: Plan) -> list[dict[str, str]]:
-    """Say on which machines, with which versions and which images the runs were made."""
-    found: dict[tuple[str, ...], int] = {}
+    """Return on which machines, with which versions and which images the runs were made."""
+    found: Counter[tuple[tuple[str, str], ...]] = Counter()
     for run in plan.runs:
         try:
             sessions = run.folder.read_environment()["sessions"] if run.folder.config.exists() else []
@@ -232,14 +206,13 @@ def _machines(plan: Plan) -> list[dict[str, str]]:
             continue  # the list of runs says so
         for session in sessions:
             machine, images = session.get("machine", {}), session.get("dataset", {})
-            key = (
-                f"{machine.get('processor')}, {machine.get('cores')} cores, {machine.get('threads')} threads; "
-                f"device {machine.get('device')}; {machine.get('system')}",
-                ", ".join(f"{name} {version}" for name, version in session.get("versions", {}).items()),
-                f"{images.get('name')}: {'' if images.get('official') else 'not '}as published"
+            about = {
+                "machine": f"{machine.get('processor')}, {machine.get('cores')} cores, {machine.get('threads')} "
+                f"threads; device {machine.get('device')}; {machine.get('system')}",
+                "versions": ", ".join(map(" ".join, session.get("versions", {}).items())),
+                "images": f"{images.get('name')}: {'' if images.get('official') else 'not '}as published"
                 f", fingerprint {str(images.get('fingerprint'))[:12]}",
-                str(session.get("precision")),
-            )
-            found[key] = found.get(key, 0) + 1
-    names = ("machine", "versions", "images", "precision")
-    return [{**dict(zip(names, key, strict=True)), "sessions": str(count)} for key, count in found.items()]
+                "precision": str(session.get("precision")),
+            }
+            found[tuple(about.items())] += 1
+    return [{**dict(each), "sessions": str(count)} for each, count in found.items()]

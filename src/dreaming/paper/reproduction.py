@@ -2,22 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
+from dreaming import data
+from dreaming.data import Dataset
 from dreaming.errors import RunsFailed, UserError
-from dreaming.paper.attempts import Attempts
-from dreaming.paper.claims import numbers as table_1
 from dreaming.paper.claims.claims import judged
-from dreaming.paper.figures import DRAWINGS
-from dreaming.paper.figures.drawing import saved
-from dreaming.paper.plan.measuring import measure
-from dreaming.paper.plan.plan import Plan, PlannedRun, make_plan
+from dreaming.paper.claims.numbers import numbers
+from dreaming.paper.figures import FIGURES
+from dreaming.paper.figures.drawing import draw, saved
+from dreaming.paper.plan.plan import Plan, make_plan
 from dreaming.paper.plan.profile import Profile
 from dreaming.paper.report import Drawn, report
-from dreaming.paper.results import Images, gathered
+from dreaming.paper.results import Attempts, figure_table, gathered
 from dreaming.paper.tables import Tables
 from dreaming.runs.tables import csv
 from dreaming.system.disk import write
@@ -91,50 +92,36 @@ def reproduce(
     Stopped
         On Ctrl-C or SIGTERM, after saving; the same call goes on.
     """
-    attempts = Attempts(progress or NoProgress())
-    place = Path(out) if out is not None else Path("reproduction") / profile.name
-    plan = make_plan(profile, only, place, device)
-    with locked(place, "reproducing"):
-        return _reproduced(plan, only, data_dir, trust_data, device, workers, attempts)
+    attempts, place = Attempts(progress or NoProgress()), None if data_dir is None else Path(data_dir)
+    plan = make_plan(profile, only, out, device)
+    with locked(plan.out, "reproducing"):
+        for said in plan.unavailable(data_dir):  # before days go into training
+            attempts.progress.say(said)
+        options = {"data_dir": data_dir, "trust_data": trust_data, "workers": workers}
+        _train(plan, attempts, **options)
+        plan = make_plan(profile, only, out, device)
+
+        @cache
+        def images(name: str) -> Dataset:
+            return data.load(name, place, limit=profile.limit, trust=trust_data)
+
+        for run in plan.runs:
+            if run.lacking:
+                attempts.note(run.title, run.lacking)
+            attempts(
+                run.title, partial(run.measure, plan.measures, images, device, attempts.progress, data_dir)
+            )
+        tables = gathered(plan, images, attempts)
+        figures = make_figures(plan, tables, attempts)
+        found = numbers({figure.name: figure.table for figure in figures}, profile)
+        write(plan.out / "numbers.csv", csv(found))
+        write(plan.out / "claims.csv", csv(_claims_table(figures)))
+        page = report(plan, tables, figures, found, attempts.failures)
+        write(plan.out / "report.html", page.encode())
+    return Reproduction(plan, plan.out / "report.html", attempts.failures)
 
 
-def _reproduced(
-    plan: Plan,
-    only: Sequence[str],
-    data_dir: str | Path | None,
-    trust_data: bool,
-    device: str,
-    workers: int | None,
-    attempts: Attempts,
-) -> Reproduction:
-    """Do what a plan wants."""
-    profile, place = plan.profile, plan.out
-    images = Images(data_dir, trust_data, profile.limit)
-    for said in plan.hindrances(data_dir):  # before days go into training
-        attempts.progress.say(said)
-    _train(plan, data_dir, trust_data, workers, attempts)
-    plan = make_plan(profile, only, place, device)
-    for run in plan.runs:
-        if run.lacking:
-            attempts.note(run.title, run.lacking)
-        attempts(run.title, partial(_measure, plan, run, images, device, attempts.progress))
-    tables = gathered(plan, images, attempts)
-    drawn = draw(plan, tables, attempts)
-    numbers = table_1.numbers({figure.name: figure.table for figure in drawn}, tables)
-    write(place / "numbers.csv", csv(numbers))
-    write(place / "claims.csv", csv(_claims_table(drawn)))
-    page = report(plan, tables, drawn, numbers, attempts.failures)
-    write(place / "report.html", page.encode())
-    return Reproduction(plan, place / "report.html", attempts.failures)
-
-
-def _train(
-    plan: Plan,
-    data_dir: str | Path | None,
-    trust_data: bool,
-    workers: int | None,
-    attempts: Attempts,
-) -> None:
+def _train(plan: Plan, attempts: Attempts, **options: Any) -> None:
     """Train the runs that are not finished."""
     missing = {run.folder.path: run for run in plan.missing if not run.lacking}
     if not missing:
@@ -142,14 +129,8 @@ def _train(
 
     def work() -> None:
         try:
-            train_all(
-                [run.config for run in missing.values()],
-                out=plan.out / "runs",
-                data_dir=data_dir,
-                trust_data=trust_data,
-                workers=workers,
-                progress=attempts.progress,
-            )
+            configs = [run.config for run in missing.values()]
+            train_all(configs, out=plan.out / "runs", progress=attempts.progress, **options)
         except RunsFailed as failure:
             for path, said in failure.failed.items():
                 attempts.note(missing[path].title, said)
@@ -158,54 +139,35 @@ def _train(
     attempts(next(iter(missing.values())).title, work)
 
 
-def _measure(plan: Plan, run: PlannedRun, images: Images, device: str, progress: NoProgress) -> None:
-    """Measure a run where it lacks values."""
-    lacking = run.unmeasured(plan.measures)
-    if lacking and run.folder.snapshots():
-        measure(
-            run.folder,
-            lacking,
-            plan.measures,
-            images(run.config.dataset.name),
-            device,
-            progress,
-            images.where,
-        )
-
-
-def draw(plan: Plan, tables: Tables, attempts: Attempts) -> list[Drawn]:
+def make_figures(plan: Plan, tables: Tables, attempts: Attempts) -> list[Drawn]:
     """Make the table and the files of each figure."""
-    drawn: list[Drawn] = []
+    made: list[Drawn] = []
     for figure in plan.figures:
-        if attempts(figure, partial(_draw_one, figure, plan, tables, drawn)):
+        if attempts(figure, partial(_make_figure, figure, plan, tables, made)):
             attempts.progress.say(f"{figure}: drawn")
-    return drawn
+    return made
 
 
-def _draw_one(figure: str, plan: Plan, tables: Tables, drawn: list[Drawn]) -> None:
+def _make_figure(figure: str, plan: Plan, tables: Tables, made: list[Drawn]) -> None:
     place = plan.out / "figures"
-    table = (table_1.prepare if figure == "table-1" else DRAWINGS[figure].prepare)(tables)
+    table, plot = figure_table(figure, plan.profile, tables), FIGURES[figure].plot
     write(place / f"{figure}.csv", csv(table))
     files: dict[str, bytes] = {}
-    if figure in DRAWINGS and len(table):
-        picture = DRAWINGS[figure].plot(table)
+    if plot and len(table):
+        picture = draw(plot, table)
         files = {kind: saved(picture, kind) for kind in KINDS}
         for kind, content in files.items():
             write(place / f"{figure}.{kind}", content)
-    drawn.append(Drawn(figure, table, judged(figure, plan.profile, table), files.get("png")))
+    made.append(Drawn(figure, table, judged(figure, plan.profile, table), files.get("png")))
 
 
 def _claims_table(drawn: Sequence[Drawn]) -> pd.DataFrame:
-    rows = [
-        {
-            **{"figure": figure.name, "dataset": dataset, "said": claim.said, "claim": claim.text},
-            **{"verdict": found.verdict, "mean": found.found.mean, "low": found.found.low},
-            **{"high": found.found.high, "n": found.found.n, "p": found.found.p, "reason": found.reason},
-        }
-        for figure in drawn
-        for claim, dataset, found in figure.claims
-    ]
-    return pd.DataFrame(rows)
+    columns = ["figure", "dataset", "said", "claim", "verdict", "mean", "low", "high", "n", "p", "reason"]
+    rows = []
+    for figure, dataset, claim, judgement in (each for one in drawn for each in one.claims):
+        found, about = judgement.found, (figure, dataset, claim.said, claim.text, judgement.verdict)
+        rows.append((*about, found.mean, found.low, found.high, found.n, found.p, judgement.reason))
+    return pd.DataFrame(rows, columns=columns)
 
 
 def raise_failures(found: Reproduction) -> None:

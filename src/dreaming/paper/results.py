@@ -1,39 +1,75 @@
-"""Gathering: the tables of all planned runs, and the pictures, in one place for the figures."""
+"""Results: the tables of all planned runs in one place, and of each figure what it shows and what it lacks."""
 
-from collections.abc import Sequence
+import traceback
+from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 
 import pandas as pd
 
-from dreaming import data
 from dreaming.data import Dataset
-from dreaming.paper.attempts import Attempts
+from dreaming.errors import Stopped, UserError
+from dreaming.model.conditions import condition
+from dreaming.paper.figures import FIGURES
 from dreaming.paper.figures.pictures import occluded, seen_and_dreamt
-from dreaming.paper.plan.measuring import keys_of
-from dreaming.paper.plan.plan import Plan, PlannedRun
-from dreaming.paper.tables import Tables, losses_as_measures
+from dreaming.paper.plan.plan import Keys, Plan, PlannedRun, keys_of, measures_of
+from dreaming.paper.plan.profile import Profile
+from dreaming.paper.published import Number, published
+from dreaming.paper.tables import COLUMNS, KEYS, LOSS, Tables
+from dreaming.runs.folder import MEASURES
+from dreaming.system.progress import NoProgress
+
+Images = Callable[[str], Dataset]
+"""Reads a data set by its name."""
 
 
-class Images:
-    """Data sets, each read once, when it is first asked for."""
+class Attempts:
+    """Do one thing after another; what fails is noted and does not keep the rest from being done.
 
-    def __init__(self, data_dir: str | Path | None, trust_data: bool, limit: int | None) -> None:
-        self._read: dict[str, Dataset] = {}
-        self.where = None if data_dir is None else Path(data_dir)
-        self._trust, self._limit = trust_data, limit
+    Parameters
+    ----------
+    progress
+        Who is told of what fails.
+    """
 
-    def __call__(self, name: str) -> Dataset:
-        """Read a data set.
+    def __init__(self, progress: NoProgress) -> None:
+        self.progress = progress
+        self.failures: dict[str, str] = {}
+
+    def __call__(self, name: str, work: Callable[[], object]) -> bool:
+        """Do some work of the run or figure of a name; return whether it was done.
 
         Raises
         ------
-        UserError
-            If it cannot be read.
+        Stopped
+            If somebody wishes to stop.
+
+        Examples
+        --------
+        >>> attempts = Attempts(NoProgress())
+        >>> attempts("half", lambda: 1 / 2), attempts("nothing", lambda: 1 / 0)
+        (True, False)
+        >>> attempts.failures
+        {'nothing': 'ZeroDivisionError: division by zero'}
         """
-        if name not in self._read:
-            self._read[name] = data.load(name, self.where, limit=self._limit, trust=self._trust)
-        return self._read[name]
+        try:
+            work()
+        except Stopped:
+            raise
+        except UserError as mistake:
+            self.note(name, str(mistake))
+        except Exception as fault:  # a fault of ours in one figure leaves the others
+            self.note(name, " ".join(f"{type(fault).__name__}: {fault}".split()))
+            self.progress.say(traceback.format_exc())
+        else:
+            return True
+        return False
+
+    def note(self, name: str, why: str) -> None:
+        """Note that something failed, and say so, once."""
+        before = self.failures.get(name)
+        if before is None or why not in before:
+            self.failures[name] = why if before is None else f"{before}; {why}"
+            self.progress.say(f"{name}: FAILED: {why}")
 
 
 def gathered(plan: Plan, images: Images, attempts: Attempts) -> Tables:
@@ -53,7 +89,7 @@ def gathered(plan: Plan, images: Images, attempts: Attempts) -> Tables:
     Tables
         As far as there is anything.
     """
-    values: list[pd.DataFrame] = []
+    values = [pd.DataFrame(columns=list(MEASURES))]
     projections: list[pd.DataFrame] = []
     pictures: list[pd.DataFrame] = []
     for run in plan.runs:
@@ -61,23 +97,30 @@ def gathered(plan: Plan, images: Images, attempts: Attempts) -> Tables:
             attempts(run.title, partial(_read, run, values, projections))
             attempts(run.title, partial(_show, run, images, pictures))
     if "figure-9" in plan.figures:
-        for dataset in plan.profile.datasets:
-            attempts(f"figure-9 of {dataset}", partial(_occlude, dataset, images, pictures))
-    joined = (_joined(parts) for parts in (values, projections, pictures))
-    return Tables(plan.profile, keys_of(plan.measures), *joined)
+        for name in plan.profile.datasets:
+            attempts(f"figure-9 of {name}", partial(_occlude, name, images, pictures))
+    return Tables(_joined(values), _joined(projections), _joined(pictures), doses_of(plan.profile))
+
+
+def doses_of(profile: Profile) -> pd.DataFrame:
+    """Return the doses of a profile, as figures take them."""
+    rows = [(dose.condition, dose.field, dose.value) for dose in profile.doses]
+    return pd.DataFrame(rows, columns=["condition", "field", "dose"])
 
 
 def _read(run: PlannedRun, values: list[pd.DataFrame], projections: list[pd.DataFrame]) -> None:
-    config = run.config
-    about: dict[str, str | int] = {
-        "dataset": config.dataset.name,
-        "condition": config.condition,
-        "seed": config.seed,
-    }
     values.append(run.folder.read_measures())
     projections.append(run.folder.read_projection())
     if run.folder.losses.exists():
-        values.append(losses_as_measures(run.folder.read_losses(), about))
+        table, config = run.folder.read_losses(), run.config
+        terms = [column for column in table.columns if "." in column]
+        about: dict[str, str | int] = {
+            "dataset": config.dataset.name,
+            "condition": config.condition,
+            "seed": config.seed,
+        }
+        long = table.melt("epoch", terms, "parameter", "value").assign(measure=LOSS, **about)
+        values.append(long[list(MEASURES)])
 
 
 def _show(run: PlannedRun, images: Images, pictures: list[pd.DataFrame]) -> None:
@@ -99,3 +142,72 @@ def _joined(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
         if whole
         else pd.DataFrame(columns=columns)
     )
+
+
+def figure_table(figure: str, profile: Profile, tables: Tables) -> pd.DataFrame:
+    """Put together what a figure shows, whether it is there or not, and what is published of it.
+
+    Parameters
+    ----------
+    figure
+        As `dreaming.paper.figures.FIGURES` names it.
+    profile
+        What was planned.
+    tables
+        What there is.
+
+    Returns
+    -------
+    DataFrame
+        With the columns `dreaming.paper.tables.COLUMNS`, and those that the figure adds.
+    """
+    about = FIGURES[figure]
+    there = tables.values.astype({"epoch": "Int64", "seed": "Int64"}).drop_duplicates(list(KEYS))
+    found = wanted(figure, profile).merge(there, how="left", on=list(KEYS))
+    printed = [
+        (n.dataset, n.condition, pd.NA, n.epoch, n.measure, n.parameter, n.value, n.sem, "published")
+        for dataset in about.datasets(profile.datasets)
+        for n in _printed(figure, dataset, profile)
+    ]
+    parts = [found.assign(sem=float("nan"), source="measured"), pd.DataFrame(printed, columns=list(COLUMNS))]
+    whole = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
+    whole = whole.astype({"epoch": "Int64", "seed": "Int64", "value": float, "sem": float})
+    return about.add(whole[list(COLUMNS)], tables)
+
+
+def wanted(figure: str, profile: Profile) -> pd.DataFrame:
+    """Return the rows that a figure should have, without their values."""
+    keys = keys_of(measures_of(profile))
+    rows = [
+        (dataset, name, seed, epoch, measure, parameter)
+        for dataset in FIGURES[figure].datasets(profile.datasets)
+        for need in FIGURES[figure].needs
+        if need.measure not in ("pictures", "projection")
+        for name in profile.conditions_of(need)
+        for measure, parameter in sorted(loss_keys(name) if need.measure == "losses" else keys[need.measure])
+        for epoch in profile.epochs_of(need.when)
+        for seed in range(profile.seeds)
+    ]
+    table = pd.DataFrame(rows, columns=list(KEYS)).drop_duplicates(ignore_index=True)
+    return table.astype({"epoch": "Int64", "seed": "Int64"})
+
+
+def loss_keys(name: str) -> Keys:
+    """Return the rows of losses that an epoch of a condition gives.
+
+    Examples
+    --------
+    >>> sorted(parameter for _, parameter in loss_keys("wake_only"))
+    ['wake.externality', 'wake.image', 'wake.kl']
+    """
+    return frozenset((LOSS, f"{phase.name}.{term}") for phase in condition(name) for term in phase.terms)
+
+
+def _printed(figure: str, dataset: str, profile: Profile) -> list[Number]:
+    """Return the numbers to be marked in a figure: those of table 1 belong beside the curves of accuracy too."""
+    needs = FIGURES[figure].needs
+    if not {"readout", "robustness"} & {need.measure for need in needs}:
+        return []
+    conditions = {name for need in needs for name in profile.conditions_of(need)}
+    own = published(figure, dataset) if figure == "figure-5" else ()
+    return [*(n for n in published("table-1", dataset) if n.condition in conditions), *own]

@@ -29,7 +29,7 @@ def test_every_number_has_its_place_and_is_a_fraction():
 
 
 def number(value=0.58, sem=0.007, rounding=0.00005):
-    return Number("table-1", "cifar10", "pad", "readout_accuracy", "latent", 50, value, sem, rounding, "test")
+    return Number("table-1", "cifar10", "pad", value, "test", sem, rounding)
 
 
 def test_the_interval_is_welchs():

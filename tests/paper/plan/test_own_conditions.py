@@ -5,11 +5,13 @@ import math
 import pytest
 
 from dreaming.errors import UserError
-from dreaming.paper.claims import numbers as table_1
-from dreaming.paper.figures import DRAWINGS
+from dreaming.paper.claims.numbers import numbers
+from dreaming.paper.figures import FIGURES
+from dreaming.paper.figures.drawing import draw
 from dreaming.paper.plan.plan import make_plan
-from dreaming.paper.plan.presets import PAPER, chosen
+from dreaming.paper.plan.presets import PROFILES, chosen
 from dreaming.paper.plan.profile import Profile
+from dreaming.paper.results import figure_table
 
 DEPRIVED = "pad:4,without_rem:8,pad"
 NAME = "pad-4-without_rem-8-pad"
@@ -22,6 +24,10 @@ LAB = Profile(
     schedules=(DEPRIVED,),
     sweeps=("phases.rem.dose=0,0.5,1", "phases.nrem.weight=0,1"),
 )
+
+
+def picture_of(figure, tables):
+    return draw(FIGURES[figure].plot, figure_table(figure, LAB, tables))
 
 
 def test_a_schedule_is_a_condition_of_the_plan():
@@ -52,14 +58,8 @@ def test_settings_hold_for_schedules_and_doses_too():
 
 def test_they_are_drawn_without_being_asked_for_where_the_profile_has_them():
     assert chosen(LAB, []) == ("figure-4", "schedules", "doses")
-    assert "schedules" not in chosen(PAPER, [])
-    assert set(PAPER.conditions_of(_need("schedules"))) == {"pad"}
-
-
-def _need(figure):
-    from dreaming.paper.plan.panels import FIGURES
-
-    return FIGURES[figure].needs[0]
+    assert "schedules" not in chosen(PROFILES["paper"], [])
+    assert set(PROFILES["paper"].conditions_of(FIGURES["schedules"].needs[0])) == {"pad"}
 
 
 def test_options_add_to_a_profile():
@@ -95,12 +95,12 @@ def test_what_cannot_be_is_refused_in_a_sentence(schedules, sweeps, because):
 @pytest.mark.parametrize("figure", ["schedules", "doses"])
 def test_a_figure_of_nothing_says_how_to_fill_it(figure):
     with pytest.raises(UserError, match=f"{figure} has nothing to draw.* --s"):
-        chosen(PAPER, [figure])
+        chosen(PROFILES["paper"], [figure])
 
 
 def test_a_table_of_doses_has_each_value_and_the_numbers_list_each_condition_once(tables_of):
     tables = tables_of(LAB)
-    prepared = {name: DRAWINGS[name].prepare(tables) for name in ("schedules", "doses")}
+    prepared = {name: figure_table(name, LAB, tables) for name in ("schedules", "doses")}
     doses = prepared["doses"]
     assert list(dict.fromkeys(zip(doses["field"], doses["dose"], strict=True))) == [
         ("phases.rem.dose", "0"),
@@ -109,23 +109,22 @@ def test_a_table_of_doses_has_each_value_and_the_numbers_list_each_condition_onc
         ("phases.nrem.weight", "0"),
         ("phases.nrem.weight", "1"),
     ]
-    numbers = table_1.numbers(prepared, tables)
-    assert list(numbers["condition"]) == [
-        *("pad", NAME, "pad+rem.dose-0", "pad+rem.dose-0.5", "pad+nrem.weight-0"),
-    ]
-    assert numbers["mean"].notna().all()
-    assert set(numbers["verdict"]) == {"no number published"}
+    found = numbers(prepared, LAB)
+    doses = ["pad+rem.dose-0", "pad+rem.dose-0.5", "pad+nrem.weight-0"]
+    assert list(found["condition"]) == ["pad", NAME, *doses]
+    assert found["mean"].notna().all()
+    assert set(found["verdict"]) == {"no number published"}
 
 
 def test_a_picture_of_doses_has_a_panel_for_each_field_and_both_curves(tables_of):
-    picture = DRAWINGS["doses"].plot(DRAWINGS["doses"].prepare(tables_of(LAB)))
+    picture = picture_of("doses", tables_of(LAB))
     assert [panel.get_xlabel() for panel in picture.axes] == ["phases.rem.dose", "phases.nrem.weight"]
     bold = [line for line in picture.axes[0].lines if line.get_linewidth() > 1]
     assert [list(line.get_xdata()) for line in bold] == [[0, 0.5, 1], [0, 0.5, 1]]
 
 
 def test_a_picture_of_schedules_marks_the_changes(tables_of):
-    picture = DRAWINGS["schedules"].plot(DRAWINGS["schedules"].prepare(tables_of(LAB)))
+    picture = picture_of("schedules", tables_of(LAB))
     (panel,) = picture.axes
     upright = [line.get_xdata()[0] for line in panel.lines if len(set(line.get_xdata())) == 1]
     assert upright == [4, 8]
@@ -134,7 +133,7 @@ def test_a_picture_of_schedules_marks_the_changes(tables_of):
 
 def test_a_dose_without_a_seed_is_not_averaged(tables_of):
     tables = tables_of(LAB, lambda t: (t["condition"] == "pad+rem.dose-0.5") & (t["seed"] == 1))
-    picture = DRAWINGS["doses"].plot(DRAWINGS["doses"].prepare(tables))
+    picture = picture_of("doses", tables)
     bold = [line for line in picture.axes[0].lines if line.get_linewidth() > 1]
     assert [math.isnan(value) for value in bold[0].get_ydata()] == [False, True, False]
     assert "INCOMPLETE: digits/pad+rem.dose-0.5/seed-1 lacks" in picture._supxlabel.get_text()

@@ -24,9 +24,8 @@ def test_a_file_says_what_differs_from_its_base(written):
 
 
 def test_a_file_is_of_the_paper_by_default(written):
-    assert profile(written("epochs: 20")) == PROFILES["paper"].model_copy(
-        update={"name": "mine", "epochs": 20}
-    )
+    paper = PROFILES["paper"]
+    assert profile(written("epochs: 20")) == paper.model_copy(update={"name": "mine", "epochs": 20})
 
 
 def test_a_file_may_have_any_name(written):
@@ -44,11 +43,8 @@ def test_settings_go_on_top_of_a_file(written):
         ("base: [demo]", "there is no profile '"),
         ("base: qick", "did you mean 'quick'"),
         ("seedz: 2", "there is no 'seedz'; did you mean 'seeds'"),
-        ("figures: [figure-77]", "there is no 'figure-77'; did you mean"),
-        ("figures: figure-4,figure-4", "figures names one of them twice"),
+        ("figures: [figure-77]", "there is no 'figure-77' to be drawn; did you mean"),
         ("datasets: []", "datasets is"),
-        ("epochs: 200", "long_epochs is 100, which is less than epochs, 200"),
-        ("early: 50", "early is 50, and should be less than epochs, 50"),
         ("seeds: true", "seeds: it is true"),
         ("settings: [training.epochs=3]", "training.epochs is what the plan decides on"),
         ("- 3", "it should hold fields"),

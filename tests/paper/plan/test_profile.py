@@ -3,8 +3,10 @@
 import pytest
 
 from dreaming.errors import UserError
-from dreaming.paper.plan.panels import FIGURES
-from dreaming.paper.plan.presets import DEMO, PAPER, QUICK
+from dreaming.paper.figures import FIGURES
+from dreaming.paper.plan.presets import PROFILES
+
+DEMO, QUICK, PAPER = (PROFILES[name] for name in ("demo", "quick", "paper"))
 
 
 def test_the_papers_profile_is_the_papers_protocol():
@@ -35,7 +37,7 @@ def test_demo_is_small_and_needs_no_download_and_quick_is_one_data_set():
         ("trained", tuple(range(1, 11))),
     ],
 )
-def test_epochs_of_a_panel_follow_from_the_profile(when, epochs):
+def test_epochs_of_a_figure_follow_from_the_profile(when, epochs):
     assert PAPER.but(["epochs=10", "long_epochs=14", "every=4"]).epochs_of(when) == epochs
 
 
@@ -55,35 +57,34 @@ def test_precision_is_no_deviation_from_the_protocol():
 def test_a_setting_of_a_phase_passes_over_conditions_without_it_and_no_other_mistake_does():
     changed = PAPER.but(["phases.rem.replay.noise=0.3"])
     assert changed.config("cifar10", "pad", 0, 1, "1").phases[2].replay.noise == 0.3
-    assert [phase.name for phase in changed.config("cifar10", "without_rem", 0, 1, "1").phases] == [
-        "wake",
-        "nrem",
-    ]
+    phases = changed.config("cifar10", "without_rem", 0, 1, "1").phases
+    assert [phase.name for phase in phases] == ["wake", "nrem"]
     with pytest.raises(UserError, match="rme"):
         PAPER.but(["phases.rme.replay.noise=0.3"]).config("cifar10", "without_rem", 0, 1, "1")
 
 
 @pytest.mark.parametrize(
-    ("settings", "because"),
+    ("setting", "because"),
     [
-        (["sedes=2"], "did you mean 'seeds'"),
-        (["seeds"], "PATH=VALUE"),
-        (["seeds=none"], "seeds"),
-        (["seeds=0"], "seeds"),
-        (["epochs=1"], "epochs"),
-        (["early=50"], "early is 50"),
-        (["long_epochs=20"], "less than epochs"),
-        (["figures=figur-4"], "did you mean 'figure-4'"),
-        (["figures=figure-4,figure-4"], "twice"),
-        (["seed=3"], "what the plan decides on"),
-        (["training.epochs=3"], "what the plan decides on"),
-        (["dataset.name=svhn"], "what the plan decides on"),
-        (["name=other"], "neither the profile nor a run's config has 'name'"),
-        (["seeds=["], "cannot read the value"),
-        (["features=incption"], "features"),
+        ("sedes=2", "did you mean 'seeds'"),
+        ("seeds", "PATH=VALUE"),
+        ("seeds=none", "seeds"),
+        ("seeds=0", "seeds"),
+        ("seeds=[", "cannot read the value"),
+        ("epochs=1", "epochs"),
+        ("early=50", "early is 50, and should be less than epochs, 50"),
+        ("long_epochs=20", "long_epochs is 20, which is less than epochs, 50"),
+        ("figures=figur-4", "there is no 'figur-4' to be drawn; did you mean 'figure-4'"),
+        ("figures=figure-4,figure-4", "figures names figure-4 twice"),
+        ("datasets=svhn,svhn", "datasets names svhn twice"),
+        ("seed=3", "what the plan decides on"),
+        ("training.epochs=3", "what the plan decides on"),
+        ("dataset.name=svhn", "what the plan decides on"),
+        ("name=other", "neither the profile nor a run's config has 'name'"),
+        ("features=incption", "features"),
     ],
 )
-def test_what_does_not_fit_is_refused_in_a_sentence(settings, because):
+def test_what_does_not_fit_is_refused_in_a_sentence(setting, because):
     with pytest.raises(UserError, match=because) as refusal:
-        PAPER.but(settings)
+        PAPER.but([setting])
     assert "\n" not in str(refusal.value)

@@ -13,13 +13,13 @@ from dreaming.cli.main import main
 from dreaming.config.config import Config
 from dreaming.errors import UserError
 from dreaming.evaluation.statistics.comparison import compare
-from dreaming.paper.attempts import Attempts
-from dreaming.paper.claims import numbers as table_1
+from dreaming.paper.claims.numbers import numbers
 from dreaming.paper.plan.plan import make_plan
-from dreaming.paper.plan.presets import PAPER
+from dreaming.paper.plan.presets import PROFILES
 from dreaming.paper.plan.profile import made
 from dreaming.paper.report import report
-from dreaming.paper.reproduction import draw
+from dreaming.paper.reproduction import make_figures
+from dreaming.paper.results import Attempts
 from dreaming.runs.folder import RunFolder, run_path
 from dreaming.runs.tables import csv
 from dreaming.system.progress import NoProgress
@@ -75,7 +75,7 @@ def test_no_name_in_a_config_or_a_profile_leads_out(name, tmp_path):
         with pytest.raises(UserError, match=r"config\.yaml"):
             Config.from_yaml(path)
     with pytest.raises(UserError):
-        make_plan(made({**PAPER.model_dump(), "datasets": (name,)}, "mine.yaml"), (), tmp_path)
+        make_plan(made({**PROFILES["paper"].model_dump(), "datasets": (name,)}, "mine.yaml"), (), tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["config.yaml"]
 
 
@@ -131,9 +131,9 @@ def test_the_report_shows_names_and_configs_as_they_are(dataset_of, tmp_path):
     for each in MARKUP:
         attempts.note(f"run {each}", f"why {each}")
     tables = made_up.tables(dataset_of, own)
-    drawn = draw(plan, tables, attempts)
-    numbers = table_1.numbers({figure.name: figure.table for figure in drawn}, tables)
-    page = report(plan, tables, drawn, numbers, attempts.failures)
+    drawn = make_figures(plan, tables, attempts)
+    found = numbers({figure.name: figure.table for figure in drawn}, own)
+    page = report(plan, tables, drawn, found, attempts.failures)
     for active in ("<script", "<img src=x"):
         assert active not in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page

@@ -47,8 +47,8 @@ class TestShown:
     def page(self, folder):
         profile = Profile(name="made-up", datasets=("digits",), seeds=1, epochs=2, long_epochs=2, every=1)
         plan = make_plan(profile, ("table-1",), folder, "cpu")
-        empty = Tables(profile, {}, *(pd.DataFrame() for _ in range(3)))
-        return plan, lambda: report(plan, empty, [], numbers({}, empty), {})
+        empty = Tables(pd.DataFrame())
+        return plan, lambda: report(plan, empty, [], numbers({}, profile), {})
 
     def test_in_the_report(self, tmp_path):
         plan, write = self.page(tmp_path)

@@ -6,22 +6,22 @@ models without NREM, which they do not compute; and that the generator's loss in
 say which function it is.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 import pandas as pd
 
 from dreaming.evaluation.measures.organisation import CLEAN_OCCLUDED, INTRA_INTER
 from dreaming.evaluation.statistics.judgement import Claim, Judgement, judge
 from dreaming.evaluation.statistics.statistics import Kind
+from dreaming.model.conditions import CONDITIONS
 from dreaming.paper.plan.profile import Profile
 from dreaming.paper.published import ACCURACY, OCCLUDED, TABLE_1_CONDITIONS
 from dreaming.paper.tables import DISCRIMINATOR, LOSS, measured
 
 EQUAL = 0.03
 """Accuracies that differ by less than three points count as equal; the paper has no number for that."""
-PARTLY_OCCLUDED = tuple(str(tenth / 10) for tenth in range(1, 10))
-"""Above no occlusion, and below the whole image."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,6 @@ class PaperClaim:
 
     Attributes
     ----------
-    figure
-        Where it is made.
     said
         In the paper's words.
     text
@@ -45,7 +43,6 @@ class PaperClaim:
         Of which of its own data sets the paper makes it; None for all, and then it is judged on any other too.
     """
 
-    figure: str
     said: str
     text: str
     kind: Kind
@@ -66,252 +63,146 @@ class PaperClaim:
         full = tuple(sorted(name for name in known if name.partition(";")[0] in wanted))
         if not full or (self.kind == "falls" and epoch <= early):
             return None
-        about = (self.text, self.kind, self.measure, full, self.conditions, self.margin)
-        return Claim(*about, epoch=epoch, early=early)
+        return Claim(
+            self.text, self.kind, self.measure, full, self.conditions, self.margin, epoch=epoch, early=early
+        )
 
 
+def _of(kind: Kind, text: str, said: str, *conditions: str, **about: Any) -> PaperClaim:
+    """Return a claim whose text has the conditions' labels in the place of its braces."""
+    labels = (CONDITIONS[name].label for name in conditions)
+    return PaperClaim(said, text.format(*labels), kind, conditions, **about)
+
+
+def _above(first: str, second: str, said: str, text: str = "{} above {}", **about: Any) -> PaperClaim:
+    return _of("greater", text, said, first, second, **about)
+
+
+def _alike(first: str, second: str, said: str, text: str, **about: Any) -> PaperClaim:
+    return _of("equivalent", f"{text}, within 3 points", said, first, second, margin=EQUAL, **about)
+
+
+def _falls(name: str, said: str, text: str, measure: str, parameter: str) -> PaperClaim:
+    about = {"measure": measure, "parameter": parameter, "at": "late"}
+    return _of("falls", f"{text} falls from early to late", said, name, **about)
+
+
+_PARTLY = {"measure": OCCLUDED, "parameter": tuple(str(tenth / 10) for tenth in range(1, 10))}
+"""Occlusion of some of the image, and not of the whole."""
+_INTRA = {"measure": INTRA_INTER, "parameter": "euclidean"}
+_CLEAN = {"measure": CLEAN_OCCLUDED, "parameter": "euclidean"}
+_MEAN = "mean over 10 to 90 % occlusion"
+_LONG = "{} above {} at the long end"
+_F = "f: {} above {} in clean-occluded over inter-class distance"
+_E = "e: {} above {} in intra- over inter-class distance"
+
+# What the paper says in more than a few words.
+_REALISTIC = "Dreams become more realistic over the course of learning"
+_BELOW = "Without REM sleep, linear separability [...] remains significantly below the PAD"
+_SLOWER = "linear separability increases much slower [...], leading to worse performance"
 _ROBUST = "Without NREM, linear separability of partially occluded images is significantly decreased"
-_DISTANCES = (
-    "this ratio increases if the REM phase is removed [...] removing NREM [...] also increases this ratio"
-)
+_BOTH = "this ratio increases if the REM phase is removed [...] removing NREM [...] also increases this ratio"
+_NREM = "By removing NREM from training, this ratio increases significantly"
+_OPTIMIZED = "img and KL are optimized for each condition and systematically decrease with learning"
+_GAME = "models with REM, showing a progressive decrease of the discriminator loss"
+_MANY = "w/o REM [...] does not reach levels of the full model even after many epochs"
+_MIX = "w/o memory mix [...] does not reach levels of the full model (d)"
 _DECREASE = "without NREM [...], linear separability tends to decrease after many training epochs"
 _MIXING = "These different mixing strategies do not show a big difference in linear separability"
-_LOSSES = "img and KL are optimized for each condition and systematically decrease with learning"
-_GAME = "models with REM, showing a progressive decrease of the discriminator loss"
+_ORDER = "The performance of the linear classifier is not influenced by this change"
+_SINGLE = "The better performance of a single replay"
 
-_TABLE = (
-    PaperClaim(
-        "table-1",
-        "53.87 and 60.87 % against 58.25 and 78.92 %",
-        "PAD above w/o memory mix",
-        "greater",
-        ("pad", "without_memory_mix"),
+_LOSSES = (
+    *(
+        _falls(name, _OPTIMIZED, f"{loss} of {name}", LOSS, term)
+        for name in TABLE_1_CONDITIONS
+        for term, loss in (("wake.image", "L_img"), ("wake.kl", "L_KL"))
     ),
-    PaperClaim(
-        "table-1",
-        "46.00 and 42.30 % against 58.25 and 78.92 %",
-        "PAD above w/o REM",
-        "greater",
-        ("pad", "without_rem"),
-    ),
-    PaperClaim(
-        "table-1",
-        "42.25 and 41.93 % against 58.25 and 78.92 %",
-        "PAD above Wake only",
-        "greater",
-        ("pad", "wake_only"),
-    ),
-    PaperClaim(
-        "table-1",
-        "58.00 against 58.25 %",
-        "PAD as good as w/o NREM, within 3 points",
-        "equivalent",
-        ("pad", "without_nrem"),
-        margin=EQUAL,
-        datasets=("cifar10",),
-    ),
-    PaperClaim(
-        "table-1",
-        "73.25 against 78.92 %",
-        "PAD above w/o NREM",
-        "greater",
-        ("pad", "without_nrem"),
-        datasets=("svhn",),
+    *(
+        _falls(name, _GAME, f"discriminator loss of {name}", LOSS, DISCRIMINATOR)
+        for name in ("pad", "without_memory_mix", "without_nrem")
     ),
 )
 
-_MAIN = (
-    *(
-        PaperClaim(
-            "figure-3",
-            "Dreams become more realistic over the course of learning",
-            f"Fréchet distance of {night.upper()} dreams falls from early to late",
-            "falls",
-            ("pad",),
-            f"frechet_{night}",
-            features,
-            at="late",
-        )
+CLAIMS: Mapping[str, tuple[PaperClaim, ...]] = {
+    "table-1": (
+        _above("pad", "without_memory_mix", "53.87 and 60.87 % against 58.25 and 78.92 %"),
+        _above("pad", "without_rem", "46.00 and 42.30 % against 58.25 and 78.92 %"),
+        _above("pad", "wake_only", "42.25 and 41.93 % against 58.25 and 78.92 %"),
+        _alike("pad", "without_nrem", "58.00 against 58.25 %", "{} as good as {}", datasets=("cifar10",)),
+        _above("pad", "without_nrem", "73.25 against 78.92 %", datasets=("svhn",)),
+    ),
+    "figure-3": tuple(
+        _falls("pad", _REALISTIC, f"Fréchet distance of {night} dreams", f"frechet_{night.lower()}", features)
         for features in ("classifier", "inception")
-        for night in ("nrem", "rem")
+        for night in ("NREM", "REM")
     ),
-    PaperClaim(
-        "figure-4",
-        "Without REM sleep, linear separability [...] remains significantly below the PAD",
-        "PAD above w/o REM at the end",
-        "greater",
-        ("pad", "without_rem"),
+    "figure-4": (
+        _above("pad", "without_rem", _BELOW, "{} above {} at the end"),
+        _above("pad", "without_memory_mix", _SLOWER, "{} above {} at the end"),
     ),
-    PaperClaim(
-        "figure-4",
-        "linear separability increases much slower [...], leading to worse performance",
-        "PAD above w/o memory mix at the end",
-        "greater",
-        ("pad", "without_memory_mix"),
+    "figure-5": (_above("pad", "without_nrem", _ROBUST, f"{{}} above {{}}, {_MEAN}", **_PARTLY),),
+    "figure-6": (
+        _above("without_rem", "pad", _BOTH, _E, **_INTRA),
+        _above("without_nrem", "pad", _BOTH, _E, **_INTRA),
+        _above("without_nrem", "pad", _NREM, _F, **_CLEAN),
     ),
-    PaperClaim(
-        "figure-5",
-        _ROBUST,
-        "PAD above w/o NREM, mean over 10 to 90 % occlusion",
-        "greater",
-        ("pad", "without_nrem"),
-        OCCLUDED,
-        PARTLY_OCCLUDED,
+    "appendix-figure-1": _LOSSES,
+    "appendix-figure-2": _LOSSES,
+    "appendix-figure-3": (
+        _above("pad", "without_rem", _MANY, _LONG, at="long end"),
+        _above("pad", "without_memory_mix", _MIX, _LONG, at="long end", datasets=("svhn",)),
+        _of("falls", "{} falls from the end to the long end", _DECREASE, "without_nrem", at="long late"),
+        _of("falls", "{} falls from the end to the long end", _DECREASE, "wake_only", at="long late"),
     ),
-    *(
-        PaperClaim(
-            "figure-6",
-            _DISTANCES,
-            f"e: {names} above PAD in intra- over inter-class distance",
-            "greater",
-            (condition, "pad"),
-            INTRA_INTER,
-            "euclidean",
-        )
-        for condition, names in (("without_rem", "w/o REM"), ("without_nrem", "w/o NREM"))
+    "appendix-figure-4": (
+        _alike("pad", "rem_noise_only", _MIXING, "{1} as good as from the mix"),
+        _alike("pad", "rem_memories_only", _MIXING, "{1} as good as from the mix"),
     ),
-    PaperClaim(
-        "figure-6",
-        "By removing NREM from training, this ratio increases significantly",
-        "f: w/o NREM above PAD in clean-occluded over inter-class distance",
-        "greater",
-        ("without_nrem", "pad"),
-        CLEAN_OCCLUDED,
-        "euclidean",
+    "appendix-figure-5": (
+        _alike("pad", "rem_before_nrem", _ORDER, "REM before NREM as good as NREM before REM"),
     ),
-)
+    "appendix-figure-6": (
+        _above("pad", "nrem_mixed", _SINGLE, f"single above mixed memories, {_MEAN}", **_PARTLY),
+    ),
+}
+"""All of them, by figure."""
 
 
-def _losses(figure: str) -> tuple[PaperClaim, ...]:
-    falls = tuple(
-        PaperClaim(
-            figure,
-            _LOSSES,
-            f"{name} of {condition} falls from early to late",
-            "falls",
-            (condition,),
-            LOSS,
-            term,
-            at="late",
-        )
-        for condition in TABLE_1_CONDITIONS
-        for term, name in (("wake.image", "L_img"), ("wake.kl", "L_KL"))
-    )
-    game = tuple(
-        PaperClaim(
-            figure,
-            _GAME,
-            f"discriminator loss of {condition} falls from early to late",
-            "falls",
-            (condition,),
-            LOSS,
-            DISCRIMINATOR,
-            at="late",
-        )
-        for condition in ("pad", "without_memory_mix", "without_nrem")
-    )
-    return falls + game
+class Judged(NamedTuple):
+    """A claim of a figure, and what was found of it in a data set."""
+
+    figure: str
+    dataset: str
+    claim: PaperClaim
+    found: Judgement
 
 
-_APPENDIX = (
-    *_losses("appendix-figure-1"),
-    *_losses("appendix-figure-2"),
-    PaperClaim(
-        *(
-            "appendix-figure-3",
-            "w/o REM [...] does not reach levels of the full model even after many epochs",
-        ),
-        "PAD above w/o REM at the long end",
-        "greater",
-        ("pad", "without_rem"),
-        at="long end",
-    ),
-    PaperClaim(
-        "appendix-figure-3",
-        "w/o memory mix [...] does not reach levels of the full model (d)",
-        "PAD above w/o memory mix at the long end",
-        "greater",
-        ("pad", "without_memory_mix"),
-        at="long end",
-        datasets=("svhn",),
-    ),
-    *(
-        PaperClaim(
-            "appendix-figure-3",
-            _DECREASE,
-            f"{names} falls from the end to the long end",
-            "falls",
-            (condition,),
-            at="long late",
-        )
-        for condition, names in (("without_nrem", "w/o NREM"), ("wake_only", "Wake only"))
-    ),
-    *(
-        PaperClaim(
-            "appendix-figure-4",
-            _MIXING,
-            f"{names} as good as from the mix, within 3 points",
-            "equivalent",
-            ("pad", condition),
-            margin=EQUAL,
-        )
-        for condition, names in (
-            ("rem_noise_only", "REM from noise"),
-            ("rem_memories_only", "REM from memories"),
-        )
-    ),
-    PaperClaim(
-        "appendix-figure-5",
-        "The performance of the linear classifier is not influenced by this change",
-        "REM before NREM as good as NREM before REM, within 3 points",
-        "equivalent",
-        ("pad", "rem_before_nrem"),
-        margin=EQUAL,
-    ),
-    PaperClaim(
-        "appendix-figure-6",
-        "The better performance of a single replay",
-        "single above mixed memories, mean over 10 to 90 % occlusion",
-        "greater",
-        ("pad", "nrem_mixed"),
-        OCCLUDED,
-        PARTLY_OCCLUDED,
-    ),
-)
-
-CLAIMS: tuple[PaperClaim, ...] = (*_TABLE, *_MAIN, *_APPENDIX)
-"""All of them, in the order of the report."""
-
-
-def judged(figure: str, profile: Profile, table: pd.DataFrame) -> list[tuple[PaperClaim, str, Judgement]]:
+def judged(figure: str, profile: Profile, table: pd.DataFrame) -> list[Judged]:
     """Judge the claims of a figure on its own table, a data set at a time.
 
     Parameters
     ----------
     figure
-        As `dreaming.paper.plan.panels.FIGURES` names it.
+        As `dreaming.paper.figures.FIGURES` names it.
     profile
         What was planned.
     table
-        As the figure's `prepare` made it.
+        As `dreaming.paper.results.figure_table` makes it.
 
     Returns
     -------
-    list of (claim, data set, judgement)
+    list of Judged
         In the order of `CLAIMS`. Left out are claims of features that the profile does not measure, of other data
         sets, and of a longer training than it has.
     """
-    claims = [claim for claim in CLAIMS if claim.figure == figure]
-    if not claims:
-        return []
-    own = measured(table)
-    found = []
+    if figure not in CLAIMS:
+        return []  # the table may be one of pictures
+    own, found = measured(table), []
     for dataset in dict.fromkeys(own["dataset"]):
         values = own[own["dataset"] == dataset]
-        for claim in claims:
-            if claim.datasets and dataset not in claim.datasets:
-                continue
+        for claim in CLAIMS[figure]:
             wanted = claim.of(profile, values)
-            if wanted is not None:
-                found.append((claim, dataset, judge(wanted, values)))
+            if wanted is not None and (claim.datasets is None or dataset in claim.datasets):
+                found.append(Judged(figure, dataset, claim, judge(wanted, values)))
     return found

@@ -1,48 +1,49 @@
-"""The figures, of the paper and of the user's own conditions: `prepare` makes a table, `plot` draws it."""
+"""The figures, of the paper and of the user's own conditions, by name in the order of the report.
 
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
+A figure is a file of this folder with what it shows, what it needs and how it is drawn, and a line here.
+"""
 
-import pandas as pd
-from matplotlib.figure import Figure
+from collections.abc import Mapping
 
-from dreaming.paper.figures import (
-    appendix_figure_1,
-    appendix_figure_2,
-    appendix_figure_3,
-    appendix_figure_4,
-    appendix_figure_5,
-    appendix_figure_6,
-    doses,
-    figure_3,
-    figure_4,
-    figure_5,
-    figure_6,
-    figure_9,
-    schedules,
-)
-from dreaming.paper.tables import Tables
+from dreaming.errors import UserError, nearest
+from dreaming.paper.figures import accuracy, doses, figure_3, figure_6, figure_9, losses
+from dreaming.paper.figures.figure import DOSES, SCHEDULES, Figure
 
-
-class Drawing(NamedTuple):
-    """The two steps of a figure."""
-
-    prepare: Callable[[Tables], pd.DataFrame]
-    plot: Callable[[pd.DataFrame], Figure]
-
-
-DRAWINGS: Mapping[str, Drawing] = {
-    "figure-3": Drawing(figure_3.prepare, figure_3.plot),
-    "figure-4": Drawing(figure_4.prepare, figure_4.plot),
-    "figure-5": Drawing(figure_5.prepare, figure_5.plot),
-    "figure-6": Drawing(figure_6.prepare, figure_6.plot),
-    "figure-9": Drawing(figure_9.prepare, figure_9.plot),
-    "appendix-figure-1": Drawing(appendix_figure_1.prepare, appendix_figure_1.plot),
-    "appendix-figure-2": Drawing(appendix_figure_2.prepare, appendix_figure_2.plot),
-    "appendix-figure-3": Drawing(appendix_figure_3.prepare, appendix_figure_3.plot),
-    "appendix-figure-4": Drawing(appendix_figure_4.prepare, appendix_figure_4.plot),
-    "appendix-figure-5": Drawing(appendix_figure_5.prepare, appendix_figure_5.plot),
-    "appendix-figure-6": Drawing(appendix_figure_6.prepare, appendix_figure_6.plot),
-    "schedules": Drawing(schedules.prepare, schedules.plot),
-    "doses": Drawing(doses.prepare, doses.plot),
+FIGURES: Mapping[str, Figure] = {
+    "table-1": accuracy.TABLE_1,
+    "figure-3": figure_3.FIGURE,
+    "figure-4": accuracy.FIGURE_4,
+    "figure-5": accuracy.FIGURE_5,
+    "figure-6": figure_6.FIGURE,
+    "figure-9": figure_9.FIGURE,
+    "appendix-figure-1": losses.APPENDIX_1,
+    "appendix-figure-2": losses.APPENDIX_2,
+    "appendix-figure-3": accuracy.APPENDIX_3,
+    "appendix-figure-4": accuracy.APPENDIX_4,
+    "appendix-figure-5": accuracy.APPENDIX_5,
+    "appendix-figure-6": accuracy.APPENDIX_6,
+    SCHEDULES: accuracy.DEPRIVATION,
+    DOSES: doses.FIGURE,
 }
+OF_THE_PAPER = tuple(name for name in FIGURES if name not in (SCHEDULES, DOSES))
+
+
+def named(figure: str) -> Figure:
+    """Find a figure or table by its name.
+
+    Raises
+    ------
+    UserError
+        If there is none; the nearest is suggested.
+
+    Examples
+    --------
+    >>> named("figure-5").needs[0].conditions
+    ('pad', 'without_nrem')
+    >>> named("figure-55")
+    Traceback (most recent call last):
+    dreaming.errors.UserError: there is no 'figure-55' to be drawn; did you mean 'figure-5'?
+    """
+    if figure not in FIGURES:
+        raise UserError(f"there is no '{figure}' to be drawn; {nearest(figure, FIGURES)}")
+    return FIGURES[figure]

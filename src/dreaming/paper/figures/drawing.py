@@ -1,52 +1,28 @@
-"""How figures are drawn: the paper's colours and order, every seed behind mean and SEM, gaps said."""
+"""How figures are drawn: names and colours of conditions, every seed behind mean and SEM, gaps said.
+
+matplotlib is imported when something is drawn, so that a plan, which reads what figures need, does without.
+"""
 
 import io
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import pandas as pd
-from matplotlib import rc_context
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
-from dreaming.evaluation.statistics.comparison import unformatted
-from dreaming.paper.plan.own_conditions import field_and_value, stages
+from dreaming.model.conditions import CONDITIONS
 from dreaming.paper.tables import by_seed, incomplete, measured, over_seeds
 
-COLOURS = {
-    "pad": "#000000",
-    "without_rem": "#CC79A7",
-    "without_memory_mix": "#5D3A9B",
-    "without_nrem": "#E69F00",
-    "wake_only": "#7F7F7F",
-    "rem_noise_only": "#009E73",
-    "rem_memories_only": "#D55E00",
-    "rem_before_nrem": "#A0522D",
-    "nrem_mixed": "#0072B2",
-}
-"""As near to the paper's as people of any colour vision can tell apart; each has a mark of its own too."""
-MARKS = dict(zip(COLOURS, "osDv^PXh*", strict=True))
-LINES = {"rem_noise_only": (0, (5, 2)), "rem_memories_only": (0, (2, 1.5)), "rem_before_nrem": (0, (5, 2))}
-"""Of conditions that lie on PAD's curve, so that it is seen beneath them."""
-LABELS = {
-    "pad": "PAD",
-    "without_rem": "w/o REM",
-    "without_memory_mix": "w/o memory mix",
-    "without_nrem": "w/o NREM",
-    "wake_only": "Wake only",
-    "rem_noise_only": "REM from noise",
-    "rem_memories_only": "REM from memories",
-    "rem_before_nrem": "Wake-REM-NREM",
-    "nrem_mixed": "NREM from mixed memories",
-}
+if TYPE_CHECKING:
+    import matplotlib.axes
+    import matplotlib.figure
+
+Panel: TypeAlias = "matplotlib.axes.Axes"
+Picture: TypeAlias = "matplotlib.figure.Figure"
 DATASETS = {"cifar10": "CIFAR-10", "svhn": "SVHN", "digits": "Digits", "house_digits": "House digits"}
 OTHERS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
-"""Of conditions that the paper does not have."""
-CLASSES = ("#7B3294", "#00A6CA", "#C8A200", "#D7191C")
-"""Purple, cyan, yellow (darkened) and red, as in figure 6."""
+"""Of conditions that are not registered, one after another: the user's schedules and doses."""
 WARNING = "#A00000"
 PANEL = (4.4, 3.6)
 STYLE: dict[Any, Any] = {
@@ -63,7 +39,7 @@ STYLE: dict[Any, Any] = {
 
 
 def dataset_name(dataset: str) -> str:
-    """Name a data set as people do.
+    """Return the name of a data set that people read.
 
     Examples
     --------
@@ -74,154 +50,143 @@ def dataset_name(dataset: str) -> str:
 
 
 def dataset_title(dataset: str) -> str:
-    """Name a data set as `dataset_name` does, for matplotlib to show as it is."""
+    """Return a data set's name for matplotlib to show as it is."""
+    from dreaming.evaluation.statistics.comparison import unformatted
+
     return unformatted(dataset_name(dataset))
 
 
 def label(condition: str) -> str:
-    """Name a condition as the paper does, and one of the user's own likewise.
+    """Return a condition's label, and one like it for a schedule or a dose of the user's own.
 
     Examples
     --------
     >>> label("without_rem"), label("pad-10-without_rem-20-pad"), label("pad+rem.dose-0.5")
     ('w/o REM', 'PAD to 10, w/o REM to 20, PAD', 'PAD, rem.dose 0.5')
     """
-    parts = stages(condition)
-    if parts:
+    if condition in CONDITIONS:
+        return CONDITIONS[condition].label
+    if parts := stages(condition):
         return ", ".join(label(name) + (f" to {end}" if end is not None else "") for name, end in parts)
-    field, value = field_and_value(condition)
-    return f"{LABELS['pad']}, {field} {value}" if field else LABELS.get(condition, condition)
+    field, _, value = condition.removeprefix("pad+").partition("-")
+    return f"{label('pad')}, {field} {value}" if condition.startswith("pad+") and value else condition
+
+
+def stages(name: str) -> list[tuple[str, int | None]]:
+    """Read a schedule from its name: conditions, and the epoch that each ends after; empty for another name.
+
+    Examples
+    --------
+    >>> stages("pad-1-without_rem-2-pad")
+    [('pad', 1), ('without_rem', 2), ('pad', None)]
+    >>> stages("without_rem")
+    []
+    """
+    parts = name.split("-")
+    if len(parts) < 3 or len(parts) % 2 == 0 or not all(part.isdigit() for part in parts[1::2]):
+        return []
+    return list(zip(parts[::2], [*map(int, parts[1::2]), None], strict=True))
 
 
 def colours_of(conditions: Iterable[str]) -> dict[str, str]:
-    """Give each condition its colour: the paper's as near to the paper's as can be, others one after another."""
+    """Return the colour of each condition; those that are not registered get other colours, one after another."""
     names = list(dict.fromkeys(conditions))
-    others = [name for name in names if name not in COLOURS]
-    return {
-        name: COLOURS[name] if name in COLOURS else OTHERS[others.index(name) % len(OTHERS)] for name in names
-    }
+    others = [name for name in names if name not in CONDITIONS]
+    given = {name: OTHERS[place % len(OTHERS)] for place, name in enumerate(others)}
+    return {name: given.get(name) or CONDITIONS[name].colour for name in names}
 
 
-def one_row(table: pd.DataFrame, draw: Callable[[Axes, pd.DataFrame], None], letters: str = "cd") -> Figure:
-    """Draw a panel for each data set, side by side, lettered as in the paper."""
-    datasets = list(dict.fromkeys(table["dataset"]))
+def canvas(width: float, height: float) -> Picture:
+    """Return an empty picture, in inches."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def draw(plot: Callable[[pd.DataFrame], Picture], table: pd.DataFrame) -> Picture:
+    """Draw a figure from its table in the paper's style, with a note of what it lacks."""
+    from matplotlib import rc_context
+
     with rc_context(STYLE):
-        figure = Figure(figsize=(PANEL[0] * max(1, len(datasets)) + 0.4, PANEL[1]), layout="constrained")
-        panels = figure.subplots(1, max(1, len(datasets)), squeeze=False)[0]
-        for panel, dataset, letter in zip(panels, datasets, letters, strict=False):
-            draw(panel, table[table["dataset"] == dataset])
-            panel.set_title(f"{letter}   {dataset_title(dataset)}", loc="left")
-        say_gaps(figure, table)
-    return figure
+        picture = plot(table)
+        if "source" in table:
+            _note_gaps(picture, incomplete(table))
+    return picture
 
 
-def say_gaps(figure: Figure, table: pd.DataFrame) -> None:
-    """Write under a figure what it lacks."""
-    gaps = incomplete(table)
+def one_row(table: pd.DataFrame, draw: Callable[[Panel, pd.DataFrame], None], first: str = "a") -> Picture:
+    """Draw a panel for each data set, side by side, lettered from the first letter on."""
+    datasets = list(dict.fromkeys(table["dataset"]))
+    picture = canvas(PANEL[0] * max(1, len(datasets)) + 0.4, PANEL[1])
+    panels = picture.subplots(1, max(1, len(datasets)), squeeze=False)[0]
+    for number, dataset in enumerate(datasets):
+        draw(panels[number], table[table["dataset"] == dataset])
+        panels[number].set_title(f"{chr(ord(first) + number)}   {dataset_title(dataset)}", loc="left")
+    return picture
+
+
+def _note_gaps(picture: Picture, gaps: Sequence[str]) -> None:
     if not gaps:
         return
     shown = "; ".join(gaps[:3]) + (f"; and {len(gaps) - 3} more" if len(gaps) > 3 else "")
-    width = int(figure.get_figwidth() * 14)
+    width = int(picture.get_figwidth() * 14)
     said = f"INCOMPLETE: {shown}. No mean is drawn where a seed is missing."
     text = "\n".join(textwrap.wrap(said, width, break_on_hyphens=False, break_long_words=False))
-    figure.set_figheight(figure.get_figheight() + 0.25 + 0.15 * text.count("\n"))
-    figure.supxlabel(text, color=WARNING, fontsize=8)
+    picture.set_figheight(picture.get_figheight() + 0.25 + 0.15 * text.count("\n"))
+    picture.supxlabel(text, color=WARNING, fontsize=8)
 
 
-def curves(panel: Axes, table: pd.DataFrame, index: str, scale: float = 1.0) -> None:
-    """Draw each condition's values over ``index``: seeds thin, mean bold, SEM shaded, published values as diamonds.
+def note(panel: Panel, text: str, colour: str = WARNING) -> None:
+    """Write in the middle of an empty panel why it is empty."""
+    panel.text(0.5, 0.5, text, transform=panel.transAxes, ha="center", color=colour)
+
+
+def epochs_below(panel: Panel, title: str) -> None:
+    """Let the lower axis of a panel be epochs: whole numbers."""
+    from matplotlib.ticker import MaxNLocator
+
+    panel.set_xlabel(title)
+    panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+
+
+def curves(panel: Panel, table: pd.DataFrame, index: str, scale: float = 1.0) -> None:
+    """Draw each condition's values over ``index``: seeds thin, mean bold, SEM shaded.
 
     Parameters
     ----------
     panel
         Where.
     table
-        Of one data set and one measure, as `dreaming.paper.tables.figure_table` makes it.
+        Of one data set and one measure, as `dreaming.paper.results.figure_table` makes it.
     index
         ``epoch``, or a column of numbers.
     scale
         What values are multiplied with; 100 for percent.
     """
     own = measured(table)
-    colours = colours_of(own["condition"])
-    for name in colours:
+    for name, colour in colours_of(own["condition"]).items():
         spread = scale * by_seed(own[own["condition"] == name], index)
-        marked = {"marker": MARKS.get(name, "."), "ms": 4} if len(spread) <= 12 else {}
-        curve(panel, spread, label(name), {"color": colours[name]}, {"ls": LINES.get(name, "-"), **marked})
+        about = CONDITIONS.get(name)
+        line: dict[str, Any] = {"ls": (0, about.dashes) if about and about.dashes else "-"}
+        if len(spread) <= 12:
+            line |= {"marker": about.mark if about else ".", "ms": 4}
+        curve(panel, spread, label(name), colour, line)
 
 
-def curve(
-    panel: Axes, spread: pd.DataFrame, name: str, style: Mapping[str, Any], mean_style: Mapping[str, Any]
-) -> None:
+def curve(panel: Panel, spread: pd.DataFrame, name: str, colour: str, line: Mapping[str, Any]) -> None:
     """Draw one curve of values as `dreaming.paper.tables.by_seed` spreads them: seeds, mean, SEM."""
     x = spread.index.to_numpy(dtype=float)
     if spread.shape[1] > 1 or spread.isna().any(axis=None):
         for seed in spread.columns:
-            panel.plot(x, spread[seed], lw=0.8, alpha=0.4, marker=".", ms=2, **style)
+            panel.plot(x, spread[seed], lw=0.8, alpha=0.4, marker=".", ms=2, color=colour)
     about = [over_seeds(list(row)) for row in spread.to_numpy()]
     mean = np.array([found.mean if found else np.nan for found in about])
     sem = np.array([found.sem if found else np.nan for found in about])
-    panel.plot(x, mean, lw=1.8, label=name, **mean_style, **style)
-    panel.fill_between(x, mean - sem, mean + sem, alpha=0.2, lw=0, **style)
+    panel.plot(x, mean, lw=1.8, label=name, color=colour, **line)
+    panel.fill_between(x, mean - sem, mean + sem, alpha=0.2, lw=0, color=colour)
 
 
-def mark_published(
-    panel: Axes, table: pd.DataFrame, at: Callable[[str], float], scale: float = 100.0
-) -> None:
-    """Mark published values and their SEM beside the curves, at a place that depends on their parameter."""
-    printed = table[table["source"] == "published"]
-    for count, row in enumerate(printed.to_dict("records")):
-        panel.errorbar(
-            [at(str(row["parameter"]))],
-            [scale * row["value"]],
-            yerr=[scale * row["sem"]] if row["sem"] == row["sem"] else None,
-            fmt="D",
-            ms=6,
-            mfc="white",
-            mec=COLOURS[row["condition"]],
-            ecolor=COLOURS[row["condition"]],
-            capsize=3,
-            zorder=5,
-            label=f"published, epoch {row['epoch']}" if count == 0 else None,
-        )
-
-
-def accuracy_over_epochs(panel: Axes, table: pd.DataFrame) -> None:
-    """Draw readout accuracy in percent over epochs, as in figure 4."""
-    curves(panel, table, "epoch", 100.0)
-    beside = 1.04 * float(measured(table)["epoch"].max())
-    mark_published(panel, table, lambda parameter: beside)
-    panel.set_xlabel("Training epoch (0: untrained)")
-    panel.set_ylabel("Linear readout accuracy (%)")
-    panel.xaxis.set_major_locator(MaxNLocator(integer=True))
-    panel.legend(loc="best")
-
-
-def accuracy_over_occlusion(panel: Axes, table: pd.DataFrame) -> None:
-    """Draw readout accuracy in percent over the occlusion in percent, as in figure 5."""
-    own = table.assign(occlusion=[100 * occlusion(parameter) for parameter in table["parameter"]])
-    curves(panel, own, "occlusion", 100.0)
-    mark_published(panel, own, lambda parameter: 104 * occlusion(parameter) - 2)
-    panel.set_xlabel("Occlusion intensity (%)")
-    panel.set_ylabel("Linear readout accuracy (%)")
-    panel.legend(loc="best")
-
-
-def occlusion(parameter: str) -> float:
-    """Read the probability of occlusion from a parameter's name; that of a plain readout is 0.
-
-    Examples
-    --------
-    >>> occlusion("0.3"), occlusion("latent")
-    (0.3, 0.0)
-    """
-    head = parameter.partition(";")[0]
-    return 0.0 if head == "latent" else float(head)
-
-
-def bars(
-    panel: Axes, groups: Sequence[tuple[str, Sequence[tuple[str, str, pd.Series]]]], legend: bool = True
-) -> None:
+def bars(panel: Panel, groups: Sequence[tuple[str, Sequence[tuple[str, str, pd.Series]]]]) -> None:
     """Draw groups of bars with SEM, each seed as a dot on its bar; no bar where a seed is missing.
 
     Parameters
@@ -230,39 +195,31 @@ def bars(
         Where.
     groups
         Name, and for each bar its label, colour, and values over seeds.
-    legend
-        Whether labels are explained.
     """
     width = 0.8 / max((len(own) for _, own in groups), default=1)
     explained: set[str] = set()
     for place, (_, own) in enumerate(groups):
         for number, (name, colour, values) in enumerate(own):
             x = place + (number - (len(own) - 1) / 2) * width
-            found = over_seeds(values)
-            if found:
-                spread = found.sem if found.n > 1 else 0
-                panel.bar(
-                    *(x, found.mean, width * 0.9),
-                    yerr=[spread],
-                    color=colour,
-                    alpha=0.85,
-                    capsize=3,
-                    ecolor="#555555",
-                    label=None if name in explained or not legend else name,
-                )
+            if found := over_seeds(values):
+                about: dict[str, Any] = {"color": colour, "alpha": 0.85, "capsize": 3, "ecolor": "#555555"}
+                about["label"] = None if name in explained else name
+                panel.bar(x, found.mean, width * 0.9, yerr=[found.sem if found.n > 1 else 0], **about)
                 explained.add(name)
             there = values.dropna()
             nudge = (np.arange(len(there)) - (len(there) - 1) / 2) * width * 0.12
             panel.plot(x + nudge, there, "o", ms=3.5, mfc="white", mec="#333333", mew=0.7, zorder=4)
     panel.set_xticks(range(len(groups)), [name for name, _ in groups])
-    if legend and explained:
+    if explained:
         panel.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=len(explained), columnspacing=1.2)
 
 
-def saved(figure: Figure, kind: str, dpi: int = 200) -> bytes:
-    """Return a figure as a file of a kind: svg, pdf or png; the same bytes for the same figure."""
+def saved(picture: Picture, kind: str, dpi: int = 200) -> bytes:
+    """Return a picture as a file of a kind: svg, pdf or png; the same bytes for the same picture."""
+    from matplotlib import rc_context
+
     undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind, {})
     buffer = io.BytesIO()
     with rc_context(STYLE):
-        figure.savefig(buffer, format=kind, dpi=dpi, metadata=undated)
+        picture.savefig(buffer, format=kind, dpi=dpi, metadata=undated)
     return buffer.getvalue()

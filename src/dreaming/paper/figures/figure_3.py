@@ -1,21 +1,18 @@
 """Figure 3: NREM and REM dreams become more realistic over learning."""
 
 import pandas as pd
-from matplotlib import rc_context
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from dreaming.paper.figures.drawing import STYLE, bars, dataset_title, say_gaps
+from dreaming.paper.figures.drawing import WARNING, Panel, Picture, bars, canvas, dataset_title
+from dreaming.paper.figures.figure import Figure, Need
 from dreaming.paper.figures.pictures import image_of
-from dreaming.paper.tables import Tables, figure_table, measured
+from dreaming.paper.tables import Tables, measured
 
 EARLY, LATE = "#A6BDDB", "#034E7B"
 NIGHTS = {"frechet_nrem": "NREM", "frechet_rem": "REM"}
 
 
-def prepare(tables: Tables) -> pd.DataFrame:
-    """Take what one cortex saw and dreamt early and late, and the realism of the dreams of all seeds."""
-    realism = figure_table("figure-3", tables)
+def with_pictures(realism: pd.DataFrame, tables: Tables) -> pd.DataFrame:
+    """Add what one cortex saw and dreamt early and late to the realism of the dreams of all seeds."""
     seen = tables.pictures.assign(measure="picture", source="picture", value=float("nan"), sem=float("nan"))
     seen = seen[seen["figure"] == "figure-3"] if len(seen) else seen
     columns = [*realism.columns, "row", "column", "png"]
@@ -24,29 +21,27 @@ def prepare(tables: Tables) -> pd.DataFrame:
     return whole.astype({"epoch": "Int64", "seed": "Int64", "row": "Int64", "column": "Int64"})
 
 
-def plot(table: pd.DataFrame) -> Figure:
+def plot(table: pd.DataFrame) -> Picture:
     """Draw a row for each data set: pictures at the left (a to c), distances at the right (d)."""
     own = measured(table)
     datasets = list(dict.fromkeys(table["dataset"]))
     features = list(dict.fromkeys(own["parameter"]))
-    with rc_context(STYLE):
-        figure = Figure(figsize=(7.4 + 2.6 * len(features), 4.5 * len(datasets)), layout="constrained")
-        widths = (7.2, *(2.6 for _ in features))
-        grid = figure.subplots(len(datasets), 1 + len(features), squeeze=False, width_ratios=widths)
-        for line, dataset in zip(grid, datasets, strict=True):
-            _strips(line[0], table[(table["dataset"] == dataset) & (table["source"] == "picture")], dataset)
-            for panel, feature in zip(line[1:], features, strict=True):
-                rows = own[(own["dataset"] == dataset) & (own["parameter"] == feature)]
-                _realism(panel, rows, feature)
-        say_gaps(figure, table)
-    return figure
+    picture = canvas(7.4 + 2.6 * len(features), 4.5 * len(datasets))
+    widths = (7.2, *(2.6 for _ in features))
+    grid = picture.subplots(len(datasets), 1 + len(features), squeeze=False, width_ratios=widths)
+    for line, dataset in zip(grid, datasets, strict=True):
+        _strips(line[0], table[(table["dataset"] == dataset) & (table["source"] == "picture")], dataset)
+        for panel, feature in zip(line[1:], features, strict=True):
+            rows = own[(own["dataset"] == dataset) & (own["parameter"] == feature)]
+            _realism(panel, rows, feature)
+    return picture
 
 
-def _strips(panel: Axes, pictures: pd.DataFrame, dataset: str) -> None:
+def _strips(panel: Panel, pictures: pd.DataFrame, dataset: str) -> None:
     panel.set_axis_off()
     panel.set_title(f"a - c   {dataset_title(dataset)}, PAD, seed 0", loc="left")
     if not len(pictures):
-        panel.text(0.5, 0.5, "no pictures: the run is missing", ha="center", color="#A00000")
+        panel.text(0.5, 0.5, "no pictures: the run is missing", ha="center", color=WARNING)
         return
     lines = list(dict.fromkeys(pictures.sort_values("row")["row"]))
     columns = int(pictures["column"].max()) + 1
@@ -63,7 +58,7 @@ def _strips(panel: Axes, pictures: pd.DataFrame, dataset: str) -> None:
     panel.set_aspect("equal")
 
 
-def _realism(panel: Axes, own: pd.DataFrame, feature: str) -> None:
+def _realism(panel: Panel, own: pd.DataFrame, feature: str) -> None:
     early, late = own["epoch"].min(), own["epoch"].max()
     groups = []
     for measure, night in NIGHTS.items():
@@ -76,3 +71,16 @@ def _realism(panel: Axes, own: pd.DataFrame, feature: str) -> None:
     bars(panel, groups)
     panel.set_ylabel("Fréchet distance to images seen")
     panel.set_title(f"d   {feature.partition(';')[0]} features", loc="left")
+
+
+FIGURE = Figure(
+    "Figure 3",
+    "a: what is seen on two days. b, c: what is dreamt in NREM and REM sleep, early and late in training. d: the "
+    "Fréchet distance between dreams and what was seen; lower is more alike.",
+    (
+        Need(("pad",), "pictures", "early and end", first_seed=True),
+        Need(("pad",), "realism", "early and end"),
+    ),
+    plot,
+    with_pictures,
+)

@@ -1,34 +1,31 @@
 """Figure 9: occlusion of example images, by its probability and the size of its tiles."""
 
 import pandas as pd
-from matplotlib import rc_context
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from dreaming.paper.figures.drawing import STYLE, dataset_title
+from dreaming.paper.figures.drawing import Panel, Picture, canvas, dataset_title
+from dreaming.paper.figures.figure import Figure
 from dreaming.paper.figures.pictures import image_of
 from dreaming.paper.tables import Tables
 
 
-def prepare(tables: Tables) -> pd.DataFrame:
-    """Take an image of each data set under every occlusion."""
+def of_pictures(table: pd.DataFrame, tables: Tables) -> pd.DataFrame:
+    """Return an image of each data set under every occlusion; no value is needed."""
     pictures = tables.pictures
     return pictures[pictures["figure"] == "figure-9"].reset_index(drop=True) if len(pictures) else pictures
 
 
-def plot(table: pd.DataFrame) -> Figure:
+def plot(table: pd.DataFrame) -> Picture:
     """Draw a block for each data set: probability grows to the right, tiles grow downwards."""
-    datasets = list(dict.fromkeys(table["dataset"])) if len(table) else []
-    with rc_context(STYLE):
-        figure = Figure(figsize=(7.4 * max(1, len(datasets)), 4.6), layout="constrained")
-        panels = figure.subplots(1, max(1, len(datasets)), squeeze=False)[0]
-        for panel, dataset in zip(panels, datasets, strict=False):
-            _block(panel, table[table["dataset"] == dataset])
-            panel.set_title(dataset_title(dataset), loc="left")
-    return figure
+    datasets = list(dict.fromkeys(table["dataset"]))
+    picture = canvas(7.4 * len(datasets), 4.6)
+    panels = picture.subplots(1, len(datasets), squeeze=False)[0]
+    for panel, dataset in zip(panels, datasets, strict=True):
+        _block(panel, table[table["dataset"] == dataset])
+        panel.set_title(dataset_title(dataset), loc="left")
+    return picture
 
 
-def _block(panel: Axes, pictures: pd.DataFrame) -> None:
+def _block(panel: Panel, pictures: pd.DataFrame) -> None:
     for picture in pictures.to_dict("records"):
         left, top = float(picture["column"]), float(picture["row"])
         place = (left, left + 0.94, top + 0.94, top)
@@ -46,3 +43,12 @@ def _block(panel: Axes, pictures: pd.DataFrame) -> None:
     panel.tick_params(length=0)
     panel.spines[:].set_visible(False)
     panel.set_aspect("equal")
+
+
+FIGURE = Figure(
+    "Figure 9",
+    "Occlusion of example images: its probability grows to the right, the side of its tiles downwards.",
+    (),
+    plot,
+    of_pictures,
+)

@@ -20,25 +20,13 @@ from dreaming.model.dreams import dream, remember, sleep_of
 from dreaming.model.occlusion import IMAGE_SIZE, occlusion_mask
 from dreaming.model.phases import NREM, REM
 from dreaming.rng import Random, generator
-from dreaming.runs.folder import RunFolder
+from dreaming.runs.folder import MEASURES, RunFolder
 from dreaming.runs.snapshots import load
 
 SHOWN = 8
 PROBABILITIES = tuple(tenth / 10 for tenth in range(0, 11, 2))
 TILE_SIZES = (1, 2, 4, 8)
-COLUMNS = (
-    "figure",
-    "dataset",
-    "condition",
-    "seed",
-    "epoch",
-    "strip",
-    "row",
-    "column",
-    "probability",
-    "tile_size",
-    "png",
-)
+COLUMNS = ("figure", *MEASURES[:4], "strip", "row", "column", "probability", "tile_size", "png")
 
 
 def seen_and_dreamt(
@@ -62,28 +50,18 @@ def seen_and_dreamt(
     for letter, epoch in zip("bcdefgh", epochs, strict=False):
         cortex = load(folder.path, epoch)
         memories = remember(cortex, yesterday, today)
-        nrem, rem = sleep_of(config.phases, NREM())[0], sleep_of(config.phases, REM())[0]
-        strips.append(
-            (f"{letter}  NREM, epoch {epoch}", epoch, dream(cortex, nrem, memories, random.at("nrem")))
-        )
-        strips.append(
-            (f"{letter}  REM, epoch {epoch}", epoch, dream(cortex, rem, memories, random.at("rem")))
-        )
-    about = {"dataset": config.dataset.name, "condition": config.condition, "seed": config.seed}
+        for phase in (sleep_of(config.phases, NREM())[0], sleep_of(config.phases, REM())[0]):
+            night = type(phase).__name__
+            dreamt = dream(cortex, phase, memories, random.at(night.lower()))
+            strips.append((f"{letter}  {night}, epoch {epoch}", epoch, dreamt))
+    about: dict[str, str | int] = {"dataset": config.dataset.name, "condition": config.condition}
+    about |= {"figure": "figure-3", "seed": config.seed}
     rows = [
-        {
-            "figure": "figure-3",
-            **about,
-            "epoch": epoch,
-            "strip": strip,
-            "row": row,
-            "column": column,
-            "png": png(image),
-        }
+        {**about, "epoch": epoch, "strip": strip, "row": row, "column": column, "png": png(image)}
         for row, (strip, epoch, shown) in enumerate(strips)
         for column, image in enumerate(pixels(shown))
     ]
-    return pd.DataFrame(rows).reindex(columns=list(COLUMNS))
+    return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def occluded(images: Dataset) -> pd.DataFrame:
@@ -92,21 +70,12 @@ def occluded(images: Dataset) -> pd.DataFrame:
     uniform = Random(0, ("figure-9",)).uniform("occlusion", (1, IMAGE_SIZE, IMAGE_SIZE))
     rows = []
     for row, size in enumerate(TILE_SIZES):
+        about = {"figure": "figure-9", "dataset": images.name, "strip": f"tiles of {size}", "tile_size": size}
         for column, probability in enumerate(PROBABILITIES):
             mask = occlusion_mask(torch.tensor([probability]), torch.tensor([size]), uniform)
-            rows.append(
-                {
-                    "figure": "figure-9",
-                    "dataset": images.name,
-                    "strip": f"tiles of {size}",
-                    "row": row,
-                    "column": column,
-                    "probability": probability,
-                    "tile_size": size,
-                    "png": png(pixels(image * mask)[0]),
-                }
-            )
-    return pd.DataFrame(rows).reindex(columns=list(COLUMNS))
+            picture = png(pixels(image * mask)[0])
+            rows.append({**about, "row": row, "column": column, "probability": probability, "png": picture})
+    return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def png(image: UInt8[Tensor, "h w 3"]) -> str:

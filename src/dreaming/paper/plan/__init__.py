@@ -1,4 +1,4 @@
-"""What a reproduction needs: the figures' panels, profiles, the runs and measures that are missing, their cost."""
+"""What a reproduction needs: profiles, the runs and measures that are missing, and their cost."""
 
 import lazy_loader
 

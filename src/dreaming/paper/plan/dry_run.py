@@ -1,22 +1,28 @@
-"""What a plan will cost on this machine, from a cycle, a readout step and an inference that are measured here."""
+"""What `dreaming reproduce --dry-run` shows: the runs, what is there, and what they will cost here.
+
+The cost follows from a cycle, a readout step and an inference that are measured on this machine.
+"""
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
 import torch
+from rich.table import Table
 
 from dreaming import data
 from dreaming.config.config import Config
 from dreaming.config.description import describe
 from dreaming.evaluation.features.latents import infer
 from dreaming.evaluation.readout import Protocol, train_readout
-from dreaming.paper.plan.plan import Plan, PlannedRun
+from dreaming.paper.plan.plan import Plan, make_plan
+from dreaming.paper.plan.profile import Profile
 from dreaming.system import hardware
+from dreaming.system.progress import console, duration
 from dreaming.system.threads import cores
 from dreaming.training.precision import resolved
 from dreaming.training.timing import cycle_milliseconds
@@ -60,7 +66,7 @@ class Load:
 
 @contextmanager
 def watched() -> Iterator[Callable[[], Load]]:
-    """Watch the load while the block measures; what is given tells it afterwards."""
+    """Watch the load while the block measures; what is given returns it afterwards."""
     average = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     computed, waited = time.thread_time(), _waited()
     share = 1.0
@@ -128,36 +134,35 @@ def estimate(plan: Plan) -> Cost:
     """
     if not plan.runs:
         return Cost({}, {}, 0.0, 0.0, Load(None, cores(), 1.0))
-    sizes = {dataset: _sizes(dataset, plan.profile.limit) for dataset in plan.profile.datasets}
-    first = plan.runs[0].config
-    own = plan.profile.config(
-        *(plan.profile.datasets[0], "pad", 0, plan.profile.epochs, "0", first.training.device)
+    profile = plan.profile
+    first = profile.config(
+        profile.datasets[0], "pad", 0, profile.epochs, "0", plan.runs[0].config.training.device
     )
-    pad = resolved(own)
+    pad = resolved(first)
     with watched() as load:
         cycle = cycle_milliseconds(pad, ROUNDS)
         inference, step = _inference(pad), _step(pad)
     whole = sum(describe(pad).multiply_accumulates.values())
-    training, measuring, megabytes = {}, {}, 0.0
-    costs: dict[str, float] = {}
-    recorded = 0.0
+    training, measuring, megabytes, recorded = {}, {}, 0.0, 0.0
     for run in plan.runs:
-        name, (n_train, n_test) = run.config.condition, sizes[run.config.dataset.name]
-        if name not in costs:
-            costs[name] = sum(describe(run.config).multiply_accumulates.values()) / whole
-        cycles = n_train // run.config.training.batch_size
-        known, left = _seconds_an_epoch(run), max(0, run.config.training.epochs - run.done)
-        training[run.title] = left * (known or cycles * costs[name] * cycle / 1000)
-        recorded += left * (known or 0.0)
+        config, about = run.config, describe(run.config)
+        n_train, n_test = _sizes(config.dataset.name, profile.limit)
+        left = max(0, config.training.epochs - run.done)
+        if run.done:
+            training[run.title] = left * float(median(run.folder.read_losses()["seconds"]))
+            recorded += training[run.title]
+        else:
+            share = sum(about.multiply_accumulates.values()) / whole
+            cycles = n_train // config.training.batch_size
+            training[run.title] = left * cycles * share * cycle / 1000
         readout = (n_train + n_test) * inference + READOUT_EPOCHS * n_train / READOUT_BATCH * step
         missing = run.unmeasured(plan.measures)
         snapshots = len({epoch for epochs in missing.values() for epoch in epochs})
         passes = sum(PASSES[measure] * len(epochs) for measure, epochs in missing.items())
-        dreams = 4 * min(plan.profile.samples, n_train) * len(missing.get("realism", ()))
+        dreams = 4 * min(profile.samples, n_train) * len(missing.get("realism", ()))
         measuring[run.title] = snapshots * readout + (passes * n_test + dreams) * inference
-        kept = run.config.training
-        snapshots = sum(kept.keeps(epoch) for epoch in range(kept.epochs + 1))
-        megabytes += 4e-6 * snapshots * sum(describe(run.config).weights.values())
+        kept = sum(config.training.keeps(epoch) for epoch in range(config.training.epochs + 1))
+        megabytes += 4e-6 * kept * sum(about.weights.values())
     return Cost(training, measuring, megabytes, cycle, load(), recorded)
 
 
@@ -165,10 +170,6 @@ def _sizes(dataset: str, limit: int | None) -> tuple[int, int]:
     about = data.describe(dataset)
     sizes = (about.n_train, about.n_test)
     return sizes if limit is None else (min(limit, sizes[0]), min(limit, sizes[1]))
-
-
-def _seconds_an_epoch(run: PlannedRun) -> float | None:
-    return float(median(run.folder.read_losses()["seconds"])) if run.done else None
 
 
 def _shortest(work: Callable[[], object]) -> float:
@@ -195,3 +196,66 @@ def _step(config: Config) -> float:
     latents, labels = latents.to(config.training.device), torch.arange(latents.shape[1]) % 10
     once = Protocol(epochs=1)
     return _shortest(lambda: train_readout(latents, labels, 10, 0, once)) / steps
+
+
+def dry_run(
+    profile: Profile,
+    only: Sequence[str] = (),
+    out: str | Path | None = None,
+    device: str = "auto",
+    data_dir: str | Path | None = None,
+) -> Plan:
+    """Print the plan, its cost, and what cannot be measured here; run nothing, and write nothing.
+
+    Raises
+    ------
+    UserError
+        If there is no such figure, or the folder holds other runs.
+    """
+    plan = make_plan(profile, only, out, device)
+    cost = estimate(plan)
+    table = Table("run", "epochs", "state", "training left", "measuring left", "for")
+    for run in plan.runs:
+        table.add_row(
+            run.title,
+            f"{min(run.done, run.config.training.epochs)} of {run.config.training.epochs}",
+            run.state + (", lacks epochs" if run.lacking else ""),
+            *(
+                duration(left[run.title]) if left[run.title] else "-"
+                for left in (cost.training, cost.measuring)
+            ),
+            ", ".join(run.figures),
+        )
+    console().print(table)
+    print("\n".join([in_words(plan, cost), *plan.unavailable(data_dir)]))
+    return plan
+
+
+def load_in_words(cost: Cost) -> str:
+    """Return a sentence on the load under which a cost was measured, and on what it comes to without it."""
+    load = cost.load
+    average = (
+        "" if load.average is None else f", with a load of {load.average:.1f} on {load.cores} cores before"
+    )
+    had = f"had a core for {100 * load.share:.0f} % of the time that it wanted one"
+    if load.quiet:
+        return f"While this was measured, the measuring thread {had}{average}."
+    return (
+        f"Others took cores while this was measured: the measuring thread {had}{average}. By what it computed, all "
+        f"would take about {duration(cost.alone)} on a machine left alone; measure again there."
+    )
+
+
+def in_words(plan: Plan, cost: Cost) -> str:
+    """Return a few sentences on what a plan comes to."""
+    if not plan.runs:
+        return f"{', '.join(plan.figures)}: no run is needed"
+    finished = len(plan.runs) - len(plan.missing)
+    training, measuring = sum(cost.training.values()), sum(cost.measuring.values())
+    said = (
+        f"{len(plan.runs)} runs for {len(plan.figures)} figures and tables, {finished} of them finished, into "
+        f"{plan.out}. One after another on this machine, from a measured cycle of {cost.cycle:.0f} ms: about "
+        f"{duration(training)} of training and, roughly, {duration(measuring)} of measuring; their snapshots take "
+        f"{cost.megabytes / 1000:.1f} GB. {load_in_words(cost)}"
+    )
+    return "\n".join([said, *(run.lacking for run in plan.runs if run.lacking)])

@@ -1,6 +1,5 @@
-"""Conditions of the user's own beside the paper's: schedules of sleep and its loss, and doses."""
+"""Conditions of the user's own beside the paper's: schedules of sleep, and doses of a field of PAD's config."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dreaming.config.config import Config
@@ -28,12 +27,12 @@ class Dose:
 
 
 def doses(sweep: str) -> list[Dose]:
-    """List the doses of a sweep of PAD.
+    """Return the doses of a sweep of PAD.
 
     Parameters
     ----------
     sweep
-        ``PATH=VALUE,VALUE,...``, as `dreaming.conditions.swept` reads it.
+        ``PATH=VALUE,VALUE,...``, as `dreaming.config.configure.swept` reads it.
 
     Raises
     ------
@@ -56,7 +55,7 @@ def doses(sweep: str) -> list[Dose]:
 
 
 def scheduled(schedule: str, epochs: int) -> Config:
-    """Make the config of a schedule, after making sure that all of it happens within some epochs.
+    """Make the config of a schedule that ends within some epochs.
 
     Raises
     ------
@@ -73,46 +72,3 @@ def scheduled(schedule: str, epochs: int) -> Config:
     if last >= epochs:
         raise UserError(f"'{schedule}' changes after epoch {last}, and runs end after epoch {epochs}")
     return config
-
-
-def stages(name: str) -> list[tuple[str, int | None]]:
-    """Read a schedule from its name: conditions, and the epoch that each ends after; empty for another name.
-
-    Examples
-    --------
-    >>> stages("pad-1-without_rem-2-pad")
-    [('pad', 1), ('without_rem', 2), ('pad', None)]
-    >>> stages("without_rem")
-    []
-    """
-    parts = name.split("-")
-    if len(parts) < 3 or len(parts) % 2 == 0 or not all(part.isdigit() for part in parts[1::2]):
-        return []
-    return list(zip(parts[::2], [*map(int, parts[1::2]), None], strict=True))
-
-
-def field_and_value(name: str) -> tuple[str, str]:
-    """Read a dose from its name: field and value; empty for another name.
-
-    Examples
-    --------
-    >>> field_and_value("pad+rem.dose-0.5")
-    ('rem.dose', '0.5')
-    >>> field_and_value("without_rem")
-    ('', '')
-    """
-    field, _, value = name.removeprefix("pad+").partition("-")
-    return (field, value) if name.startswith("pad+") and value else ("", "")
-
-
-def named_once(names: Sequence[str], what: str) -> None:
-    """Make sure that no condition is meant twice.
-
-    Raises
-    ------
-    ValueError
-        If one is.
-    """
-    twice = {name for name in names if names.count(name) > 1}
-    if twice:
-        raise ValueError(f"{what} names {', '.join(sorted(twice))} twice")

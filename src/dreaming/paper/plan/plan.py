@@ -1,22 +1,50 @@
-"""The plan: which runs the figures need, which of them are there, and what is missing of each."""
+"""The plan: which runs the figures need, which of them are there, what is missing of each, and measuring it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from dreaming.config.config import Config
 from dreaming.config.settings import difference
-from dreaming.data import describe
+from dreaming.data import Dataset, describe
 from dreaming.errors import UserError
-from dreaming.paper.plan.measuring import Measures, keys_of, measures_of
-from dreaming.paper.plan.panels import FIGURES
+from dreaming.evaluation.measures.measure import Measure
+from dreaming.evaluation.measures.realism import Realism
+from dreaming.evaluation.measuring import MEASURES, evaluate
+from dreaming.paper.figures import FIGURES
 from dreaming.paper.plan.presets import chosen
 from dreaming.paper.plan.profile import Profile
 from dreaming.runs.folder import RunFolder, run_path
+from dreaming.system.progress import NoProgress
 from dreaming.training.precision import resolved
 
 State = Literal["finished", "begun", "to do"]
+Keys = frozenset[tuple[str, str]]
+"""Measure and parameter of each row that a snapshot gets."""
+Measures = Mapping[str, tuple[Measure, ...]]
+RunName = tuple[str, str, int]
+"""Data set, condition and seed."""
+
+
+def measures_of(profile: Profile) -> Measures:
+    """Return the measures of a profile, by the names that figures use for them.
+
+    Examples
+    --------
+    >>> from dreaming.paper.plan.presets import profile
+    >>> sorted(measures_of(profile("demo")))
+    ['organisation', 'projection', 'readout', 'realism', 'robustness']
+    """
+    usual = {name: (measure(),) for name, measure in MEASURES.items() if name != "realism"}
+    # Features are measures of their own, so that where one cannot be had, the others can.
+    realism = tuple(Realism(features=(name,), samples=profile.samples) for name in profile.features)
+    return {**usual, "realism": realism}
+
+
+def keys_of(measures: Measures) -> dict[str, Keys]:
+    """Return the rows that a snapshot gets by each measure."""
+    return {name: frozenset().union(*(each.keys() for each in own)) for name, own in measures.items()}
 
 
 @dataclass(frozen=True)
@@ -62,21 +90,66 @@ class PlannedRun:
         return "begun" if self.folder.config.exists() else "to do"
 
     def unmeasured(self, measures: Measures) -> dict[str, tuple[int, ...]]:
-        """List what is not measured yet: for each measure, after which epochs."""
-        values = [self.folder.read_measures(), self.folder.read_projection()]
-        there = {
-            key
-            for table in values
-            for key in table[["epoch", "measure", "parameter"]]
-            .drop_duplicates()
-            .itertuples(index=False, name=None)
+        """Return what is not measured yet: for each measure, after which epochs."""
+        columns = ["epoch", "measure", "parameter"]
+        tables = (self.folder.read_measures(), self.folder.read_projection())
+        there = {row for table in tables for row in table[columns].itertuples(index=False, name=None)}
+        keys = keys_of(measures)
+        lacking = {
+            name: tuple(e for e in epochs if any((e, *key) not in there for key in keys[name]))
+            for name, epochs in self.measures.items()
         }
-        found, keys = {}, keys_of(measures)
-        for name, epochs in self.measures.items():
-            missing = tuple(e for e in epochs if any((e, *key) not in there for key in keys[name]))
-            if missing:
-                found[name] = missing
-        return found
+        return {name: epochs for name, epochs in lacking.items() if epochs}
+
+    def measure(
+        self,
+        measures: Measures,
+        images: Callable[[str], Dataset],
+        device: str,
+        progress: NoProgress,
+        data_dir: str | Path | None = None,
+    ) -> None:
+        """Measure what is not measured yet, as far as the weights of the epochs are there.
+
+        Parameters
+        ----------
+        measures
+            As `measures_of` makes them.
+        images
+            Reads a data set by its name.
+        device
+            Where to compute.
+        progress
+            Who is told of each value.
+        data_dir
+            The folder of data, where weights of networks that measure lie too.
+
+        Raises
+        ------
+        UserError
+            If something cannot be measured; what can be is, first.
+        Stopped
+            On Ctrl-C or SIGTERM; what is measured is kept.
+        """
+        lacking = self.unmeasured(measures)
+        there = self.folder.snapshots()
+        together: dict[tuple[str, ...], list[int]] = {}  # measures of the same epochs share their latents
+        for epoch in there:
+            names = tuple(name for name, own in lacking.items() if name != "realism" and epoch in own)
+            together.setdefault(names, []).append(epoch)
+        jobs = [([each for name in names for each in measures[name]], own) for names, own in together.items()]
+        dreamt = [epoch for epoch in there if epoch in lacking.get("realism", ())]
+        for wanted, epochs in (*jobs, *(([each], dreamt) for each in measures["realism"])):
+            if wanted and epochs:
+                evaluate(
+                    self.folder.path,
+                    measures=wanted,
+                    epochs=",".join(map(str, epochs)),
+                    device=device,
+                    dataset=images(self.config.dataset.name),
+                    data_dir=data_dir,
+                    progress=progress,
+                )
 
 
 @dataclass(frozen=True)
@@ -110,8 +183,8 @@ class Plan:
         """The runs that are not finished."""
         return tuple(run for run in self.runs if run.state != "finished")
 
-    def hindrances(self, data_dir: str | Path | None) -> list[str]:
-        """Say what cannot be measured as things are on this machine, and what to do, in a sentence each.
+    def unavailable(self, data_dir: str | Path | None) -> list[str]:
+        """Return what cannot be measured as things are on this machine, and what to do, in a sentence each.
 
         Parameters
         ----------
@@ -128,12 +201,8 @@ class Plan:
         ]
 
 
-Wanted = dict[str, set[int]]
-"""Epochs, by the measure they are needed for."""
-
-
 def make_plan(
-    profile: Profile, only: Sequence[str] = (), out: str | Path = "reproduction", device: str = "auto"
+    profile: Profile, only: Sequence[str] = (), out: str | Path | None = None, device: str = "auto"
 ) -> Plan:
     """Plan the runs that figures need; nothing is written, and nothing is run.
 
@@ -144,7 +213,7 @@ def make_plan(
     only
         Figures by name; all of the profile by default.
     out
-        The folder of all of it; runs lie in ``OUT/runs``.
+        The folder of all of it, ``reproduction/PROFILE`` by default; runs lie in ``OUT/runs``.
     device
         Where runs are to be trained.
 
@@ -155,72 +224,62 @@ def make_plan(
 
     Examples
     --------
-    >>> from dreaming.paper.plan.presets import PROFILES
-    >>> plan = make_plan(PROFILES["paper"], ["figure-4"], out="elsewhere")
+    >>> from dreaming.paper.plan.presets import profile
+    >>> plan = make_plan(profile("paper"), ["figure-4"], out="elsewhere")
     >>> len(plan.runs), plan.runs[0].title, plan.runs[0].config.training.epochs
     (24, 'cifar10/pad/seed-0', 50)
     """
-    figures, place = chosen(profile, only), Path(out)
+    figures = chosen(profile, only)
+    place = Path(out) if out is not None else Path("reproduction") / profile.name
     for dataset in profile.datasets:
         describe(dataset)  # refuses one that there is not, before anything is run
-    wanted = _wanted(profile, figures)
-    kept = _wanted(profile, tuple(dict.fromkeys((*profile.figures, *figures))))
-    runs = []
-    for (dataset, name, seed), needs in wanted.items():
-        folder = RunFolder(run_path(place / "runs", dataset, name, seed))
-        of_all = kept[dataset, name, seed]
-        snapshots = {epoch for need, epochs in of_all.items() if need != "losses" for epoch in epochs}
-        users = tuple(figure for figure in figures if _needs(profile, figure, dataset, name, seed))
-        epochs = max(epoch for own in needs.values() for epoch in own)
-        make = _Maker(profile, dataset, name, seed, device)
-        runs.append(_planned(make, folder, epochs, snapshots, needs, users))
+    needed = _needed(profile, figures)
+    kept = _needed(profile, dict.fromkeys((*profile.figures, *figures)))
+    runs = (_planned(profile, run, needs, kept[run], place / "runs", device) for run, needs in needed.items())
     return Plan(profile, figures, tuple(runs), place)
 
 
-@dataclass(frozen=True)
-class _Maker:
-    profile: Profile
-    dataset: str
-    name: str
-    seed: int
-    device: str
+@dataclass
+class _Needs:
+    """What figures need of a run: epochs, by the measure they are needed for."""
 
-    def config(self, epochs: int, kept: set[int]) -> Config:
-        listed = ",".join(str(epoch) for epoch in sorted(kept) if 0 < epoch <= epochs) or "0"
-        return self.profile.config(self.dataset, self.name, self.seed, epochs, listed, self.device)
+    figures: list[str]
+    epochs: dict[str, set[int]]
+
+    @property
+    def snapshots(self) -> set[int]:
+        """The epochs whose weights are needed."""
+        return {epoch for measure, own in self.epochs.items() if measure != "losses" for epoch in own}
 
 
-def _needs(profile: Profile, figure: str, dataset: str, name: str, seed: int) -> Wanted:
-    found: Wanted = {}
-    if dataset in FIGURES[figure].datasets(profile.datasets):
-        for need in FIGURES[figure].needs:
-            if name in profile.conditions_of(need) and (seed == 0 or not need.first_seed):
-                found.setdefault(need.measure, set()).update(profile.epochs_of(need.when))
+def _needed(profile: Profile, figures: Iterable[str]) -> dict[RunName, _Needs]:
+    """Return what figures need of each run."""
+    found: dict[RunName, _Needs] = {}
+    for dataset in profile.datasets:
+        for figure in figures:
+            if dataset not in FIGURES[figure].datasets(profile.datasets):
+                continue
+            for need in FIGURES[figure].needs:
+                epochs = profile.epochs_of(need.when)
+                for name in profile.conditions_of(need):
+                    for seed in range(1 if need.first_seed else profile.seeds):
+                        own = found.setdefault((dataset, name, seed), _Needs([], {}))
+                        own.figures += [figure] if figure not in own.figures else []
+                        own.epochs.setdefault(need.measure, set()).update(epochs)
     return found
 
 
-def _wanted(profile: Profile, figures: Sequence[str]) -> dict[tuple[str, str, int], Wanted]:
-    """List what all figures need of each run: data set by data set, condition by condition."""
-    conditions = dict.fromkeys(
-        name for figure in figures for need in FIGURES[figure].needs for name in profile.conditions_of(need)
-    )
-    wanted: dict[tuple[str, str, int], Wanted] = {}
-    for dataset in profile.datasets:
-        for name in conditions:
-            for seed in range(profile.seeds):
-                merged: Wanted = {}
-                for figure in figures:
-                    for measure, epochs in _needs(profile, figure, dataset, name, seed).items():
-                        merged.setdefault(measure, set()).update(epochs)
-                if merged:
-                    wanted[dataset, name, seed] = merged
-    return wanted
-
-
 def _planned(
-    make: _Maker, folder: RunFolder, epochs: int, kept: set[int], needs: Wanted, figures: tuple[str, ...]
+    profile: Profile, run: RunName, needs: _Needs, of_all: _Needs, runs: Path, device: str
 ) -> PlannedRun:
-    done, lacking = 0, ""
+    folder = RunFolder(run_path(runs, *run))
+    last = max(epoch for own in needs.epochs.values() for epoch in own)
+    done, lacking, kept = 0, "", of_all.snapshots
+
+    def config() -> Config:
+        listed = ",".join(str(epoch) for epoch in sorted(kept) if 0 < epoch <= last) or "0"
+        return profile.config(*run, last, listed, device)
+
     if folder.config.exists():
         try:
             there = folder.read_config()
@@ -228,19 +287,18 @@ def _planned(
         except UserError as damage:
             lacking = str(damage)
         else:
-            _same(folder, there, make.config(epochs, kept))
+            _same(folder, there, config())
         # What is kept cannot be changed for epochs that are done, and the record of a run has to say what is kept.
         kept = {epoch for epoch in kept if epoch > done} | set(folder.snapshots())
-    needed = sorted(set().union(*(own for need, own in needs.items() if need != "losses")))
-    gone = [epoch for epoch in needed if epoch <= done and epoch not in folder.snapshots()] if done else []
+    gone = [e for e in sorted(needs.snapshots) if e <= done and e not in folder.snapshots()] if done else []
     if gone:
         lacking = (
             f"{folder.path} is trained to epoch {done} and did not keep epoch {', '.join(map(str, gone))}, which "
-            f"{', '.join(figures)} needs; train into another --out"
+            f"{', '.join(needs.figures)} needs; train into another --out"
         )
-    measures = {need: tuple(sorted(own)) for need, own in needs.items() if need not in ("losses", "pictures")}
-    shown = tuple(sorted(needs.get("pictures", ())))
-    return PlannedRun(make.config(epochs, kept), folder, figures, measures, shown, done, lacking)
+    epochs = {measure: tuple(sorted(own)) for measure, own in needs.epochs.items() if measure != "losses"}
+    shown = epochs.pop("pictures", ())
+    return PlannedRun(config(), folder, tuple(needs.figures), epochs, shown, done, lacking)
 
 
 def _same(folder: RunFolder, there: Config, wanted: Config) -> None:

@@ -7,49 +7,31 @@ from pathlib import Path
 import yaml
 
 from dreaming.errors import UserError, nearest
-from dreaming.paper.plan.panels import DOSES, FIGURES, SCHEDULES, named
+from dreaming.paper.figures import FIGURES, named
+from dreaming.paper.figures.figure import DOSES, SCHEDULES
 from dreaming.paper.plan.profile import Profile, made
 from dreaming.system.texts import content_of, yaml_of
 
-DEMO = Profile(
-    name="demo",
-    datasets=("house_digits",),
-    seeds=2,
-    epochs=7,
-    long_epochs=7,
-    every=2,
-    samples=1500,
-    figures=(
-        *("table-1", "figure-3", "figure-4", "figure-5", "figure-6", "figure-9"),
-        *("appendix-figure-1", "appendix-figure-3"),
-    ),
-    settings=(
-        *("networks.base_channels=16", "networks.latent_dim=64"),
-        *("training.batch_size=32", "optimizer.learning_rate=5e-4"),
-    ),
+_FIGURES = ("table-1", "figure-3", "figure-4", "figure-5", "figure-6", "figure-9")
+_SHORT = (*_FIGURES, "appendix-figure-1", "appendix-figure-3")
+_NARROW = (
+    "networks.base_channels=16",
+    "networks.latent_dim=64",
+    "training.batch_size=32",
+    "optimizer.learning_rate=5e-4",
 )
-"""All conditions of table 1 on a laptop in minutes, without a download."""
-
-QUICK = Profile(
-    name="quick",
-    datasets=("cifar10",),
-    seeds=2,
-    epochs=3,
-    long_epochs=3,
-    samples=5000,
-    figures=(
-        *("table-1", "figure-3", "figure-4", "figure-5", "figure-6", "figure-9"),
-        *("appendix-figure-1", "appendix-figure-3"),
-    ),
-)
-"""Real images at full width, for a few epochs and two seeds: an hour on two cores, or two if they are busy."""
-
-PAPER = Profile(name="paper", datasets=("cifar10", "svhn"), features=("classifier", "inception"))
-"""As the paper has it."""
-
-PROFILES = {profile.name: profile for profile in (DEMO, QUICK, PAPER)}
-
-
+# fmt: off
+PROFILES = {own.name: own for own in (
+    # All conditions of table 1 on a laptop in minutes, without a download.
+    Profile(name="demo",  datasets=("house_digits",), seeds=2, epochs=7, long_epochs=7, every=2,
+            samples=1500, figures=_SHORT, settings=_NARROW),
+    # Real images at full width, for a few epochs and two seeds: an hour on two cores, or two if they are busy.
+    Profile(name="quick", datasets=("cifar10",),      seeds=2, epochs=3, long_epochs=3,
+            samples=5000, figures=_SHORT),
+    # As the paper has it.
+    Profile(name="paper", datasets=("cifar10", "svhn"), features=("classifier", "inception")),
+)}
+# fmt: on
 EXAMPLES = {DOSES: "--sweep phases.rem.dose=0,0.5,1", SCHEDULES: "--schedule pad:2,without_rem:4,pad"}
 
 
@@ -102,12 +84,12 @@ def _read(path: Path) -> Profile:
 
 
 def chosen(own: Profile, only: Sequence[str]) -> tuple[str, ...]:
-    """List the figures to make, in the report's order: the profile's, or those that are named.
+    """Return the figures to make, in the report's order: the profile's, or those that are named.
 
     Raises
     ------
     UserError
-        If a name is none of the paper's figures.
+        If there is no such figure, or nothing to draw in it.
     """
     there = {SCHEDULES: own.schedules, DOSES: own.sweeps}
     for figure in (*only, *own.figures):

@@ -4,24 +4,28 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-import yaml
 from annotated_types import Ge, MinLen
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from dreaming.config.config import Config
 from dreaming.config.configure import configure
-from dreaming.config.settings import sentence
-from dreaming.errors import UserError, brief, nearest
+from dreaming.config.settings import assign, path_and_value, sentence
+from dreaming.errors import UserError, nearest
 from dreaming.model.conditions import condition
 from dreaming.model.parameters import Parameters
-from dreaming.paper.plan.own_conditions import Dose, doses, named_once, scheduled
-from dreaming.paper.plan.panels import DOSES, FIGURES, OF_THE_PAPER, SCHEDULES, Need, When
+from dreaming.paper.figures import OF_THE_PAPER, named
+from dreaming.paper.figures.figure import DOSES, SCHEDULES, Need, When
+from dreaming.paper.plan.own_conditions import Dose, doses, scheduled
 from dreaming.paper.published import EPOCHS, LONG_EPOCHS
-from dreaming.system.texts import yaml_of
 
 PLANNED = (
-    *("condition", "seed", "dataset.name", "dataset.limit"),
-    *("training.epochs", "training.snapshots", "training.device"),
+    "condition",
+    "seed",
+    "dataset.name",
+    "dataset.limit",
+    "training.epochs",
+    "training.snapshots",
+    "training.device",
 )
 """Fields of the config that the plan decides on, so that no setting can."""
 NOT_OF_THE_PROTOCOL = ("training.precision", "training.path")
@@ -34,10 +38,10 @@ class Profile(Parameters):
 
     Examples
     --------
-    >>> from dreaming.paper.plan.presets import DEMO, PAPER
-    >>> PAPER.epochs_of("end"), PAPER.epochs_of("early and end")
+    >>> from dreaming.paper.plan.presets import profile
+    >>> profile("paper").epochs_of("end"), profile("paper").epochs_of("early and end")
     ((50,), (1, 50))
-    >>> DEMO.deviations()[0]
+    >>> profile("demo").deviations()[0]
     '7 epochs in place of 50'
     """
 
@@ -82,33 +86,27 @@ class Profile(Parameters):
 
     @model_validator(mode="after")
     def _sound(self) -> "Profile":
-        for figure in self.figures:
-            if figure not in FIGURES:
-                raise ValueError(f"figures: there is no '{figure}'; {nearest(figure, FIGURES)}")
-        for several in ("datasets", "figures"):
-            if len(set(getattr(self, several))) < len(getattr(self, several)):
-                raise ValueError(f"{several} names one of them twice")
         if self.long_epochs < self.epochs:
             raise ValueError(f"long_epochs is {self.long_epochs}, which is less than epochs, {self.epochs}")
         if self.early >= self.epochs:
             raise ValueError(f"early is {self.early}, and should be less than epochs, {self.epochs}")
-        for setting in self.settings:
+        try:
+            for figure in self.figures:
+                named(figure)
+            swept = [f"{dose.field}={dose.value}" for dose in self.doses]
+            schedules = [scheduled(text, self.epochs).condition for text in self.schedules]
+        except UserError as mistake:
+            raise ValueError(str(mistake)) from None
+        lists = {"datasets": self.datasets, "figures": self.figures, "schedules": schedules, "sweeps": swept}
+        for field, names in lists.items():
+            if twice := [name for name in names if names.count(name) > 1]:
+                raise ValueError(f"{field} names {twice[0]} twice")
+        for setting in (*self.settings, *swept):
             path = setting.partition("=")[0].strip()
             if path in PLANNED:
                 own = ", ".join(name for name in type(self).model_fields if name not in ("name", "settings"))
                 raise ValueError(f"{path} is what the plan decides on; set one of: {own}")
-        self._own_are_sound()
         return self
-
-    def _own_are_sound(self) -> None:
-        try:
-            named_once([scheduled(text, self.epochs).condition for text in self.schedules], "schedules")
-            named_once([f"{dose.field}={dose.value}" for dose in self.doses], "sweeps")
-        except UserError as mistake:
-            raise ValueError(str(mistake)) from None
-        for dose in self.doses:
-            if dose.field in PLANNED:
-                raise ValueError(f"sweeps: {dose.field} is what the plan decides on")
 
     @cached_property
     def scheduled(self) -> dict[str, str]:
@@ -121,12 +119,12 @@ class Profile(Parameters):
         return tuple(dose for sweep in self.sweeps for dose in doses(sweep))
 
     def conditions_of(self, need: Need) -> tuple[str, ...]:
-        """List the conditions that are meant, by name."""
+        """Return the conditions that are meant, by name."""
         own = {SCHEDULES: tuple(self.scheduled), DOSES: tuple(dose.condition for dose in self.doses)}
         return tuple(dict.fromkeys(name for meant in need.conditions for name in own.get(meant, (meant,))))
 
     def epochs_of(self, when: When) -> tuple[int, ...]:
-        """List the epochs that are meant."""
+        """Return the epochs that are meant."""
         last = self.long_epochs if when == "long curve" else self.epochs
         if when in ("curve", "long curve"):
             return tuple(sorted({0, self.early, self.epochs, last, *range(0, last + 1, self.every)}))
@@ -150,12 +148,9 @@ class Profile(Parameters):
         base = "pad" if schedule or dose else name
         stages = configure(schedule=schedule).schedule if schedule else ()
         phases = {phase.name for cycle in (condition(base), *(s.phases for s in stages)) for phase in cycle}
-        everywhere = {phase.name for phase in condition("pad")}
-        settings = []
-        for setting in self.settings:
-            path = setting.partition("=")[0].strip().split(".")
-            if path[0] != "phases" or len(path) < 2 or path[1] not in everywhere - phases:
-                settings.append(setting)
+        absent = {phase.name for phase in condition("pad")} - phases
+        passed_over = tuple(f"phases.{phase}." for phase in absent)
+        settings = [setting for setting in self.settings if not setting.strip().startswith(passed_over)]
         if dose:
             settings += [f"{dose.field}={dose.value}", f"condition={name}"]
         return configure(
@@ -168,13 +163,11 @@ class Profile(Parameters):
         )
 
     def deviations(self) -> list[str]:
-        """List where the runs are other than those the paper's numbers come from, but for the number of seeds."""
-        found = [] if self.epochs == EPOCHS else [f"{self.epochs} epochs in place of {EPOCHS}"]
-        found += [] if self.limit is None else [f"the first {self.limit} images of each split"]
-        for setting in self.settings:
-            if setting.partition("=")[0].strip() not in NOT_OF_THE_PROTOCOL:
-                found.append(setting)
-        return found
+        """Return where the runs are other than those the paper's numbers come from, but for the number of seeds."""
+        epochs = [] if self.epochs == EPOCHS else [f"{self.epochs} epochs in place of {EPOCHS}"]
+        limit = [] if self.limit is None else [f"the first {self.limit} images of each split"]
+        settings = [s for s in self.settings if s.partition("=")[0].strip() not in NOT_OF_THE_PROTOCOL]
+        return [*epochs, *limit, *settings]
 
     def but(self, settings: Sequence[str]) -> "Profile":
         """Change fields of the profile by ``FIELD=VALUE``, and settings of its runs by ``PATH=VALUE``.
@@ -186,31 +179,26 @@ class Profile(Parameters):
 
         Examples
         --------
-        >>> from dreaming.paper.plan.presets import PAPER
-        >>> changed = PAPER.but(["seeds=2", "networks.base_channels=16", "datasets=cifar10"])
+        >>> from dreaming.paper.plan.presets import profile
+        >>> changed = profile("paper").but(["seeds=2", "networks.base_channels=16", "datasets=cifar10"])
         >>> changed.seeds, changed.settings, changed.datasets
         (2, ('networks.base_channels=16',), ('cifar10',))
         """
-        if not settings:
-            return self
         content = self.model_dump()
         own = [name for name in content if name not in ("name", "settings")]
         for setting in settings:
-            path, equals, text = setting.partition("=")
-            path = path.strip()
-            if not equals:
-                raise UserError(f"--set wants PATH=VALUE, and got '{setting}'")
-            first = path.partition(".")[0]
-            if path in own:
-                content[path] = _value(path, text)
-            elif first in Config.model_fields:
+            path, text = path_and_value(setting)
+            if path[0] in own:
+                assign(content, path, text, "the profile")
+            elif path[0] in Config.model_fields:
                 content["settings"] = (*content["settings"], setting)
             else:
-                known = [*own, *(name for name in Config.model_fields if name not in PLANNED)]
+                known = [*own, *(field for field in Config.model_fields if field not in PLANNED)]
                 raise UserError(
-                    f"--set {path}: neither the profile nor a run's config has '{first}'; {nearest(first, known)}"
+                    f"--set {'.'.join(path)}: neither the profile nor a run's config has '{path[0]}'; "
+                    f"{nearest(path[0], known)}"
                 )
-        return made(content, "--set")
+        return made(content, "--set") if settings else self
 
     def beside(self, schedules: Sequence[str] = (), sweeps: Sequence[str] = ()) -> "Profile":
         """Add conditions of the user's own.
@@ -222,22 +210,13 @@ class Profile(Parameters):
 
         Examples
         --------
-        >>> from dreaming.paper.plan.presets import QUICK
-        >>> QUICK.beside(sweeps=["phases.rem.dose=0,1"]).doses[0].condition
+        >>> from dreaming.paper.plan.presets import profile
+        >>> profile("quick").beside(sweeps=["phases.rem.dose=0,1"]).doses[0].condition
         'pad+rem.dose-0'
         """
         content = self.model_dump()
         own = {"schedules": (*self.schedules, *schedules), "sweeps": (*self.sweeps, *sweeps)}
         return made({**content, **own}, "--schedule, --sweep") if schedules or sweeps else self
-
-
-def _value(path: str, text: str) -> Any:
-    if path in ("schedules", "sweeps"):
-        return text
-    try:
-        return yaml_of(text)
-    except yaml.YAMLError:
-        raise UserError(f"--set {path}: cannot read the value {brief(text)}") from None
 
 
 def made(content: Any, where: str) -> Profile:
