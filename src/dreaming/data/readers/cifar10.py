@@ -52,7 +52,7 @@ def read_archive(paths: Sequence[Path]) -> Contents:
                 if folder == _FOLDER and name in MEMBERS and member.isreg() and member.size <= _LARGEST:
                     content = archive.extractfile(member)
                     members[name] = content.read() if content else b""
-                if len(members) == len(MEMBERS):
+                if len(members) == len(MEMBERS) or member.size > _LARGEST:  # tarfile would look for its end
                     break
     except Exception as error:  # whatever tarfile stumbles over
         raise UserError(f"{path} is damaged or cut off ({error}); fetch it again") from error
