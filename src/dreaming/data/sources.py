@@ -47,6 +47,8 @@ class Source:
     ----------
     name
         As it is asked for.
+    label
+        As figures call it.
     n_train, n_test
         Images.
     host
@@ -60,6 +62,7 @@ class Source:
     """
 
     name: str
+    label: str
     n_train: int
     n_test: int
     host: str

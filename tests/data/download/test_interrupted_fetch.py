@@ -26,7 +26,7 @@ from dreaming.data.sources import Layout, RemoteFile, Source
 
 *words, file, checksum, size, url = sys.argv[1:]
 remote = RemoteFile(file, checksum, int(size), (url,))
-loading.SOURCES["svhn"] = Source("svhn", 0, 0, "", "", (Layout(list, (remote,)),))
+loading.SOURCES["svhn"] = Source("svhn", "", 0, 0, "", "", (Layout(list, (remote,)),))
 print("begun", flush=True)
 sys.exit(main(words))
 """
@@ -83,7 +83,7 @@ def again(server, tmp_path, monkeypatch):
 
     def fetch():
         layout = Layout(list, (server.file("half"),))
-        monkeypatch.setitem(loading.SOURCES, "svhn", Source("svhn", 0, 0, "", "", (layout,)))
+        monkeypatch.setitem(loading.SOURCES, "svhn", Source("svhn", "", 0, 0, "", "", (layout,)))
         return main(["data", "fetch", "svhn", "--data-dir", str(tmp_path)])
 
     return fetch

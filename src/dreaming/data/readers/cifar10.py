@@ -190,6 +190,7 @@ class _BatchUnpickler(pickle._Unpickler):
 # files: those of uoft-cs/cifar10, revision 0b27149, with sha256 as recorded by several projects.
 SOURCE = Source(
     name="cifar10",
+    label="CIFAR-10",
     n_train=50_000,
     n_test=10_000,
     host="www.cs.toronto.edu",

@@ -72,6 +72,7 @@ def written() -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
 
 SOURCE = Source(
     name="digits",
+    label="Digits",
     n_train=N_TRAIN,
     n_test=N_TEST,
     host="scikit-learn (no download)",

@@ -286,6 +286,7 @@ def _limited(limit: int | None) -> Contents:
 
 SOURCE = Source(
     name="house_digits",
+    label="House digits",
     n_train=N_TRAIN,
     n_test=N_TEST,
     host=digits.SOURCE.host,

@@ -60,7 +60,9 @@ def read_parquet(path: Path, image_column: str, n_classes: int) -> Split:
         images[row] = _pixels(picture, f"{path}, row {row}")
         if not isinstance(label, int) or not 0 <= label < n_classes:
             raise UserError(f"{path}, row {row} has label {label}, not one from 0 to {n_classes - 1}")
-    return Split(torch.from_numpy(images.transpose(0, 3, 1, 2).copy()), torch.tensor(labels, dtype=torch.int64))
+    return Split(
+        torch.from_numpy(images.transpose(0, 3, 1, 2).copy()), torch.tensor(labels, dtype=torch.int64)
+    )
 
 
 def _pixels(content: Any, where: str) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:

@@ -70,6 +70,7 @@ _STANFORD = "//ufldl.stanford.edu/housenumbers"
 # checksum of ufldl-stanford/svhn's parquet files, so those need to be trusted.
 SOURCE = Source(
     name="svhn",
+    label="SVHN",
     n_train=73_257,
     n_test=26_032,
     host="ufldl.stanford.edu",

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from dreaming.data.loading import SOURCES
 from dreaming.evaluation.statistics.comparison import unformatted
 from dreaming.paper.plan.own_conditions import field_and_value, stages
 from dreaming.paper.tables import by_seed, incomplete, measured, over_seeds
@@ -42,7 +43,6 @@ LABELS = {
     "rem_before_nrem": "Wake-REM-NREM",
     "nrem_mixed": "NREM from mixed memories",
 }
-DATASETS = {"cifar10": "CIFAR-10", "svhn": "SVHN", "digits": "Digits", "house_digits": "House digits"}
 OTHERS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 """Of conditions that the paper does not have."""
 CLASSES = ("#7B3294", "#00A6CA", "#C8A200", "#D7191C")
@@ -70,7 +70,8 @@ def dataset_name(dataset: str) -> str:
     >>> dataset_name("cifar10"), dataset_name("folder:/data/cats")
     ('CIFAR-10', 'cats')
     """
-    return DATASETS.get(dataset, dataset.rpartition("/")[2].removeprefix("folder:"))
+    known = SOURCES.get(dataset)
+    return known.label if known else dataset.rpartition("/")[2].removeprefix("folder:")
 
 
 def dataset_title(dataset: str) -> str:
