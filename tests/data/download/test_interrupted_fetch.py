@@ -12,19 +12,21 @@ import pytest
 from tests.data.download.faulty_server import CONTENT, FILE, Server, then
 
 from dreaming.cli.main import main
-from dreaming.data import sources
-from dreaming.data.download.part import Part
+from dreaming.data import loading
+from dreaming.data.download import mirror
+from dreaming.data.sources import Layout, Source
 
 HALF = 100_000
 LONG = 300.0  # seconds, for what a process does in five that has a core for itself
 FETCH = """
 import sys
 from dreaming.cli.main import main
-from dreaming.data.download import fetching; from dreaming.data import sources
+from dreaming.data import loading
+from dreaming.data.sources import Layout, RemoteFile, Source
 
 *words, file, checksum, size, url = sys.argv[1:]
-remote = sources.RemoteFile(file, checksum, int(size), (url,))
-sources.SOURCES["svhn"] = sources.Source("svhn", 0, 0, "", "", (sources.Layout("", (remote,)),))
+remote = RemoteFile(file, checksum, int(size), (url,))
+loading.SOURCES["svhn"] = Source("svhn", "", 0, 0, "", "", (Layout(list, (remote,)),))
 print("begun", flush=True)
 sys.exit(main(words))
 """
@@ -80,8 +82,8 @@ def again(server, tmp_path, monkeypatch):
     """Gives the same command again, in this process."""
 
     def fetch():
-        layout = sources.Layout("", (server.file("half"),))
-        monkeypatch.setitem(sources.SOURCES, "svhn", sources.Source("svhn", 0, 0, "", "", (layout,)))
+        layout = Layout(list, (server.file("half"),))
+        monkeypatch.setitem(loading.SOURCES, "svhn", Source("svhn", "", 0, 0, "", "", (layout,)))
         return main(["data", "fetch", "svhn", "--data-dir", str(tmp_path)])
 
     return fetch
@@ -109,7 +111,8 @@ def test_stopped_in_the_middle_it_goes_on_from_the_part(server, begun, again, tm
     process.send_signal(number)
     error = process.communicate(timeout=LONG)[1]
     assert (process.returncode, error) == (status, said)
-    assert names_in(tmp_path) == [f"{FILE}.part"]
+    left = [f".{FILE}.part.lock"] if number == signal.SIGKILL else []
+    assert names_in(tmp_path) == [*left, f"{FILE}.part"]
     assert again() == 0
     assert server.asked == [("half", None), ("half", HALF)]
     assert (tmp_path / FILE).read_bytes() == CONTENT
@@ -150,15 +153,15 @@ def test_a_disk_that_fills_up_in_the_middle_is_a_sentence_and_gone_on_with(
     server, again, tmp_path, monkeypatch, capsys, code
 ):
     server.go_on = True
-    whole = Part.append
+    whole = mirror._append
 
-    def append(part, content):
-        if part.size + len(content) > HALF:
+    def append(kept, piece):
+        if kept.tell() + len(piece) > HALF:
             raise OSError(code, os.strerror(code))
-        whole(part, content)
+        whole(kept, piece)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Part, "append", append)
+        patch.setattr(mirror, "_append", append)
         assert again() == 2
     error = capsys.readouterr().err
     assert error.startswith(f"dreaming: the disk of {tmp_path} is too full for {FILE}, which needs ")

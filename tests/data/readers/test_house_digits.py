@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from dreaming.data import check, describe, load, loading, names
+from dreaming.data import check, describe, load, names
 from dreaming.data.readers import house_digits
 from dreaming.data.readers.house_digits import (
     BLOCK,
@@ -62,7 +62,8 @@ def test_house_digits_are_the_same_bytes_everywhere():
 
 def test_as_many_are_drawn_as_are_asked_for(monkeypatch):
     assert (describe("house_digits").n_train, describe("house_digits").n_test) == (8000, 2000)
-    monkeypatch.setitem(loading._HERE, "house_digits", (20, 10))
+    monkeypatch.setattr(house_digits, "N_TRAIN", 20)
+    monkeypatch.setattr(house_digits, "N_TEST", 10)
     usual, more, fewer = (load("house_digits", limit=limit) for limit in (None, 50, 7))
     assert [len(data.train) for data in (usual, more, fewer)] == [20, 50, 7]
     assert [len(data.test) for data in (usual, more, fewer)] == [10, 50, 7]

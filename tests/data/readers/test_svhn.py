@@ -1,6 +1,7 @@
 """SVHN's .mat files and parquet files, built here as they come."""
 
 import io
+import sys
 
 import numpy as np
 import pyarrow as pa
@@ -44,7 +45,7 @@ def test_only_one_file_names_the_other(tmp_path):
     assert [found.state.split(" (")[0] for found in check("svhn", tmp_path)] == ["other checksum", "missing"]
 
 
-def test_parquet_needs_trust_as_no_checksum_is_published(tmp_path):
+def test_parquet_needs_trust_as_no_checksum_is_published(tmp_path, monkeypatch):
     images = np.random.default_rng(0).integers(0, 256, (5, 3, 32, 32), dtype=np.uint8)
     rows = []
     for image in images:
@@ -61,6 +62,10 @@ def test_parquet_needs_trust_as_no_checksum_is_published(tmp_path):
     dataset = load("svhn", tmp_path, trust=True)
     assert torch.equal(dataset.train.images, torch.from_numpy(images))
     assert dataset.test.labels.tolist() == [0, 1, 2, 3, 4]
+    monkeypatch.setitem(sys.modules, "pyarrow", None)  # as where it is not installed
+    monkeypatch.delitem(sys.modules, "pyarrow.parquet")
+    with pytest.raises(UserError, match=r"needs pyarrow: pip install 'dreaming\[parquet\]'"):
+        load("svhn", tmp_path, trust=True)
 
 
 @pytest.mark.parametrize(

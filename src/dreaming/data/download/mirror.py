@@ -2,21 +2,24 @@
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
+from io import FileIO
+from pathlib import Path
 
 import requests
 import urllib3
 
-from dreaming.data.download.part import Part
 from dreaming.data.sources import RemoteFile
 
 Progress = Callable[[str, int, int], None]
 """Called with file name, bytes done and bytes in all."""
 
 _CHUNK = 64 * 1024
-_BROKEN = (requests.RequestException, urllib3.exceptions.HTTPError, ConnectionError, TimeoutError)
+_BROKEN = (
+    *(requests.RequestException, urllib3.exceptions.HTTPError, ConnectionError, TimeoutError),
+    ValueError,  # of a redirect to an address that is none
+)
 
 
 @dataclass(frozen=True)
@@ -50,76 +53,70 @@ class MirrorFailedError(Exception):
 
 
 class TooSlowError(MirrorFailedError):
-    """A mirror gives the file so slowly that another is worth a try; the text says how slowly."""
+    """A mirror gives the file too slowly; the text says how slowly."""
 
 
 def take(
-    url: str, file: RemoteFile, part: Part, progress: Progress | None, patience: Patience, *, hurry: bool
+    url: str, file: RemoteFile, part: Path, progress: Progress | None, patience: Patience, slowest: float
 ) -> None:
-    """Get what a part lacks from one mirror, by HTTP Range if there is something already.
-
-    Parameters
-    ----------
-    url
-        The mirror's address of the file.
-    file
-        What is published of it.
-    part
-        What is there; afterwards it has as many bytes as the file.
-    progress
-        Who is told.
-    patience
-        How long to wait.
-    hurry
-        Whether to leave a mirror that is slow but alive.
+    """Append to a part what it lacks, from one mirror, by HTTP Range if there is something already.
 
     Raises
     ------
     MirrorFailedError, TooSlowError
-        If it does not have as many bytes afterwards. What may be right of it is kept.
+        If it does not have as many bytes as the file afterwards, or gets less than ``slowest`` bytes a second. What
+        may be right of it is kept.
     """
-    try:
-        with _answer(url, part.size, patience) as response:
-            start = _start(response, part.size, file.size)
-            part.cut(start)
-            for piece in _pieces(response, patience, hurry=hurry):
-                if part.size + len(piece) > file.size:
-                    part.cut(start)  # it has another file: nothing of it is right
-                    raise MirrorFailedError(f"gave more than {file.size} bytes")
-                part.append(piece)
-                if progress is not None:
-                    progress(file.name, part.size, file.size)
-    except _BROKEN as error:
-        raise MirrorFailedError(f"broke off ({_reason(error)})") from error
-    if part.size != file.size:
-        raise MirrorFailedError(f"broke off after {part.size} of {file.size} bytes")
-
-
-def _answer(url: str, have: int, patience: Patience) -> requests.Response:
+    have = part.stat().st_size
     # The bytes as they are stored: an archive must not be unpacked on the way.
     headers = {"Accept-Encoding": "identity", "User-Agent": "dreaming (scientific data fetcher)"}
     if have:
         headers["Range"] = f"bytes={have}-"
+    times = (patience.connect, patience.read)
     try:
-        return requests.get(url, headers=headers, stream=True, timeout=(patience.connect, patience.read))
-    except requests.RequestException:
-        raise
-    except ValueError as error:  # requests reads the address of a redirect, and may stumble over it
-        raise MirrorFailedError(f"sends on to an address that is none ({error})") from error
+        with (
+            requests.get(url, headers=headers, stream=True, timeout=times) as response,
+            part.open("ab", buffering=0) as kept,
+        ):
+            done = start = _start(response, have, file.size)
+            kept.truncate(start)
+            since, came = time.monotonic(), 0
+            # Not `stream`, which waits for a whole piece, and so for ever where a byte comes now and then.
+            while piece := response.raw.read1(_CHUNK, decode_content=False):
+                done, came = done + len(piece), came + len(piece)
+                if done > file.size:
+                    kept.truncate(start)  # it has another file: nothing of it is right
+                    raise MirrorFailedError(f"gave more than {file.size} bytes")
+                _append(kept, piece)
+                if progress is not None:
+                    progress(file.name, done, file.size)
+                seconds = time.monotonic() - since
+                if seconds > patience.grace:
+                    if came < slowest * seconds:
+                        raise TooSlowError(f"gave only {came / seconds / 1000:.1f} kB a second")
+                    since, came = time.monotonic(), 0
+    except _BROKEN as error:
+        raise MirrorFailedError(f"broke off ({_reason(error)})") from error
+    if done != file.size:
+        raise MirrorFailedError(f"broke off after {done} of {file.size} bytes")
+
+
+def _append(kept: FileIO, piece: bytes) -> None:
+    """Write all of a piece; it is in the file then, also if this process is killed."""
+    left = memoryview(piece)
+    while left:
+        left = left[kept.write(left) :]
 
 
 def _start(response: requests.Response, have: int, size: int) -> int:
-    """Tell at which byte the answer begins; an error if it is not an answer to what was asked."""
-    hops = [*(hop.url for hop in response.history), response.url]
-    for one, other in pairwise(hops):
-        if one.startswith("https:") and not other.startswith("https:"):
-            raise MirrorFailedError(f"sends on from https to {other}, which anybody on the way can change")
+    """Return at which byte the answer begins; an error if it is not an answer to what was asked."""
     if response.status_code not in (200, 206):
         raise MirrorFailedError(f"answered {response.status_code} {response.reason}".rstrip())
     if response.headers.get("Content-Type", "").startswith("text/html"):
         raise MirrorFailedError("gave a page in place of the file")
-    start = have if response.status_code == 206 else 0  # 200: the mirror knows no ranges and gives it all
+    start = 0  # 200: the mirror knows no ranges and gives it all
     if response.status_code == 206:
+        start = have
         said = re.match(r"bytes (\d+)-\d+/(\d+|\*)$", response.headers.get("Content-Range", ""))
         if said is None or int(said[1]) != have:
             raise MirrorFailedError("gave another part of the file than was asked for")
@@ -131,24 +128,8 @@ def _start(response: requests.Response, have: int, size: int) -> int:
     return start
 
 
-def _pieces(response: requests.Response, patience: Patience, *, hurry: bool) -> Iterator[bytes]:
-    """Give the content piece by piece as it comes, as long as it comes fast enough."""
-    slowest = patience.slowest if hurry else patience.least
-    since, came = time.monotonic(), 0
-    # Not `stream`, which waits for a whole piece, and so for ever where a byte comes now and then.
-    while piece := response.raw.read1(_CHUNK, decode_content=False):
-        yield piece
-        came += len(piece)
-        seconds = time.monotonic() - since
-        if seconds > patience.grace:
-            if came < slowest * seconds:
-                said = f"gave only {came / seconds / 1000:.1f} kB a second"
-                raise TooSlowError(said) if hurry else MirrorFailedError(said)
-            since, came = time.monotonic(), 0
-
-
 def _reason(error: BaseException) -> str:
-    """Find the cause that a person can use: the innermost one, without the objects' addresses around it."""
+    """Return the cause that a person can use: the innermost one, without the objects' addresses around it."""
     for inner in (getattr(error, "reason", None), *error.args):
         if isinstance(inner, BaseException):
             return _reason(inner)

@@ -3,6 +3,5 @@ from . import digits as digits
 from . import folder as folder
 from . import house_digits as house_digits
 from . import parquet as parquet
-from . import pickles as pickles
 from . import pictures as pictures
 from . import svhn as svhn

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from dreaming.data.dataset import Contents, Split
+from dreaming.data.sources import Source
 
 N_TRAIN, N_TEST = 1437, 360
 CLASSES = tuple(str(digit) for digit in range(10))
@@ -67,3 +68,14 @@ def written() -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
 
     pixels, labels = load_digits(return_X_y=True)
     return pixels, labels.astype(np.int64)
+
+
+SOURCE = Source(
+    name="digits",
+    label="Digits",
+    n_train=N_TRAIN,
+    n_test=N_TEST,
+    host="scikit-learn (no download)",
+    licence="CC BY 4.0; cite Alpaydin and Kaynak 1998",
+    make=lambda _: read_digits(),
+)

@@ -128,7 +128,7 @@ def read_folder(root: Path) -> Contents:
     Raises
     ------
     UserError
-        As `list_folder`, and if a file is no image, cut off, or larger than 64 million pixels.
+        As `list_folder`, and if a file is no image, cut off, or larger than Pillow allows (90 million pixels).
     """
     listing = list_folder(root)
     cache = _cache_file(listing)

@@ -25,7 +25,9 @@ import torch
 from jaxtyping import Float, Int64, UInt8
 
 from dreaming.data.dataset import Contents, Split
+from dreaming.data.readers import digits
 from dreaming.data.readers.digits import written
+from dreaming.data.sources import Source
 from dreaming.errors import UserError
 from dreaming.rng import Random
 
@@ -274,3 +276,20 @@ def _speck(scene: Scene, i: int) -> _Plane:
     spread = 2 * scene.between(f"speck size {i}", bounds="speck size") ** 2
     speck: _Plane = _each(strength) * np.exp(-((_ROW - row) ** 2 + (_COLUMN - column) ** 2) / _each(spread))
     return speck
+
+
+def _limited(limit: int | None) -> Contents:
+    """Draw as many images of each split as the limit says, also where that is more than by default."""
+    n_train, n_test = (N_TRAIN, N_TEST) if limit is None else (max(limit, 2), max(limit, 2))
+    return read_house_digits(n_train, n_test)
+
+
+SOURCE = Source(
+    name="house_digits",
+    label="House digits",
+    n_train=N_TRAIN,
+    n_test=N_TEST,
+    host=digits.SOURCE.host,
+    licence=digits.SOURCE.licence,
+    make=_limited,
+)

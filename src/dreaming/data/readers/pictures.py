@@ -1,9 +1,7 @@
 """Encoded pictures (PNG, JPEG, WebP) to pixels, whatever their mode, and to the size that the cortex sees."""
 
 import io
-import struct
 import warnings
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -12,28 +10,11 @@ from PIL import Image, ImageOps
 from dreaming.errors import UserError
 
 FORMATS = ("PNG", "JPEG", "WEBP")
-MOST_PIXELS = 64_000_000
 RESIZE_VERSION = 1
 """To be raised with every change of `open_picture` or `to_square` that can change a pixel."""
 
-# What Pillow's decoders stumble over in a file that is cut off, damaged, or no image at all.
-_BROKEN = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    TypeError,
-    IndexError,
-    KeyError,
-    EOFError,
-    MemoryError,
-    struct.error,
-    zlib.error,
-)
 
-
-def open_picture(
-    file: Path | io.BytesIO, where: str, formats: tuple[str, ...] = FORMATS, most_pixels: int = MOST_PIXELS
-) -> Image.Image:
+def open_picture(file: Path | io.BytesIO, where: str, formats: tuple[str, ...] = FORMATS) -> Image.Image:
     """Decode a picture to RGB.
 
     A camera's rotation (EXIF) is applied, transparent pixels are laid over black, 16 bits of grey become 8,
@@ -47,8 +28,6 @@ def open_picture(
         What to call it in an error.
     formats
         Pillow's names of the formats to accept, whatever the file's name ends in.
-    most_pixels
-        Pictures that have more, by their header, are refused before anything is decoded.
 
     Returns
     -------
@@ -58,28 +37,24 @@ def open_picture(
     Raises
     ------
     UserError
-        If this is no picture of these formats, is cut off or damaged, or is too large.
+        If this is no picture of these formats, is cut off or damaged, or has by its header more pixels than
+        Pillow's limit, ``PIL.Image.MAX_IMAGE_PIXELS``.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             warnings.simplefilter("ignore", UserWarning)  # of what stands beside the pixels, such as EXIF
             with Image.open(file, formats=formats) as picture:
-                _refuse_more(picture, most_pixels)
                 return _to_rgb(ImageOps.exif_transpose(picture))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise UserError(
-            f"{where} is too large a picture, more than {most_pixels} pixels; make it smaller or take it away"
+            f"{where} is too large a picture, more than {Image.MAX_IMAGE_PIXELS} pixels;"
+            " make it smaller or take it away"
         ) from error
-    except _BROKEN as error:
+    except Exception as error:  # whatever Pillow stumbles over
         raise UserError(
             f"{where} is no {', '.join(formats)} image, or is cut off or damaged; replace it or take it away"
         ) from error
-
-
-def _refuse_more(picture: Image.Image, most_pixels: int) -> None:
-    if picture.width * picture.height > most_pixels:
-        raise Image.DecompressionBombError(f"{picture.width} x {picture.height} pixels")
 
 
 def _to_rgb(picture: Image.Image) -> Image.Image:

@@ -13,11 +13,12 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from dreaming.data.sources import NETWORKS, RemoteFile, checksum, locate
+from dreaming.data.sources import RemoteFile, checksum, locate
+from dreaming.data.weights import INCEPTION
 from dreaming.errors import UserError
 from dreaming.system.disk import cache_dir
 
-WEIGHTS = NETWORKS["inception"].files[0]
+WEIGHTS = INCEPTION.files[0]
 LAYER = "2048"
 """torch-fidelity's name of pool3, after its width."""
 

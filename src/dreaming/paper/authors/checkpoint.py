@@ -4,25 +4,28 @@ Its networks are the ones here under other names, and it shows them images in th
 """
 
 import hashlib
+import io
+import re
 import shutil
-from collections.abc import Mapping
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
+from torch import Tensor
 
 from dreaming.config.config import Config
 from dreaming.config.configure import configure
 from dreaming.data import Dataset, load
 from dreaming.errors import UserError
 from dreaming.model.networks import Cortex
-from dreaming.paper.authors.torch_file import TorchFile
 from dreaming.runs import snapshots
 from dreaming.runs.folder import RunFolder, run_path
 from dreaming.system import disk, hardware
-from dreaming.system.pickles import Record
 
 ADDRESS = "https://github.com/NicoZenith/PAD"
 LAYERS = {
@@ -38,6 +41,15 @@ PATHWAYS = {"encoder": "discriminator", "generator": "generator"}
 OPTIMIZERS = ("d_optim", "g_optim")
 LOSSES = {"wake.image": "r_losses_real", "wake.kl": "kl_losses", "nrem.latent": "r_losses_fake"}
 """Our terms which it keeps as they are; the two of the externality follow from sums that it keeps."""
+_SCALAR: Any = np._core.multiarray.scalar  # type: ignore[attr-defined]
+_NUMPY: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
+    (_SCALAR, "numpy.core.multiarray.scalar"),  # numpy 1's name
+    (_SCALAR, "numpy._core.multiarray.scalar"),  # numpy 2's
+    np.dtype,
+    np.dtypes.Float64DType,
+    np.dtypes.Float32DType,
+]
+"""What losses that are numpy's scalars need besides what `torch.load` lets pass."""
 
 
 def import_checkpoint(
@@ -85,10 +97,10 @@ def import_checkpoint(
         If the file is no such checkpoint, or the folder is there already.
     """
     path = Path(file)
-    found = TorchFile(path)
-    parts = _parts(found)
-    cortex = _cortex(found, parts)
-    epochs = _epochs(found, parts, epoch)
+    content = _content(path)
+    parts = _parts(content, path)
+    cortex = _cortex(path, parts)
+    epochs = _epochs(path, parts, epoch)
     networks = {
         "latent_dim": cortex.latent_dim,
         "base_channels": cortex.encoder.trunk[0].out_channels,
@@ -98,7 +110,7 @@ def import_checkpoint(
         condition,
         name=name or f"published_{condition}",
         networks=networks,
-        optimizer=_optimizer(found, parts),
+        optimizer=_optimizer(path, parts),
         dataset={"name": dataset, "limit": limit},
         training={"epochs": epochs, "snapshots": f"{epochs}", "device": "cpu", "precision": "float32"},
         seed=seed,
@@ -111,13 +123,13 @@ def import_checkpoint(
         raise UserError(f"{folder.path} is there already; use another --out or --name")
     where = None if data_dir is None else Path(data_dir)
     images = load(dataset, where, limit=limit, trust=trust_data)
-    losses = _losses(found, parts, epochs, config)
+    losses = _losses(path, parts, epochs, config)
     unfinished = RunFolder(disk.beside(folder.path))
     try:
         snapshots.save(unfinished, config, epochs, cortex)
         if losses is not None:
             unfinished.write_table(unfinished.losses, losses)
-        unfinished.write_environment(_record(found, images))
+        unfinished.write_environment(_record(path, content, images))
         unfinished.write(unfinished.config, config.to_yaml().encode())
         disk.publish(unfinished.path, folder.path)
     finally:
@@ -125,25 +137,51 @@ def import_checkpoint(
     return folder.path
 
 
-def _parts(found: TorchFile) -> dict[str, Any]:
-    content = found.content
-    if not isinstance(content, dict) or not all(isinstance(content.get(p), dict) for p in PATHWAYS.values()):
+def _content(path: Path) -> bytes:
+    if not path.exists():
+        raise UserError(f"there is no file {path}")
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror})") from error
+
+
+def _parts(content: bytes, path: Path) -> dict[str, Any]:
+    """Read what `torch.save` wrote, in the format of any PyTorch; nothing in it is run."""
+    try:
+        if content.startswith(b"PK"):
+            archive = zipfile.ZipFile(io.BytesIO(content))
+            for name in archive.namelist():
+                archive.read(name)  # with its checksum, at which `torch.load` does not look
+        with torch.serialization.safe_globals(_NUMPY):
+            parts = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except Exception as error:  # whatever `torch.load` stumbles over
+        asked = re.search(r"GLOBAL (\S+)", str(error))
+        if asked:
+            raise UserError(
+                f"{path} is a pickle that asks for {asked[1][:200]}, which no checkpoint does;"
+                " nothing of it was run, and it is better deleted"
+            ) from None
         raise UserError(
-            f"{found.path} is no checkpoint of the published program: it holds no 'generator' and 'discriminator'"
+            f"{path} is damaged or cut off, or no file of torch.save with weights in it"
+        ) from error
+    if not isinstance(parts, dict) or not all(isinstance(parts.get(p), dict) for p in PATHWAYS.values()):
+        raise UserError(
+            f"{path} is no checkpoint of the published program: it holds no 'generator' and 'discriminator'"
         )
-    return content
+    return parts
 
 
-def _cortex(found: TorchFile, parts: Mapping[str, Any]) -> Cortex:
+def _cortex(path: Path, parts: Mapping[str, Any]) -> Cortex:
     """Make the cortex, after making sure that each of its weights is there, as large as it must be."""
     theirs = parts["discriminator"]
     first, deep, head = (_shape(theirs.get(f"{layer}.weight")) for layer in ("conv1.0", "conv3.0", "conv4.0"))
     width, channels, latents = first[0], first[1], head[0]
     if channels not in (1, 3) or deep != (4 * width, 2 * width, 4, 4) or head[1:] != (4 * width, 4, 4):
-        raise UserError(f"{found.path} holds another discriminator than the published program's")
+        raise UserError(f"{path} holds another discriminator than the published program's")
     for layer, shape in (("conv1.0", first), ("conv3.0", deep), ("conv4.0", head)):
         # The file has the bytes of the largest layers, so that a cortex of this size takes no more than it.
-        found.tensor(theirs.get(f"{layer}.weight"), shape, f"discriminator.{layer}.weight")
+        _tensor(path, theirs.get(f"{layer}.weight"), shape, f"discriminator.{layer}.weight")
     cortex = Cortex(latents, width, channels, torch.Generator())
     weights = {
         f"{pathway}.{ours}.{part}": (PATHWAYS[pathway], f"{layer}.{part}")
@@ -153,26 +191,39 @@ def _cortex(found: TorchFile, parts: Mapping[str, Any]) -> Cortex:
     }
     for own, weight in cortex.state_dict().items():
         part, name = weights[own]
-        weight.copy_(found.tensor(parts[part].get(name), weight.shape, f"{part}.{name}"))
+        weight.copy_(_tensor(path, parts[part].get(name), weight.shape, f"{part}.{name}"))
         if not weight.isfinite().all():
-            raise UserError(
-                f"{found.path} holds a {part}.{name} that is not finite, so it was lost in training"
-            )
+            raise UserError(f"{path} holds a {part}.{name} that is not finite, so it was lost in training")
     known = set(weights.values())
     other = [
         f"{part}.{name}" for part in PATHWAYS.values() for name in parts[part] if (part, name) not in known
     ]
     if other:
-        raise UserError(f"{found.path} holds {other[0][:80]}, which the published program has not")
+        raise UserError(f"{path} holds {other[0][:80]}, which the published program has not")
     return cortex
 
 
-def _shape(value: object) -> tuple[int, int, int, int]:
-    """Read the shape of a kernel off a tensor's record; of anything else, zeros."""
-    match value:
-        case Record(arguments=(_, _, (int(out), int(into), int(height), int(width)), *_)):
-            return out, into, height, width
-    return 0, 0, 0, 0
+def _shape(value: object) -> tuple[int, ...]:
+    """Return the shape of a kernel; of anything else, zeros."""
+    return tuple(value.shape) if isinstance(value, Tensor) and value.ndim == 4 else (0, 0, 0, 0)
+
+
+def _tensor(path: Path, value: object, shape: Sequence[int], name: str) -> Tensor:
+    """Return a weight, which must have its own float32 for each number of this shape."""
+    if (
+        isinstance(value, Tensor)
+        and (value.dtype, value.layout, value.device.type) == (torch.float32, torch.strided, "cpu")
+        and value.shape == tuple(shape)
+        and value.nbytes <= value.untyped_storage().nbytes()
+    ):
+        return value.detach()
+    raise UserError(f"{path} holds no float32 {name} of shape {list(shape)}")
+
+
+def _number(path: Path, value: object, name: str) -> float:
+    if isinstance(value, float | np.floating):
+        return float(value)
+    raise UserError(f"{path} holds something else than numbers in {name}")
 
 
 def _listed(parts: Mapping[str, Any], name: str) -> list[Any]:
@@ -180,21 +231,21 @@ def _listed(parts: Mapping[str, Any], name: str) -> list[Any]:
     return found if isinstance(found, list) else []
 
 
-def _epochs(found: TorchFile, parts: Mapping[str, Any], asked: int | None) -> int:
+def _epochs(path: Path, parts: Mapping[str, Any], asked: int | None) -> int:
     """Count the epochs: the program keeps a loss of each."""
     said = len(_listed(parts, "d_losses")) or None
     if asked is not None and (asked < 1 or said not in (None, asked)):
         raise UserError(
             f"--epoch is {asked}; "
-            + (f"{found.path} has the losses of {said} epochs" if said else "a trained cortex has 1 or more")
+            + (f"{path} has the losses of {said} epochs" if said else "a trained cortex has 1 or more")
         )
     epochs = said or asked
     if epochs is None:
-        raise UserError(f"{found.path} does not say after how many epochs it was kept; say it with --epoch N")
+        raise UserError(f"{path} does not say after how many epochs it was kept; say it with --epoch N")
     return epochs
 
 
-def _optimizer(found: TorchFile, parts: Mapping[str, Any]) -> dict[str, Any]:
+def _optimizer(path: Path, parts: Mapping[str, Any]) -> dict[str, Any]:
     """Return the learning rate and betas of both optimisers; nothing if the file has none."""
     seen = []
     for name in OPTIMIZERS:
@@ -204,22 +255,20 @@ def _optimizer(found: TorchFile, parts: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(group, dict):
             rate, betas = group.get("lr"), group.get("betas")
             if not isinstance(betas, tuple) or not all(type(value) is float for value in (rate, *betas)):
-                raise UserError(f"{found.path} holds a {name} without learning rate and betas")
+                raise UserError(f"{path} holds a {name} without learning rate and betas")
             seen.append({"learning_rate": rate, "betas": betas})
     if len(seen) == 2 and seen[0] != seen[1]:
-        raise UserError(
-            f"{found.path} was trained with two learning rates or betas, which no config here can say"
-        )
+        raise UserError(f"{path} was trained with two learning rates or betas, which no config here can say")
     return seen[0] if seen else {}
 
 
-def _losses(found: TorchFile, parts: Mapping[str, Any], epochs: int, config: Config) -> pd.DataFrame | None:
+def _losses(path: Path, parts: Mapping[str, Any], epochs: int, config: Config) -> pd.DataFrame | None:
     """Return the losses under our names, where the file has one for each epoch and the condition has the phase.
 
     The program keeps the sum of both losses of the externality, and the negated one of REM alone.
     """
     kept = {
-        name: [found.number(value, name) for value in _listed(parts, name)]
+        name: [_number(path, value, name) for value in _listed(parts, name)]
         for name in (*LOSSES.values(), "d_losses", "g_losses")
         if len(_listed(parts, name)) == epochs
     }
@@ -239,15 +288,15 @@ def _losses(found: TorchFile, parts: Mapping[str, Any], epochs: int, config: Con
     return pd.DataFrame({"epoch": range(1, epochs + 1), "cycles": pd.NA, "seconds": pd.NA, **columns})
 
 
-def _record(found: TorchFile, images: Dataset) -> dict[str, Any]:
-    """Say where the run comes from, and what is known of it by the command's word alone."""
+def _record(path: Path, content: bytes, images: Dataset) -> dict[str, Any]:
+    """Return where the run comes from, and what is known of it by the command's word alone."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
     seen = {"name": images.name, "fingerprint": images.fingerprint, "official": images.official}
     return {
         "imported": {
-            "from": found.path.name,
-            "bytes": len(found.bytes),
-            "sha256": hashlib.sha256(found.bytes).hexdigest(),
+            "from": path.name,
+            "bytes": len(content),
+            "sha256": hashlib.sha256(content).hexdigest(),
             "program": ADDRESS,
             "resumable": False,
             "in_the_file": ["weights", "losses.csv", "networks", "optimizer, if it has one"],

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import pandas as pd
 
+from dreaming.data.loading import SOURCES
 from dreaming.model.conditions import CONDITIONS
 from dreaming.paper.tables import by_seed, incomplete, measured, over_seeds
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 Panel: TypeAlias = "matplotlib.axes.Axes"
 Picture: TypeAlias = "matplotlib.figure.Figure"
-DATASETS = {"cifar10": "CIFAR-10", "svhn": "SVHN", "digits": "Digits", "house_digits": "House digits"}
 OTHERS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 """Of conditions that are not registered, one after another: the user's schedules and doses."""
 WARNING = "#A00000"
@@ -46,7 +46,8 @@ def dataset_name(dataset: str) -> str:
     >>> dataset_name("cifar10"), dataset_name("folder:/data/cats")
     ('CIFAR-10', 'cats')
     """
-    return DATASETS.get(dataset, dataset.rpartition("/")[2].removeprefix("folder:"))
+    known = SOURCES.get(dataset)
+    return known.label if known else dataset.rpartition("/")[2].removeprefix("folder:")
 
 
 def dataset_title(dataset: str) -> str:
