@@ -11,12 +11,12 @@ import dreaming
 from dreaming.errors import Stopped, UserError
 from dreaming.evaluation import measuring
 from dreaming.evaluation.measures.measure import Measure, tabled
+from dreaming.evaluation.measures.measure_table import in_words
 from dreaming.evaluation.measures.organisation import Organisation
 from dreaming.evaluation.measures.projection import Projection
+from dreaming.evaluation.measures.readout import Readout
 from dreaming.evaluation.measures.realism import Realism
-from dreaming.evaluation.measures.record import in_words
 from dreaming.evaluation.measures.robustness import Robustness
-from dreaming.evaluation.measures.separability import Readout
 from dreaming.evaluation.measuring import MEASURES, chosen_measures, evaluate
 from dreaming.evaluation.readout import Protocol
 from dreaming.runs.folder import PROJECTION, RunFolder
@@ -64,9 +64,9 @@ def measured(monkeypatch):
     for name, kind in MEASURES.items():
         whole = kind.measure
 
-        def measure(self, subjects, name=name, whole=whole):
-            done.append((name, list(subjects.epochs)))
-            return whole(self, subjects)
+        def measure(self, snapshots, name=name, whole=whole):
+            done.append((name, list(snapshots.epochs)))
+            return whole(self, snapshots)
 
         monkeypatch.setattr(kind, "measure", measure)
     return done
@@ -265,9 +265,9 @@ class Norm(Measure):
     def keys(self):
         return frozenset({("latent_norm", "mean")})
 
-    def measure(self, subjects):
-        norms = subjects.test.norm(dim=2).mean(dim=1).tolist()
-        return tabled((e, "latent_norm", "mean", n) for e, n in zip(subjects.epochs, norms, strict=True))
+    def measure(self, snapshots):
+        norms = snapshots.test.norm(dim=2).mean(dim=1).tolist()
+        return tabled((e, "latent_norm", "mean", n) for e, n in zip(snapshots.epochs, norms, strict=True))
 
 
 def test_another_measure_is_a_class_and_a_line_in_the_registry(run, images, monkeypatch):
@@ -275,8 +275,6 @@ def test_another_measure_is_a_class_and_a_line_in_the_registry(run, images, monk
     assert of(table, "latent_norm")["epoch"].tolist() == [0, 1, 2]
     monkeypatch.setitem(MEASURES, "norm", Norm)
     assert Norm() in chosen_measures("all")
-    monkeypatch.setattr(Norm, "local", False)
-    assert Norm() not in chosen_measures("all")
     assert chosen_measures("norm") == [Norm()]
 
 
@@ -288,4 +286,4 @@ def test_many_snapshots_are_measured_in_portions(run, images, measured, monkeypa
 
 def test_of_many_values_only_the_number_is_said():
     rows = [(1, "projection", "pca", 0.5)] * 21
-    assert in_words(tabled(rows)) == ["projection, epoch 1: 21 values"]
+    assert in_words(tabled(rows), Projection()) == ["projection, epoch 1: 21 values"]

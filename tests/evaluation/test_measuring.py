@@ -12,7 +12,8 @@ from tests.evidence.oracle import naive_pad
 import dreaming
 from dreaming.errors import Stopped, UserError
 from dreaming.evaluation import readout
-from dreaming.evaluation.measures.separability import Readout
+from dreaming.evaluation.features import controls
+from dreaming.evaluation.measures.readout import Readout
 from dreaming.evaluation.measuring import evaluate
 from dreaming.evaluation.readout import Protocol, train_readout
 from dreaming.runs.folder import RunFolder
@@ -128,11 +129,9 @@ def test_only_what_is_missing_is_added_and_a_portion_equals_the_whole(run, image
     (run / "measures.csv").unlink()
     monkeypatch.setenv("DREAMING_CACHE", str(tmp_path / "empty"))  # so that controls are measured again too
     done = []
-    latent, control = Readout.measure, Readout.measure_control
+    latent, control = Readout.measure, controls.measure_control
     monkeypatch.setattr(Readout, "measure", lambda self, s: done.extend(s.epochs) or latent(self, s))
-    monkeypatch.setattr(
-        Readout, "measure_control", lambda self, n, *a: done.append(n) or control(self, n, *a)
-    )
+    monkeypatch.setattr(controls, "measure_control", lambda n, *a: done.append(n) or control(n, *a))
     for epochs, added in (("1", ["pixels", "pca", 1]), ("1,3", [3]), ("all", [0, 2]), ("all", [])):
         done.clear()
         table = evaluate(run, epochs=epochs, dataset=images)

@@ -2,7 +2,19 @@
 
 Both are brought to the scale that L_KL gives to latents, so that the readout's learning rate means the same for
 them; at their own scale, the classifier does not settle and they would read out worse than they are.
+
+A control depends on nothing that a run learned, so it is read out once for all runs of the same images, seed and
+protocol. Its accuracy is kept in ``$DREAMING_CACHE`` (else the user's cache directory), in a file named by the
+checksum of all that it depends on.
 """
+
+import hashlib
+import inspect
+import json
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -10,8 +22,17 @@ from jaxtyping import Float, UInt8
 from sklearn.decomposition import PCA
 from torch import Tensor
 
-from dreaming.data import to_activity
+from dreaming import rng
+from dreaming.data import Dataset, batches, to_activity
+from dreaming.errors import UserError
+from dreaming.evaluation import readout
+from dreaming.runs.tensors import read_tensors, write_tensors
+from dreaming.system import hardware
+from dreaming.system.disk import cache_dir
+from dreaming.system.progress import NoProgress
 
+Control = Literal["pixels", "pca"]
+CONTROLS: tuple[Control, ...] = ("pixels", "pca")
 COMPONENTS = 256
 PORTION = 1000
 """Images whose squared pixels are in memory at once."""
@@ -48,3 +69,89 @@ def pca(
     found = PCA(components, whiten=True, svd_solver=solver, random_state=seed).fit(x)
     features = [torch.from_numpy(found.transform(split).astype(np.float32)) for split in (x, y)]
     return f"pca-{components}", features[0], features[1]
+
+
+def measure_control(
+    control: Control,
+    images: Dataset,
+    image_channels: int,
+    seed: int,
+    protocol: readout.Protocol,
+    device: torch.device,
+) -> tuple[str, float]:
+    """Read out a control: what its features are called, and the share of test images whose class is found."""
+    features = {"pixels": pixels, "pca": pca}[control]
+    label, train, test = features(images.train.images, images.test.images, image_channels, seed)
+    weights = readout.train_readout(
+        train[None].to(device), images.train.labels, len(images.classes), seed, protocol
+    )
+    return label, float(readout.accuracy(weights, test[None].to(device), images.test.labels)[0])
+
+
+def control_accuracy(
+    control: Control,
+    images: Dataset,
+    image_channels: int,
+    seed: int,
+    protocol: readout.Protocol,
+    device: torch.device,
+    progress: NoProgress,
+) -> tuple[str, float, Path | None]:
+    """Return what `measure_control` does, from the cache, or measured now and kept there; and the file if it was.
+
+    A file that is damaged is made anew, a cache that cannot be written is done without, and both are said.
+    """
+    about = origin(control, images, image_channels, seed, protocol, device)
+    file = cached(about)
+    try:
+        if file.exists():
+            return *_read(file, about), file
+    except UserError as damage:
+        progress.say(f"{damage}; the control is measured again")
+    label, share = measure_control(control, images, image_channels, seed, protocol, device)
+    try:
+        kept = {"accuracy": torch.tensor(share, dtype=torch.float64)}
+        write_tensors(file, kept, {"origin": about, "features": label})
+    except UserError as refusal:
+        progress.say(f"the control is not kept for other runs: {refusal}")
+    return label, share, None
+
+
+def _read(file: Path, about: dict[str, Any]) -> tuple[str, float]:
+    tensors, found = read_tensors(file)
+    if found.get("origin") != about:
+        raise UserError(f"{file} is of another origin than its name says")
+    return str(found["features"]), float(tensors["accuracy"])
+
+
+def origin(
+    control: Control,
+    images: Dataset,
+    image_channels: int,
+    seed: int,
+    protocol: readout.Protocol,
+    device: torch.device,
+) -> dict[str, Any]:
+    """Return all that a control's accuracy depends on, as JSON values.
+
+    Rounding is a machine's own, and a library's; and where one of the modules that the number comes from is
+    changed, nothing that was kept is taken.
+    """
+    sources = [inspect.getsource(module) for module in (sys.modules[__name__], readout, batches, rng)]
+    return {
+        "control": control,
+        "fingerprint": images.fingerprint,
+        "classes": len(images.classes),
+        "image_channels": image_channels,
+        "seed": seed,
+        "protocol": protocol.model_dump(mode="json"),
+        "machine": torch.cuda.get_device_name(device) if device.type == "cuda" else hardware.processor(),
+        "versions": [str(torch.__version__), np.__version__, metadata.version("scikit-learn")],
+        "program": hashlib.sha256("".join(sources).encode()).hexdigest(),
+    }
+
+
+def cached(about: dict[str, Any]) -> Path:
+    """Return where the control of an origin is kept."""
+    checksum = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
+    return cache_dir() / "controls" / f"{about['control']}-{checksum[:32]}.safetensors"

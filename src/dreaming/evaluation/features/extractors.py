@@ -3,18 +3,16 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from dreaming.data import Dataset
-from dreaming.errors import UserError, nearest
 from dreaming.evaluation.features.classifier import Protocol, classifier
 from dreaming.evaluation.features.frechet import Moments
 from dreaming.evaluation.features.inception import Inception
 from dreaming.system.progress import NoProgress
-
-FEATURES = ("classifier", "inception")
 
 
 @dataclass(frozen=True)
@@ -49,12 +47,11 @@ class Extractor:
 
 
 def extractor(
-    name: str,
+    name: Literal["classifier", "inception"],
     dataset: Dataset,
     device: torch.device,
     *,
     protocol: Protocol | None = None,
-    weights: Path | None = None,
     data_dir: Path | None = None,
     progress: NoProgress | None = None,
 ) -> Extractor:
@@ -71,22 +68,16 @@ def extractor(
         Where to compute features.
     protocol
         How the classifier is trained.
-    weights
-        Where Inception's weights lie; without it they are looked for, also in ``data_dir``.
     data_dir
-        The folder of data.
+        The folder of data, where Inception's weights lie.
     progress
         Who is told.
 
     Raises
     ------
     UserError
-        If there is no such extractor, or Inception cannot be had.
+        If Inception cannot be had.
     """
-    if name == "classifier":
-        network = classifier(dataset, protocol, progress).to(device)
-        return Extractor(name, network.features, batch=500)
     if name == "inception":
-        inception = Inception(device, weights, data_dir=data_dir)
-        return Extractor(inception.name, inception, batch=50)
-    raise UserError(f"there are no features '{name}'; {nearest(name, FEATURES)}")
+        return Extractor(name, Inception(device, data_dir), batch=50)
+    return Extractor(name, classifier(dataset, protocol, progress).to(device).features, batch=500)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, cast
 
+import numpy as np
 import pandas as pd
 
 from dreaming.errors import UserError
@@ -84,7 +85,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Judgement:
-    """What a table tells of a claim.
+    """What a table shows of a claim.
 
     Attributes
     ----------
@@ -192,18 +193,14 @@ def _values(claim: Claim, table: pd.DataFrame) -> list[Curves]:
     if len(twice):
         run = "{condition}, seed {seed}, epoch {epoch}".format(**twice.iloc[0])
         raise UserError(f"the table holds two different values of {claim.measure} for {run}; take one away")
-    gathered: dict[str, dict[tuple[int | None, int], list[float]]] = {name: {} for name in claim.conditions}
-    for condition, seed, epoch, value in zip(
-        own["condition"], own["seed"], own["epoch"], own["value"], strict=True
-    ):
-        if math.isfinite(value):
-            at = None if pd.isna(epoch) else int(epoch), int(seed)
-            gathered[condition].setdefault(at, []).append(float(value))
-    wanted = len(set(claim.parameters))
-    return [
-        {at: math.fsum(found) / wanted for at, found in gathered[name].items() if len(found) == wanted}
-        for name in claim.conditions
-    ]
+    finite = own[np.isfinite(own["value"].astype(float))]
+    curves: dict[str, Curves] = {name: {} for name in claim.conditions}
+    for _, found in finite.groupby(keys[:3], dropna=False):
+        if len(found) == len(set(claim.parameters)):
+            first = found.iloc[0]
+            epoch = None if pd.isna(first["epoch"]) else int(first["epoch"])
+            curves[first["condition"]][epoch, int(first["seed"])] = float(found["value"].mean())
+    return list(curves.values())
 
 
 def _epoch(claim: Claim, values: Sequence[Curves]) -> tuple[int | None, str]:

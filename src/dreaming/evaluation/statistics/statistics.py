@@ -16,11 +16,13 @@ with 2.5 % at most. "PAD is above every pathology" holds where each of its parts
 """
 
 import math
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+from jaxtyping import Float64
 from scipy import stats
 
 CONFIDENCE = 0.95
@@ -28,6 +30,7 @@ CONFIDENCE = 0.95
 
 Kind = Literal["greater", "equivalent", "falls"]
 Verdict = Literal["holds", "does not hold", "cannot tell"]
+Alternative = Literal["two-sided", "greater", "less"]
 NAN = float("nan")
 
 
@@ -109,8 +112,8 @@ def paired(a: Mapping[int, float], b: Mapping[int, float]) -> Difference:
     >>> round(found.mean, 3), round(found.low, 3), round(found.high, 3)
     (0.13, 0.105, 0.155)
     """
-    found = _of_differences(a, b)
-    return _with_p(found, 2 * _tail(found, abs(found.mean)))
+    difference = _differences(a, b)
+    return _difference(difference, _p(difference, 0.0, "two-sided"))
 
 
 def equivalence(a: Mapping[int, float], b: Mapping[int, float], margin: float) -> Difference:
@@ -141,12 +144,12 @@ def equivalence(a: Mapping[int, float], b: Mapping[int, float], margin: float) -
     (True, True, True)
     """
     _above_0(margin)
-    found = _of_differences(a, b)
-    return _with_p(found, max(_tail(found, margin - found.mean), _tail(found, margin + found.mean)))
+    difference = _differences(a, b)
+    return _difference(difference, max(_p(difference, -margin, "greater"), _p(difference, margin, "less")))
 
 
 def verdict(found: Difference, kind: Kind, margin: float | None = None) -> Verdict:
-    """Say in words what an interval tells of a claim, by the rule at the head of this module.
+    """Return what an interval tells of a claim, by the rule at the head of this module.
 
     Parameters
     ----------
@@ -181,7 +184,7 @@ def verdict(found: Difference, kind: Kind, margin: float | None = None) -> Verdi
 
 
 def by_chance(claims: int) -> str:
-    """Say how many of some claims would be said to hold if none did, in a sentence for a report.
+    """Return a sentence for a report: how many of some claims would be said to hold if none did.
 
     Examples
     --------
@@ -195,25 +198,27 @@ def by_chance(claims: int) -> str:
     )
 
 
-def _of_differences(a: Mapping[int, float], b: Mapping[int, float]) -> Difference:
-    about = summary(a[seed] - b[seed] for seed in sorted(a.keys() & b.keys()))
-    if about.n < 2:
-        return Difference(about.n, about.mean, about.sem, NAN, NAN, NAN)
-    reach = float(stats.t.ppf((1 + CONFIDENCE) / 2, about.n - 1)) * about.sem
-    return Difference(about.n, about.mean, about.sem, about.mean - reach, about.mean + reach, NAN)
+def _differences(a: Mapping[int, float], b: Mapping[int, float]) -> Float64[np.ndarray, " n"]:
+    return np.array([a[seed] - b[seed] for seed in sorted(a.keys() & b.keys())], dtype=np.float64)
 
 
-def _tail(found: Difference, distance: float) -> float:
-    """Return the probability that Student's t is beyond a distance, in units of the differences."""
-    if found.n < 2:
-        return NAN
-    if found.sem == 0:  # without spread, the sign of the distance decides
-        return 0.5 if distance == 0 else float(distance < 0)
-    return float(stats.t.sf(distance / found.sem, found.n - 1))
+def _t_test(
+    difference: Float64[np.ndarray, " n"], mean: float, alternative: Alternative = "two-sided"
+) -> Any:
+    with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # of n < 2, or without spread
+        return stats.ttest_1samp(difference, mean, alternative=alternative)
 
 
-def _with_p(found: Difference, p: float) -> Difference:
-    return Difference(found.n, found.mean, found.sem, found.low, found.high, p)
+def _p(difference: Float64[np.ndarray, " n"], mean: float, alternative: Alternative) -> float:
+    p = float(_t_test(difference, mean, alternative).pvalue)
+    if math.isnan(p) and len(difference) > 1:  # all differences are the mean that is tested
+        return 1.0 if alternative == "two-sided" else 0.5
+    return p
+
+
+def _difference(difference: Float64[np.ndarray, " n"], p: float) -> Difference:
+    about, interval = summary(difference), _t_test(difference, 0.0).confidence_interval(CONFIDENCE)
+    return Difference(about.n, about.mean, about.sem, float(interval.low), float(interval.high), p)
 
 
 def _above_0(margin: float | None) -> float:
