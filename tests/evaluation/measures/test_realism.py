@@ -234,8 +234,7 @@ def test_the_distance_grows_with_blur_and_is_largest_for_noise(images):
     seen = images.train.images
 
     def distance(other):
-        a, b = each.moments(seen, CPU), each.moments(other, CPU)
-        return frechet_distance(a.mean, a.covariance, b.mean, b.covariance)
+        return frechet_distance(*each.moments(seen, CPU), *each.moments(other, CPU))
 
     def blurred(by):
         small = functional.avg_pool2d(seen.float(), by)

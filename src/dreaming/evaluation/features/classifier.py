@@ -110,24 +110,10 @@ class Classifier(nn.Module):
 
 
 def train_classifier(split: Split, classes: int, protocol: Protocol) -> Classifier:
-    """Train a classifier on labelled images.
+    """Train a classifier on labelled images that lie on the CPU.
 
     On the CPU and on one thread, wherever and by how many threads everything else is computed: so the features
     do not depend on the device that is measured on, and are the same bit for bit on one machine.
-
-    Parameters
-    ----------
-    split
-        Labelled images, on the CPU.
-    classes
-        Number of classes.
-    protocol
-        What to train, and how.
-
-    Returns
-    -------
-    Classifier
-        In the mode in which it is to be used.
     """
     network = Classifier(classes, protocol)
     batch = min(protocol.batch_size, len(split))
@@ -187,20 +173,15 @@ def classifier(
         How; by default as above.
     progress
         Who is told.
-
-    Returns
-    -------
-    Classifier
-        On the CPU.
     """
     protocol, progress, dataset = protocol or Protocol(), progress or NoProgress(), dataset.to("cpu")
     kept = cache_dir() / "classifiers" / f"{dataset.fingerprint[:16]}-{protocol.checksum[:16]}.safetensors"
     about = {"fingerprint": dataset.fingerprint, "protocol": protocol.checksum}
-    if kept.exists():
-        try:
+    try:
+        if kept.exists():
             return _read(kept, about, len(dataset.classes), protocol)
-        except UserError as damage:
-            progress.say(f"{damage}; the classifier of {dataset.name} is trained again")
+    except UserError as damage:
+        progress.say(f"{damage}; the classifier of {dataset.name} is trained again")
     progress.say(f"training the classifier of {dataset.name} whose features dreams are compared in, once")
     began = time.monotonic()
     network = train_classifier(dataset.train, len(dataset.classes), protocol)

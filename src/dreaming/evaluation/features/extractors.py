@@ -10,7 +10,7 @@ from torch import Tensor
 
 from dreaming.data import Dataset
 from dreaming.evaluation.features.classifier import Protocol, classifier
-from dreaming.evaluation.features.frechet import Moments
+from dreaming.evaluation.features.frechet import Moments, moments
 from dreaming.evaluation.features.inception import Inception
 from dreaming.system.progress import NoProgress
 
@@ -31,7 +31,7 @@ class Extractor:
     Examples
     --------
     >>> grey = Extractor("grey", lambda images: images.float().mean(dim=(1, 2, 3))[:, None], batch=2)
-    >>> grey.moments(torch.full((3, 3, 32, 32), 7, dtype=torch.uint8), torch.device("cpu")).mean
+    >>> grey.moments(torch.full((3, 3, 32, 32), 7, dtype=torch.uint8), torch.device("cpu"))[0]
     tensor([7.], dtype=torch.float64)
     """
 
@@ -43,7 +43,7 @@ class Extractor:
     def moments(self, images: Tensor, device: torch.device) -> Moments:
         """Return the moments of the features of images, uint8 [n, 3, 32, 32], computed on a device in float32."""
         with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
-            return Moments.of(self.extract(part.to(device)) for part in images.split(self.batch))
+            return moments(torch.cat([self.extract(part.to(device)) for part in images.split(self.batch)]))
 
 
 def extractor(

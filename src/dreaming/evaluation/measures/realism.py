@@ -108,8 +108,7 @@ class Realism(Measure):
             for kind, phase in nights.items():
                 dreamt = dream_of(cortex, phase, latents, random.at(kind), config.training.batch_size)
                 for each, real in zip(extractors, references, strict=True):
-                    found = each.moments(dreamt, device)
-                    value = frechet_distance(real.mean, real.covariance, found.mean, found.covariance)
+                    value = frechet_distance(*real, *each.moments(dreamt, device))
                     rows.append((epoch, f"frechet_{kind}", self.name(each.name), value))
         return tabled(rows)
 
