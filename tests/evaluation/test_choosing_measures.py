@@ -1,15 +1,15 @@
 """`evaluate` with several measures: which rows are there afterwards, what is done again, and what is taken over."""
 
 import shutil
-import signal
 from pathlib import Path
 from typing import ClassVar
 
 import pandas as pd
 import pytest
+from tests.evaluation.heard import Heard
 
 import dreaming
-from dreaming.errors import Stopped, UserError
+from dreaming.errors import UserError
 from dreaming.evaluation import measuring
 from dreaming.evaluation.measures import NAMES, help_text
 from dreaming.evaluation.measures.measure import Measure, Quantity, parameter, tabled
@@ -23,7 +23,6 @@ from dreaming.evaluation.measuring import MEASURES, chosen_measures, evaluate
 from dreaming.evaluation.readout import Protocol
 from dreaming.evaluation.statistics.comparison import compare, plot
 from dreaming.runs.folder import PROJECTION, RunFolder
-from dreaming.system.progress import NoProgress
 
 TENTHS = [f"{tenth / 10:.1f}" for tenth in range(11)]
 pytestmark = pytest.mark.usefixtures("without_drawing")
@@ -75,16 +74,6 @@ def measured(monkeypatch):
     return done
 
 
-class Heard(NoProgress):
-    """Keeps what is said."""
-
-    def __init__(self):
-        self.lines = []
-
-    def say(self, text):
-        self.lines.append(text)
-
-
 def of(table, measure):
     return table[table["measure"] == measure]
 
@@ -112,11 +101,6 @@ def test_all_measures_give_all_their_rows_at_every_epoch(run, images):
         ("measure", "projection"),
     ):
         assert (coordinates[column] == value).all()
-
-
-def test_the_readout_is_what_is_measured_by_default(run, images):
-    assert set(evaluate(run, dataset=images)["measure"]) == {"readout_accuracy"}
-    assert not (run / "projection.csv").exists()
 
 
 def test_only_what_an_epoch_lacks_is_measured(run, images, measured):
@@ -179,27 +163,6 @@ def test_a_row_that_stands_there_is_not_written_over(run, images):
     assert again.loc[again["parameter"] == "0.5", "value"].tolist() == (
         table.loc[table["parameter"] == "0.5", "value"].tolist()
     )
-
-
-class StopsAfter(NoProgress):
-    """Sends a signal when the first line is told that has some words."""
-
-    def __init__(self, words):
-        self.words = words
-
-    def say(self, text):
-        if self.words in text:
-            signal.raise_signal(signal.SIGINT)
-
-
-def test_stopped_between_measures_it_keeps_what_is_measured(run, images):
-    with pytest.raises(Stopped, match="what is measured is kept"):
-        evaluate(run, measures="all", dataset=images, progress=StopsAfter("occluded, epoch 0"))
-    kept = RunFolder(run).read_measures()
-    assert set(kept["measure"]) == {"readout_accuracy", "readout_accuracy_occluded"}
-    whole = evaluate(run, measures="all", dataset=images)
-    assert len(whole) == 3 * 16 + 2
-    assert len(RunFolder(run).read_projection()) == 3 * 48
 
 
 def test_each_value_is_told(run, images):

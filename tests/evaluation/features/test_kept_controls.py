@@ -6,25 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tests.evaluation.heard import Heard
 
 import dreaming
 from dreaming.evaluation.features import controls
 from dreaming.evaluation.measuring import evaluate
 from dreaming.evaluation.readout import Protocol
-from dreaming.system.progress import NoProgress
 
 CPU = torch.device("cpu")
 pytestmark = pytest.mark.usefixtures("without_drawing")
-
-
-class Heard(NoProgress):
-    """Keeps what is said."""
-
-    def __init__(self):
-        self.lines = []
-
-    def say(self, text):
-        self.lines.append(text)
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,6 @@ from scipy import stats
 
 from dreaming.evaluation.statistics.statistics import (
     Difference,
-    by_chance,
     equivalence,
     paired,
     summary,
@@ -181,8 +180,3 @@ def test_what_is_so_is_found_more_often_the_larger_it_is(experiments):
     shares = [share(effect) for effect in (0, 2, 5, 10)]
     assert shares == sorted(shares)
     assert shares[-1] > 0.95
-
-
-def test_the_note_counts_what_chance_would_bring():
-    assert "Each of these 40 claims" in by_chance(40)
-    assert "1.0 would be said to hold by chance" in by_chance(40)
