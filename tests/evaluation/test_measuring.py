@@ -13,7 +13,7 @@ from tests.evidence.oracle import naive_pad
 import dreaming
 from dreaming.errors import Stopped, UserError
 from dreaming.evaluation import readout
-from dreaming.evaluation.features import controls
+from dreaming.evaluation.features.controls import Control
 from dreaming.evaluation.measures.readout import Readout
 from dreaming.evaluation.measuring import evaluate
 from dreaming.evaluation.readout import Protocol, train_readout
@@ -120,9 +120,9 @@ def test_only_what_is_missing_is_added_and_a_portion_equals_the_whole(run, image
     (run / "measures.csv").unlink()
     monkeypatch.setenv("DREAMING_CACHE", str(tmp_path / "empty"))  # so that controls are measured again too
     done = []
-    latent, control = Readout.measure, controls.measure_control
+    latent, control = Readout.measure, Control.measure
     monkeypatch.setattr(Readout, "measure", lambda self, s: done.extend(s.epochs) or latent(self, s))
-    monkeypatch.setattr(controls, "measure_control", lambda n, *a: done.append(n) or control(n, *a))
+    monkeypatch.setattr(Control, "measure", lambda self: done.append(self.kind) or control(self))
     for epochs, added in (("1", ["pixels", "pca", 1]), ("1,3", [3]), ("all", [0, 2]), ("all", [])):
         done.clear()
         table = evaluate(run, epochs=epochs, dataset=images)

@@ -10,6 +10,7 @@ from tests.evaluation.heard import Heard
 
 import dreaming
 from dreaming.evaluation.features import controls
+from dreaming.evaluation.features.controls import Control
 from dreaming.evaluation.measuring import evaluate
 from dreaming.evaluation.readout import Protocol
 
@@ -41,8 +42,8 @@ def run_of(images, tmp_path):
 @pytest.fixture
 def measured(monkeypatch):
     """The controls that are measured, as it happens."""
-    done, whole = [], controls.measure_control
-    monkeypatch.setattr(controls, "measure_control", lambda name, *a: done.append(name) or whole(name, *a))
+    done, whole = [], Control.measure
+    monkeypatch.setattr(Control, "measure", lambda self: done.append(self.kind) or whole(self))
     return done
 
 
@@ -56,8 +57,8 @@ def files():
 
 
 def origin_of(images, **changed):
-    parts = {"control": "pixels", "image_channels": 1, "seed": 4, "protocol": Protocol(), "device": CPU}
-    return controls.origin(images=images, **{**parts, **changed})
+    parts = {"kind": "pixels", "image_channels": 1, "seed": 4, "protocol": Protocol(), "device": CPU}
+    return Control(images=images, **{**parts, **changed}).origin()
 
 
 def test_another_condition_of_the_same_images_and_seed_takes_what_the_first_measured(
@@ -103,7 +104,7 @@ def test_an_origin_is_changed_by_all_that_changes_a_number(images, dataset_of, m
     assert origin_of(images) == usual
     others = [
         origin_of(dataset_of(train=64, test=30, seed=1)),
-        origin_of(images, control="pca"),
+        origin_of(images, kind="pca"),
         origin_of(images, image_channels=3),
         origin_of(images, seed=5),
         origin_of(images, protocol=Protocol(epochs=1)),

@@ -12,6 +12,7 @@ import hashlib
 import inspect
 import json
 import sys
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
@@ -31,8 +32,8 @@ from dreaming.system import hardware
 from dreaming.system.disk import cache_dir
 from dreaming.system.progress import NoProgress
 
-Control = Literal["pixels", "pca"]
-CONTROLS: tuple[Control, ...] = ("pixels", "pca")
+Kind = Literal["pixels", "pca"]
+CONTROLS: tuple[Kind, ...] = ("pixels", "pca")
 COMPONENTS = 256
 PORTION = 1000
 """Images whose squared pixels are in memory at once."""
@@ -71,87 +72,86 @@ def pca(
     return f"pca-{components}", features[0], features[1]
 
 
-def measure_control(
-    control: Control,
-    images: Dataset,
-    image_channels: int,
-    seed: int,
-    protocol: readout.Protocol,
-    device: torch.device,
-) -> tuple[str, float]:
-    """Read out a control: what its features are called, and the share of test images whose class is found."""
-    features = {"pixels": pixels, "pca": pca}[control]
-    label, train, test = features(images.train.images, images.test.images, image_channels, seed)
-    weights = readout.train_readout(
-        train[None].to(device), images.train.labels, len(images.classes), seed, protocol
-    )
-    return label, float(readout.accuracy(weights, test[None].to(device), images.test.labels)[0])
+@dataclass(frozen=True)
+class Control:
+    """A control of one data set, and how it is read out.
 
-
-def control_accuracy(
-    control: Control,
-    images: Dataset,
-    image_channels: int,
-    seed: int,
-    protocol: readout.Protocol,
-    device: torch.device,
-    progress: NoProgress,
-) -> tuple[str, float, Path | None]:
-    """Return what `measure_control` does, from the cache, or measured now and kept there; and the file if it was.
-
-    A file that is damaged is made anew, a cache that cannot be written is done without, and both are said.
+    Attributes
+    ----------
+    kind
+        Which features.
+    images, image_channels
+        The data set, and the channels that are seen.
+    seed, protocol
+        Of the readout.
+    device
+        Where it is computed.
     """
-    about = origin(control, images, image_channels, seed, protocol, device)
-    file = cached(about)
-    try:
-        if file.exists():
-            return *_read(file, about), file
-    except UserError as damage:
-        progress.say(f"{damage}; the control is measured again")
-    label, share = measure_control(control, images, image_channels, seed, protocol, device)
-    try:
-        kept = {"accuracy": torch.tensor(share, dtype=torch.float64)}
-        write_tensors(file, kept, {"origin": about, "features": label})
-    except UserError as refusal:
-        progress.say(f"the control is not kept for other runs: {refusal}")
-    return label, share, None
+
+    kind: Kind
+    images: Dataset
+    image_channels: int
+    seed: int
+    protocol: readout.Protocol
+    device: torch.device
+
+    def measure(self) -> tuple[str, float]:
+        """Return what the features are called, and the share of test images whose class is found."""
+        features, images = {"pixels": pixels, "pca": pca}[self.kind], self.images
+        label, train, test = features(images.train.images, images.test.images, self.image_channels, self.seed)
+        train, labels, classes = train[None].to(self.device), images.train.labels, len(images.classes)
+        weights = readout.train_readout(train, labels, classes, self.seed, self.protocol)
+        return label, float(readout.accuracy(weights, test[None].to(self.device), images.test.labels)[0])
+
+    def accuracy(self, progress: NoProgress) -> tuple[str, float, Path | None]:
+        """Return what `measure` does, from the cache, or measured now and kept there; and the file if it was.
+
+        A file that is damaged is made anew, a cache that cannot be written is done without, and both are said.
+        """
+        origin = self.origin()
+        file = cached(origin)
+        try:
+            if file.exists():
+                return *_read(file, origin), file
+        except UserError as damage:
+            progress.say(f"{damage}; the control is measured again")
+        label, share = self.measure()
+        try:
+            kept = {"accuracy": torch.tensor(share, dtype=torch.float64)}
+            write_tensors(file, kept, {"origin": origin, "features": label})
+        except UserError as refusal:
+            progress.say(f"the control is not kept for other runs: {refusal}")
+        return label, share, None
+
+    def origin(self) -> dict[str, Any]:
+        """Return all that the accuracy depends on, as JSON values.
+
+        Rounding is a machine's own, and a library's; and where one of the modules that the number comes from is
+        changed, nothing that was kept is taken.
+        """
+        sources = [inspect.getsource(module) for module in (sys.modules[__name__], readout, batches, rng)]
+        gpu = self.device.type == "cuda"
+        return {
+            "control": self.kind,
+            "fingerprint": self.images.fingerprint,
+            "classes": len(self.images.classes),
+            "image_channels": self.image_channels,
+            "seed": self.seed,
+            "protocol": self.protocol.model_dump(mode="json"),
+            "machine": torch.cuda.get_device_name(self.device) if gpu else hardware.processor(),
+            "versions": [str(torch.__version__), np.__version__, metadata.version("scikit-learn")],
+            "program": hashlib.sha256("".join(sources).encode()).hexdigest(),
+        }
 
 
-def _read(file: Path, about: dict[str, Any]) -> tuple[str, float]:
+def cached(origin: dict[str, Any]) -> Path:
+    """Return where the control of an origin is kept."""
+    checksum = hashlib.sha256(json.dumps(origin, sort_keys=True).encode()).hexdigest()
+    return cache_dir() / "controls" / f"{origin['control']}-{checksum[:32]}.safetensors"
+
+
+def _read(file: Path, origin: dict[str, Any]) -> tuple[str, float]:
     tensors, found = read_tensors(file)
-    if found.get("origin") != about:
+    if found.get("origin") != origin:
         raise UserError(f"{file} is of another origin than its name says")
     return str(found["features"]), float(tensors["accuracy"])
-
-
-def origin(
-    control: Control,
-    images: Dataset,
-    image_channels: int,
-    seed: int,
-    protocol: readout.Protocol,
-    device: torch.device,
-) -> dict[str, Any]:
-    """Return all that a control's accuracy depends on, as JSON values.
-
-    Rounding is a machine's own, and a library's; and where one of the modules that the number comes from is
-    changed, nothing that was kept is taken.
-    """
-    sources = [inspect.getsource(module) for module in (sys.modules[__name__], readout, batches, rng)]
-    return {
-        "control": control,
-        "fingerprint": images.fingerprint,
-        "classes": len(images.classes),
-        "image_channels": image_channels,
-        "seed": seed,
-        "protocol": protocol.model_dump(mode="json"),
-        "machine": torch.cuda.get_device_name(device) if device.type == "cuda" else hardware.processor(),
-        "versions": [str(torch.__version__), np.__version__, metadata.version("scikit-learn")],
-        "program": hashlib.sha256("".join(sources).encode()).hexdigest(),
-    }
-
-
-def cached(about: dict[str, Any]) -> Path:
-    """Return where the control of an origin is kept."""
-    checksum = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
-    return cache_dir() / "controls" / f"{about['control']}-{checksum[:32]}.safetensors"

@@ -55,23 +55,9 @@ def extractor(
     data_dir: Path | None = None,
     progress: NoProgress | None = None,
 ) -> Extractor:
-    """Return an extractor by its name.
+    """Return the extractor of the classifier, which is trained once on the data set's labels, or of Inception.
 
-    Parameters
-    ----------
-    name
-        ``classifier`` (needs no download, is trained once on the data set's labels) or ``inception`` (the standard
-        of the Fréchet inception distance; needs the extra ``fid``).
-    dataset
-        The data set of the run.
-    device
-        Where to compute features.
-    protocol
-        How the classifier is trained.
-    data_dir
-        The folder of data, where Inception's weights lie.
-    progress
-        Who is told.
+    The protocol is that of the classifier's training; the weights of Inception lie in the folder of data.
 
     Raises
     ------

@@ -5,6 +5,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pandas as pd
@@ -60,16 +61,15 @@ class MeasureComparison:
     def in_words(self) -> list[dict[str, str]]:
         """Return the table's rows as people read them, by column; fractions in percent."""
         names = {"dataset": "data set", "mean": LATENT if "pixels" in self.table else "mean"}
+
+        def said(value: Any) -> str:
+            if pd.isna(value):
+                return "-"
+            return self.quantity.shown(value) if isinstance(value, float) else str(value)
+
         rows = []
         for row in self.table.to_dict("records"):
-            words = {
-                names.get(str(name), str(name)): "-"
-                if pd.isna(value)
-                else self.quantity.shown(value)
-                if isinstance(value, float)
-                else str(value)
-                for name, value in row.items()
-            }
+            words = {names.get(str(name), str(name)): said(value) for name, value in row.items()}
             spread = words.pop("sem")
             words[names["mean"]] += "" if spread == "-" else f" ± {spread}"
             rows.append(words)
@@ -189,14 +189,13 @@ def _by_measure(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 def _files(name: str, found: MeasureComparison) -> Iterator[tuple[str, bytes]]:
     """Yield the name and the content of each file about a measure; its name may be anything that a table holds."""
-    plotted, stem = (
-        ("accuracy", "") if name == ACCURACY else (f"{quote(name, '')}_plot", f"{quote(name, '')}_")
-    )
+    stem = "" if name == ACCURACY else f"{quote(name, safe='')}_"
+    drawn = f"{stem}plot" if stem else "accuracy"
     figure = plot(found.values, found.quantity)
     for kind in ("png", "svg"):
         buffer = io.BytesIO()
         figure.savefig(buffer, format=kind, dpi=150)
-        yield f"{plotted}.{kind}", buffer.getvalue()
+        yield f"{drawn}.{kind}", buffer.getvalue()
     yield f"{stem}curves.csv", csv(found.values)
     yield f"{stem}table.csv", csv(found.table)
 
