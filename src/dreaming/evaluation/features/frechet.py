@@ -45,11 +45,6 @@ def frechet_distance(
     float
         Not negative, in squared units of the features; 0 for equal Gaussians.
 
-    Raises
-    ------
-    ValueError
-        If a matrix is no covariance: not finite, not symmetric, or with an eigenvalue truly below 0.
-
     Notes
     -----
     Paper: eq. 11. The trace of (Σ₁Σ₂)^½ is the sum of the singular values of Σ₁^½ Σ₂^½. So the square root of the
@@ -69,14 +64,7 @@ def frechet_distance(
 
 def _root(covariance: Float64[Tensor, "f f"]) -> Float64[Tensor, "f r"]:
     """Return R with R Rᵀ = Σ: eigenvectors times the roots of eigenvalues, those of value 0 left out."""
-    if not covariance.isfinite().all():
-        raise ValueError("this is no covariance: it is not finite")
-    if not torch.allclose(covariance, covariance.T, rtol=0, atol=1e-9 * float(covariance.abs().max())):
-        raise ValueError("this is no covariance: it is not symmetric")
-    values, vectors = torch.linalg.eigh((covariance + covariance.T) / 2)
-    rounding = len(values) * torch.finfo(torch.float64).eps * float(values.abs().max())
-    if float(values.min()) < -1e3 * rounding:
-        raise ValueError(f"this is no covariance: it has an eigenvalue of {float(values.min()):.3g}")
-    kept = values > rounding
+    values, vectors = torch.linalg.eigh(covariance)
+    kept = values > len(values) * torch.finfo(torch.float64).eps * float(values.abs().max())
     root: Tensor = vectors[:, kept] * values[kept].sqrt()
     return root

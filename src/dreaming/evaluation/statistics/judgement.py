@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -156,11 +156,8 @@ def judge(claim: Claim, table: pd.DataFrame) -> Judgement:
     else:
         first, second = ({}, {}) if never else (_at(values[0], epoch), _at(values[1], epoch))
         sides = claim.conditions
-    if claim.kind == "equivalent":
-        found = equivalence(first, second, cast(float, claim.margin))
-    else:
-        found = paired(first, second)
-    said = verdict(found, claim.kind, claim.margin)
+    margin = math.nan if claim.margin is None else claim.margin
+    found = equivalence(first, second, margin) if claim.kind == "equivalent" else paired(first, second)
     return Judgement(
         claim,
         {seed: first[seed] - second[seed] for seed in sorted(first.keys() & second.keys())},
@@ -168,7 +165,7 @@ def judge(claim: Claim, table: pd.DataFrame) -> Judgement:
         summary(second.values()),
         epoch,
         found,
-        said,
+        verdict(found, claim.kind, margin),
         never or _reason(claim, found, epoch, sides, first, second),
     )
 

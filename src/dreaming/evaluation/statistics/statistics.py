@@ -132,23 +132,17 @@ def equivalence(a: Mapping[int, float], b: Mapping[int, float], margin: float) -
         Of a - b. The 95 % interval lies within ±margin exactly where p < 2.5 %: that is stricter than the common
         use of 5 % and a 90 % interval.
 
-    Raises
-    ------
-    ValueError
-        If the margin is not above 0.
-
     Examples
     --------
     >>> found = equivalence({0: 0.58, 1: 0.60, 2: 0.59}, {0: 0.58, 1: 0.59, 2: 0.60}, margin=0.05)
     >>> found.p < 0.025, -0.05 < found.low, found.high < 0.05
     (True, True, True)
     """
-    _above_0(margin)
     difference = _differences(a, b)
     return _difference(difference, max(_p(difference, -margin, "greater"), _p(difference, margin, "less")))
 
 
-def verdict(found: Difference, kind: Kind, margin: float | None = None) -> Verdict:
+def verdict(found: Difference, kind: Kind, margin: float = math.nan) -> Verdict:
     """Return what an interval tells of a claim, by the rule at the head of this module.
 
     Parameters
@@ -160,11 +154,6 @@ def verdict(found: Difference, kind: Kind, margin: float | None = None) -> Verdi
     margin
         For ``equivalent``, the largest difference that counts as equal.
 
-    Raises
-    ------
-    ValueError
-        If an equivalence is claimed without a margin above 0.
-
     Examples
     --------
     >>> verdict(paired({0: 3.0, 1: 4.0}, {0: 1.0, 1: 2.1}), "greater")
@@ -172,10 +161,8 @@ def verdict(found: Difference, kind: Kind, margin: float | None = None) -> Verdi
     >>> verdict(paired({0: 3.0}, {0: 1.0}), "greater")
     'cannot tell'
     """
-    if kind == "equivalent":
-        low, high = -_above_0(margin), _above_0(margin)
-    else:
-        low, high = (0.0, math.inf) if kind == "greater" else (-math.inf, 0.0)
+    limits = {"greater": (0.0, math.inf), "falls": (-math.inf, 0.0), "equivalent": (-margin, margin)}
+    low, high = limits[kind]
     if low < found.low and found.high < high:
         return "holds"
     if found.high < low or high < found.low:
@@ -219,9 +206,3 @@ def _p(difference: Float64[np.ndarray, " n"], mean: float, alternative: Alternat
 def _difference(difference: Float64[np.ndarray, " n"], p: float) -> Difference:
     about, interval = summary(difference), _t_test(difference, 0.0).confidence_interval(CONFIDENCE)
     return Difference(about.n, about.mean, about.sem, float(interval.low), float(interval.high), p)
-
-
-def _above_0(margin: float | None) -> float:
-    if margin is None or not 0 < margin < math.inf:
-        raise ValueError(f"an equivalence needs a margin above 0, and got {margin}")
-    return margin
