@@ -11,7 +11,7 @@ import torch
 
 import dreaming
 from benchmarks.measure import Row, Table, cifar10
-from benchmarks.record import RECORDS, MeasureTable
+from benchmarks.record import RECORDS, Record
 from benchmarks.residence import peak
 from dreaming.config.config import Config
 from dreaming.data import Dataset, load
@@ -74,7 +74,7 @@ def main(
         Where, how many threads of torch, and the folder of records.
     """
     settings = dict(locals())
-    record = MeasureTable("evaluation", out, threads, device)
+    record = Record("evaluation", out, threads, device)
     images = load("digits") if data_dir is None else cifar10(data_dir, trust_data)
     source = {"data_dir": data_dir, "trust_data": trust_data, "device": str(record.where)}
     config = dreaming.configure(

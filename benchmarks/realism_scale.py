@@ -48,8 +48,7 @@ def main(
     }
     print(f"{count} training images of {dataset}, in features '{each.name}', from")
     for name, other in compared.items():
-        found = each.moments(other, where)
-        value = frechet_distance(real.mean, real.covariance, found.mean, found.covariance)
+        value = frechet_distance(*real, *each.moments(other, where))
         print(f"{value:9.3f}  {len(other)} {name}")
 
 

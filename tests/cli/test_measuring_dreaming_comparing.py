@@ -3,14 +3,17 @@
 import csv
 import io
 import statistics
+import sys
 
 import numpy as np
 import pytest
 import yaml
 from PIL import Image
+from rich.console import Console
 from tests.cli.tiny_runs import TINY, reseal, tree
 
 import dreaming
+from dreaming.system import progress
 
 RUN = "digits/pad/seed-0"
 
@@ -200,18 +203,6 @@ def test_a_condition_of_which_nothing_is_evaluated_is_reported(evaluated, dreami
     assert table["wake_only"]["missing"] == "seed 0: not evaluated"
 
 
-def test_the_table_shows_long_names_in_full(evaluated, dreaming_does, tmp_path):
-    for path in evaluated.rglob("*"):
-        if path.name == "config.yaml":
-            path.write_text(path.read_text().replace("condition: pad", "condition: without_memory_mix"))
-            reseal(path)
-        if path.name == "measures.csv":
-            path.write_text(path.read_text().replace(",pad,", ",without_memory_mix,"))
-            reseal(path)
-    said = dreaming_does("compare", evaluated, "--to", tmp_path / "out")
-    assert "without_memory_mix" in said
-
-
 @pytest.mark.parametrize("name", ["null", "1", "true"])
 def test_a_condition_may_be_called_anything_that_a_name_may_be(name, evaluated, dreaming_does, tmp_path):
     for seed in (0, 1):
@@ -238,11 +229,64 @@ def test_compare_reads_the_accuracies_by_the_protocol_and_no_other_measure(
         assert (tmp_path / "after" / name).read_text() == (tmp_path / "before" / name).read_text()
 
 
-def test_a_run_of_which_only_other_measures_are_there_is_not_evaluated_for_a_comparison(
-    trained, dreaming_refuses, dreaming_does
+def test_compare_shows_every_measure_that_a_run_has(evaluated, dreaming_does, tmp_path):
+    words = "--measures", "organisation,robustness", "--set", "robustness.probabilities=[0.5]"
+    dreaming_does("evaluate", evaluated / RUN, *words)
+    dreaming_does("evaluate", evaluated / RUN, "--set", "readout.protocol.epochs=1")
+    said = dreaming_does("compare", evaluated, "--to", tmp_path / "out")
+    shown = [
+        "linear readout accuracy on test images in %, mean ± SEM",
+        "linear readout accuracy on occluded test images in %, mean ± SEM",
+        "distance of latents within classes over that between classes, mean ± SEM",
+        "distance of latents of clean and occluded images over that between classes, mean ± SEM",
+        "linear readout accuracy on test images, not by the protocol in %, mean ± SEM",
+    ]
+    flat = " ".join(said.split())
+    assert [flat.index(caption) for caption in shown] == sorted(flat.index(caption) for caption in shown)
+    names = (
+        "readout_accuracy_occluded",
+        "intra_inter_ratio",
+        "clean_occluded_ratio",
+        "readout_accuracy_otherwise",
+    )
+    assert {
+        f"{name}_{file}" for name in names for file in ("plot.png", "plot.svg", "curves.csv", "table.csv")
+    } < {path.name for path in (tmp_path / "out").iterdir()}
+    measured = rows_of(evaluated / RUN / "measures.csv")
+    (ratio,) = (r for r in measured if (r["measure"], r["epoch"]) == ("intra_inter_ratio", "2"))
+    (row,) = rows_of(tmp_path / "out/intra_inter_ratio_table.csv")
+    assert (row["parameter"], row["seeds"], row["epoch"]) == ("euclidean", "1", "2")
+    assert row["missing"] == "seed 1: not evaluated"
+    assert row["mean"] == ratio["value"]
+    assert f"{float(ratio['value']):.4f}" in said
+    curves = rows_of(tmp_path / "out/readout_accuracy_occluded_curves.csv")
+    assert curves == [row for row in measured if row["measure"] == "readout_accuracy_occluded"]
+
+
+def test_a_run_of_which_only_other_measures_are_there_is_compared_by_them(trained, dreaming_does, tmp_path):
+    dreaming_does("evaluate", trained / RUN, "--measures", "organisation", "--epochs", "last")
+    said = dreaming_does("compare", trained / RUN, "--to", tmp_path / "out")
+    assert "readout" not in said
+    assert not (tmp_path / "out/table.csv").exists()
+
+
+def test_on_a_narrow_terminal_a_row_is_a_line_and_nothing_is_shortened(
+    evaluated, dreaming_does, tmp_path, monkeypatch
 ):
-    dreaming_does("evaluate", trained / RUN, "--measures", "organisation")
-    dreaming_refuses("compare", trained / RUN, because="is not evaluated")
+    monkeypatch.setattr(progress, "console", lambda: Console(file=sys.stdout, width=80))
+    for path in [*evaluated.rglob("config.yaml"), *evaluated.rglob("measures.csv")]:
+        text = path.read_text().replace(",pad,", ",without_memory_mix,")
+        path.write_text(text.replace("condition: pad", "condition: without_memory_mix"))
+        reseal(path)
+    said = dreaming_does("compare", evaluated, "--to", tmp_path / "out")
+    (row,) = rows_of(tmp_path / "out/table.csv")
+    mean, sem, untrained, pixels, pca = (
+        f"{100 * float(row[name]):.2f}" for name in ("mean", "sem", "untrained", "pixels", "pca")
+    )
+    assert (
+        f"data set digits, condition without_memory_mix, seeds 2, epoch 2, latent {mean} ± {sem}, "
+        f"untrained {untrained}, pixels {pixels}, pca {pca}\n" in said
+    )
 
 
 def test_nothing_to_compare_is_refused(trained, dreaming_refuses):

@@ -4,13 +4,13 @@ import pytest
 import torch
 
 import dreaming
-from dreaming.evaluation.measures.cortices import SnapshotBatch
+from dreaming.evaluation.measures.snapshot_batch import SnapshotBatch
 from dreaming.runs.folder import RunFolder
 
 
 @pytest.fixture(scope="session")
-def lively_subjects(dataset_of, tmp_path_factory):
-    """Makes subjects: an untrained cortex for each strength, whose weights are so many times as strong.
+def lively_snapshots(dataset_of, tmp_path_factory):
+    """Makes snapshots: an untrained cortex for each strength, whose weights are so many times as strong.
 
     At five times, its latents tell the classes of the structured images apart.
     """
@@ -27,18 +27,18 @@ def lively_subjects(dataset_of, tmp_path_factory):
             patch.setattr("dreaming.training.resume.sheet", lambda *args: b"no picture")
             folder = RunFolder(dreaming.train(config, out=tmp_path_factory.mktemp("lively"), dataset=images))
         epochs = [0] * len(strengths)
-        subjects = SnapshotBatch(folder, folder.read_config(), images, epochs, torch.device("cpu"))
+        snapshots = SnapshotBatch(folder, folder.read_config(), images, epochs, torch.device("cpu"))
         with torch.no_grad():
-            for cortex, strength in zip(subjects.cortices, strengths, strict=True):
+            for cortex, strength in zip(snapshots.cortices, strengths, strict=True):
                 for weight in cortex.parameters():
                     weight.mul_(strength)
-        subjects.epochs = tuple(range(len(strengths)))
-        return subjects
+        snapshots.epochs = tuple(range(len(strengths)))
+        return snapshots
 
     return make
 
 
 @pytest.fixture(scope="session")
-def subjects(lively_subjects):
+def snapshots(lively_snapshots):
     """Two cortices of one run, a weak one and a lively one; 200 training and 100 test images of ten classes."""
-    return lively_subjects(strengths=(1.0, 5.0))
+    return lively_snapshots(strengths=(1.0, 5.0))

@@ -1,26 +1,28 @@
 """`evaluate` with several measures: which rows are there afterwards, what is done again, and what is taken over."""
 
 import shutil
-import signal
 from pathlib import Path
+from typing import ClassVar
 
 import pandas as pd
 import pytest
+from tests.evaluation.heard import Heard
 
 import dreaming
-from dreaming.errors import Stopped, UserError
+from dreaming.errors import UserError
 from dreaming.evaluation import measuring
-from dreaming.evaluation.measures.measure import Measure, tabled
+from dreaming.evaluation.measures import NAMES, help_text
+from dreaming.evaluation.measures.measure import Measure, Quantity, parameter, tabled
+from dreaming.evaluation.measures.measure_table import in_words
 from dreaming.evaluation.measures.organisation import Organisation
 from dreaming.evaluation.measures.projection import Projection
+from dreaming.evaluation.measures.readout import Readout
 from dreaming.evaluation.measures.realism import Realism
-from dreaming.evaluation.measures.record import in_words
 from dreaming.evaluation.measures.robustness import Robustness
-from dreaming.evaluation.measures.separability import Readout
 from dreaming.evaluation.measuring import MEASURES, chosen_measures, evaluate
 from dreaming.evaluation.readout import Protocol
+from dreaming.evaluation.statistics.comparison import compare, plot
 from dreaming.runs.folder import PROJECTION, RunFolder
-from dreaming.system.progress import NoProgress
 
 TENTHS = [f"{tenth / 10:.1f}" for tenth in range(11)]
 pytestmark = pytest.mark.usefixtures("without_drawing")
@@ -64,22 +66,12 @@ def measured(monkeypatch):
     for name, kind in MEASURES.items():
         whole = kind.measure
 
-        def measure(self, subjects, name=name, whole=whole):
-            done.append((name, list(subjects.epochs)))
-            return whole(self, subjects)
+        def measure(self, snapshots, name=name, whole=whole):
+            done.append((name, list(snapshots.epochs)))
+            return whole(self, snapshots)
 
         monkeypatch.setattr(kind, "measure", measure)
     return done
-
-
-class Heard(NoProgress):
-    """Keeps what is said."""
-
-    def __init__(self):
-        self.lines = []
-
-    def say(self, text):
-        self.lines.append(text)
 
 
 def of(table, measure):
@@ -109,11 +101,6 @@ def test_all_measures_give_all_their_rows_at_every_epoch(run, images):
         ("measure", "projection"),
     ):
         assert (coordinates[column] == value).all()
-
-
-def test_the_readout_is_what_is_measured_by_default(run, images):
-    assert set(evaluate(run, dataset=images)["measure"]) == {"readout_accuracy"}
-    assert not (run / "projection.csv").exists()
 
 
 def test_only_what_an_epoch_lacks_is_measured(run, images, measured):
@@ -178,27 +165,6 @@ def test_a_row_that_stands_there_is_not_written_over(run, images):
     )
 
 
-class StopsAfter(NoProgress):
-    """Sends a signal when the first line is told that has some words."""
-
-    def __init__(self, words):
-        self.words = words
-
-    def say(self, text):
-        if self.words in text:
-            signal.raise_signal(signal.SIGINT)
-
-
-def test_stopped_between_measures_it_keeps_what_is_measured(run, images):
-    with pytest.raises(Stopped, match="what is measured is kept"):
-        evaluate(run, measures="all", dataset=images, progress=StopsAfter("occluded, epoch 0"))
-    kept = RunFolder(run).read_measures()
-    assert set(kept["measure"]) == {"readout_accuracy", "readout_accuracy_occluded"}
-    whole = evaluate(run, measures="all", dataset=images)
-    assert len(whole) == 3 * 16 + 2
-    assert len(RunFolder(run).read_projection()) == 3 * 48
-
-
 def test_each_value_is_told(run, images):
     heard = Heard()
     table = evaluate(run, measures="all", epochs="2", dataset=images, progress=heard)
@@ -260,24 +226,59 @@ def test_measures_are_chosen_by_name_with_options_or_as_they_are():
 
 
 class Norm(Measure):
-    """The mean norm of latents: what a measure of somebody else's takes."""
+    """The mean norm of latents, by the power of the norm: what a measure of somebody else's takes."""
+
+    quantities: ClassVar = {"latent_norm": Quantity("norm of latents, of 100 %", "%")}
+    power: int = 2
 
     def keys(self):
-        return frozenset({("latent_norm", "mean")})
+        return frozenset({("latent_norm", parameter("mean", self, ["power"]))})
 
-    def measure(self, subjects):
-        norms = subjects.test.norm(dim=2).mean(dim=1).tolist()
-        return tabled((e, "latent_norm", "mean", n) for e, n in zip(subjects.epochs, norms, strict=True))
+    def measure(self, snapshots):
+        ((name, label),) = self.keys()
+        norms = snapshots.test.norm(p=self.power, dim=2).mean(dim=1).tolist()
+        return tabled((e, name, label, n) for e, n in zip(snapshots.epochs, norms, strict=True))
 
 
-def test_another_measure_is_a_class_and_a_line_in_the_registry(run, images, monkeypatch):
-    table = evaluate(run, measures=[Norm()], dataset=images)
-    assert of(table, "latent_norm")["epoch"].tolist() == [0, 1, 2]
+def test_a_measure_of_the_users_own_is_told_and_compared_as_a_built_in_one(run, images, tmp_path):
+    heard = Heard()
+    measures = ["readout", Norm(), Norm(power=1)]
+    table = evaluate(run, measures=measures, epochs="0,2", dataset=images, progress=heard)
+    own = of(table, "latent_norm").set_index(["parameter", "epoch"])["value"]
+    assert set(own.index) == {(label, epoch) for label in ("mean", "mean;power=1") for epoch in (0, 2)}
+    assert (
+        f"digits/pad/seed-4: latent norm of mean;power=1, epoch 2: {100 * own['mean;power=1', 2]:.2f} %"
+        in heard.lines
+    )
+    found = compare([run], tmp_path / "labelled", measures=[Norm])
+    assert list(found.measures) == ["readout_accuracy", "latent_norm"]
+    norm = found.measures["latent_norm"]
+    assert norm.caption == "norm of latents, of 100 % in %, mean ± SEM over seeds"
+    assert [(row["parameter"], row["mean"]) for row in norm.in_words()] == [
+        (label, f"{100 * own[label, 2]:.2f}") for label in ("mean", "mean;power=1")
+    ]
+    figure = plot(norm.values, norm.quantity)
+    assert [panel.get_title() for panel in figure.axes] == ["digits, mean", "digits, mean;power=1"]
+    assert figure.axes[0].get_ylabel() == "norm of latents, of 100 % (%)"
+    # Without the class, values are numbers under their name.
+    plain = compare([run], tmp_path / "plain").measures["latent_norm"]
+    assert plain.caption == "latent norm, mean ± SEM over seeds"
+    assert plain.in_words()[0]["mean"] == f"{own['mean', 2]:.4f}"
+    pd.testing.assert_frame_equal(plain.table, norm.table)
+
+
+def test_another_measure_is_a_class_and_a_line_in_the_registry(monkeypatch):
     monkeypatch.setitem(MEASURES, "norm", Norm)
     assert Norm() in chosen_measures("all")
-    monkeypatch.setattr(Norm, "local", False)
-    assert Norm() not in chosen_measures("all")
-    assert chosen_measures("norm") == [Norm()]
+    assert chosen_measures("norm", ["norm.power=1"]) == [Norm(power=1)]
+
+
+def test_every_measure_has_a_file_of_its_name_a_line_of_help_and_shown_quantities():
+    lines = dict(line.split(": ", 1) for line in help_text().splitlines())
+    assert list(lines) == list(NAMES) == list(MEASURES)
+    for name, measure in MEASURES.items():
+        assert measure.__module__ == f"dreaming.evaluation.measures.{name}"
+        assert {quantity for quantity, _ in sorted(measure().keys())} == set(measure.quantities)
 
 
 def test_many_snapshots_are_measured_in_portions(run, images, measured, monkeypatch):
@@ -288,4 +289,4 @@ def test_many_snapshots_are_measured_in_portions(run, images, measured, monkeypa
 
 def test_of_many_values_only_the_number_is_said():
     rows = [(1, "projection", "pca", 0.5)] * 21
-    assert in_words(tabled(rows)) == ["projection, epoch 1: 21 values"]
+    assert in_words(tabled(rows), Projection()) == ["projection, epoch 1: 21 values"]

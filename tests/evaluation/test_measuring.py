@@ -7,12 +7,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
+from tests.evaluation.heard import Heard
 from tests.evidence.oracle import naive_pad
 
 import dreaming
 from dreaming.errors import Stopped, UserError
 from dreaming.evaluation import readout
-from dreaming.evaluation.measures.separability import Readout
+from dreaming.evaluation.features.controls import Control
+from dreaming.evaluation.measures.readout import Readout
 from dreaming.evaluation.measuring import evaluate
 from dreaming.evaluation.readout import Protocol, train_readout
 from dreaming.runs.folder import RunFolder
@@ -113,41 +115,20 @@ def test_the_snapshots_asked_for_are_measured(epochs, measured, run, images):
     assert epochs_of(evaluate(run, epochs=epochs, dataset=images)) == measured
 
 
-def test_what_is_measured_already_is_not_touched(run, images):
-    first = evaluate(run, dataset=images)
-    content, changed = (run / "measures.csv").read_bytes(), (run / "measures.csv").stat().st_mtime_ns
-    # Not even the images are needed again.
-    again = evaluate(run, dataset=None)
-    assert (run / "measures.csv").stat().st_mtime_ns == changed
-    assert (run / "measures.csv").read_bytes() == content
-    pd.testing.assert_frame_equal(first, again, check_dtype=False)
-
-
 def test_only_what_is_missing_is_added_and_a_portion_equals_the_whole(run, images, monkeypatch, tmp_path):
     whole = evaluate(run, dataset=images)
     (run / "measures.csv").unlink()
     monkeypatch.setenv("DREAMING_CACHE", str(tmp_path / "empty"))  # so that controls are measured again too
     done = []
-    latent, control = Readout.measure, Readout.measure_control
+    latent, control = Readout.measure, Control.measure
     monkeypatch.setattr(Readout, "measure", lambda self, s: done.extend(s.epochs) or latent(self, s))
-    monkeypatch.setattr(
-        Readout, "measure_control", lambda self, n, *a: done.append(n) or control(self, n, *a)
-    )
+    monkeypatch.setattr(Control, "measure", lambda self: done.append(self.kind) or control(self))
     for epochs, added in (("1", ["pixels", "pca", 1]), ("1,3", [3]), ("all", [0, 2]), ("all", [])):
         done.clear()
         table = evaluate(run, epochs=epochs, dataset=images)
         assert done == added
     pd.testing.assert_frame_equal(table, whole, check_dtype=False)
     assert len(pd.read_csv(run / "measures.csv")) == 6
-
-
-def test_more_snapshots_than_are_read_out_together_are_measured_alike(run, images, monkeypatch):
-    from dreaming.evaluation import measuring
-
-    together = evaluate(run, dataset=images)
-    (run / "measures.csv").unlink()
-    monkeypatch.setattr(measuring, "TOGETHER", 3)
-    pd.testing.assert_frame_equal(evaluate(run, dataset=images), together)
 
 
 def test_values_of_other_measures_are_kept(run, images):
@@ -211,13 +192,6 @@ def test_the_run_itself_is_left_as_it_is(run, images):
     assert after == before
 
 
-class Hears(NoProgress):
-    """Notes what is said of stages."""
-
-    def measured(self, title, seconds, inferred):
-        self.title, self.seconds, self.inferred = title, seconds, inferred
-
-
 @pytest.mark.parametrize(
     "measures",
     [
@@ -226,7 +200,7 @@ class Hears(NoProgress):
     ],
 )
 def test_no_image_is_inferred_twice_in_whatever_order_measures_are_named(measures, run, images):
-    heard = Hears()
+    heard = Heard()
     evaluate(run, measures=measures, epochs="1,3", dataset=images, progress=heard)
     n_train, n_test = 80, 30
     shown = min(200, n_test // 10) * 4
@@ -236,11 +210,3 @@ def test_no_image_is_inferred_twice_in_whatever_order_measures_are_named(measure
         *("readout", "robustness", "organisation", "projection"),
     }
     assert min(heard.seconds.values()) >= 0
-
-
-def test_a_projection_alone_is_of_the_latents_that_it_is_of_beside_other_measures(run, images):
-    heard = Hears()
-    evaluate(run, measures="projection", epochs="3", dataset=images, progress=heard)
-    assert heard.inferred == 30 + 4 * (
-        30 // 10
-    )  # all test images, as for others, and those shown once more occluded

@@ -117,15 +117,6 @@ def test_separable_classes_are_told_apart():
     assert accuracy(train_readout(x[None], labels, 10, 0), y[None], answers).item() > 0.99
 
 
-def test_shuffled_labels_are_told_at_chance():
-    x, labels = clusters(500, 20, 10, distance=6)
-    y, answers = clusters(2000, 20, 10, distance=6, seed=5)
-    mixed = labels[torch.randperm(500, generator=torch.Generator().manual_seed(0))]
-    shares = [accuracy(train_readout(x[None], mixed, 10, seed), y[None], answers).item() for seed in range(5)]
-    # Clusters move as one, so that a readout names each class right or wrong as a whole: one of ten by chance.
-    assert np.mean(shares) < 0.25
-
-
 def test_features_of_pure_noise_are_told_at_chance():
     x, labels = clusters(640, 8, 4, distance=0)
     y, answers = clusters(4000, 8, 4, distance=0, seed=5)
@@ -151,11 +142,6 @@ def test_accuracy_is_the_share_of_the_whole_test_set():
 def test_fewer_images_than_a_batch_are_refused(n):
     with pytest.raises(UserError, match=f"batches of 64, and there are only {n} images"):
         train_readout(torch.zeros(1, n, 4), torch.zeros(n).long(), 2, 0)
-
-
-def test_as_many_images_as_a_batch_are_enough():
-    x, labels = clusters(64, 4, 2, distance=1)
-    assert train_readout(x[None], labels, 2, 0)[0].isfinite().all()
 
 
 def test_the_same_seed_is_the_same_readout_and_another_seed_another_order(orders):

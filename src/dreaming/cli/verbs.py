@@ -1,7 +1,7 @@
 """Verbs of the command line about data sets, finished runs and the paper; the others are in `dreaming.cli.main`."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from tyro.conf import Positional, UseAppendAction, arg
 
 from dreaming.errors import UserError, shown
+from dreaming.evaluation.measures import help_text
 
 # The library is imported where a verb calls it, so that --help and mistakes need not wait for torch.
 
@@ -39,9 +40,7 @@ class Evaluate(Images):
 
     runs: Runs
     """run folders"""
-    measures: str = "readout"
-    """readout (and its controls, pixels and principal components), robustness (readout under occlusion),
-    organisation (ratios of distances), projection (principal components), with commas between them; or all"""
+    measures: Annotated[str, arg(help=f"with commas between them; or all:\n{help_text()}")] = "readout"
     set: Words = ()
     """change an option of a measure, such as organisation.distance=squared; can be repeated"""
     epochs: str = "all"
@@ -141,28 +140,20 @@ class Import(Images):
 
 @dataclass(frozen=True, kw_only=True)
 class Compare:
-    """Compare evaluated runs: one table, one plot."""
+    """Compare evaluated runs: a table and a plot for each measure that one of them has."""
 
     runs: Runs
     """run folders, or folders that contain some"""
     to: Path = Path("comparison")
-    """folder for the plot and the tables"""
+    """folder for the plots and the tables"""
 
     def __call__(self) -> None:
         """Compare."""
-        from rich.table import Table
-
         from dreaming.evaluation.statistics.comparison import compare
-        from dreaming.system.progress import cells, console
 
         found = compare(_some(self.runs, "compare"), self.to)
-        table = Table(
-            "data set", "condition", "seeds", "epoch", "latent", "untrained", "pixels", "pca", "missing"
-        )
-        for row in found.in_words():
-            table.add_row(*cells(*row))
-        table.caption = "linear readout accuracy on test images in %, mean ± SEM over seeds"
-        console().print(table)
+        for measure in found.measures.values():
+            _show(measure.in_words(), measure.caption)
         for line in found.findings:
             print(shown(f"found while it learned: {line}"))
         print(shown("written: " + ", ".join(str(path) for path in found.files)))
@@ -295,3 +286,20 @@ def _some(runs: Sequence[str], verb: str) -> Sequence[str]:
     if not runs:
         raise UserError(f"{verb} wants at least one run folder, such as runs/digits/pad/seed-0")
     return runs
+
+
+def _show(rows: Sequence[Mapping[str, str]], caption: str) -> None:
+    """Print a table; where it is wider than the terminal, a line for each row, so that nothing is shortened."""
+    from rich.table import Table
+
+    from dreaming.system.progress import cells, console
+
+    table, screen = Table(*rows[0], caption=caption), console()
+    for row in rows:
+        table.add_row(*cells(*row.values()))
+    if screen.measure(table, options=screen.options.update(width=100_000)).maximum <= screen.width:
+        screen.print(table)
+        return
+    print(shown(f"{caption}:"))
+    for row in rows:
+        print(shown(", ".join(f"{name} {value}" for name, value in row.items() if value)))

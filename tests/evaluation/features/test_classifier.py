@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from tests.evaluation.heard import Heard
 
 from dreaming.evaluation.features import classifier as module
 from dreaming.evaluation.features.classifier import (
@@ -11,20 +12,9 @@ from dreaming.evaluation.features.classifier import (
     classifier,
     train_classifier,
 )
-from dreaming.system.progress import NoProgress
 
 SMALL = Protocol(channels=4, features=12, epochs=1, least_steps=40, batch_size=20, learning_rate=0.01)
 QUICK = SMALL.model_copy(update={"least_steps": 2, "batch_size": 100})
-
-
-class Ear(NoProgress):
-    """Remembers what is said."""
-
-    def __init__(self):
-        self.heard = []
-
-    def say(self, text):
-        self.heard.append(text)
 
 
 @pytest.fixture(scope="module")
@@ -72,15 +62,15 @@ def test_features_of_an_image_do_not_depend_on_its_batch(images):
 
 
 def test_it_is_trained_once_and_read_ever_after(images, cache, monkeypatch):
-    ear = Ear()
-    first = classifier(images, QUICK, ear)
-    assert "training the classifier of digits" in ear.heard[0]
-    assert "% of the test images" in ear.heard[1]
+    heard = Heard()
+    first = classifier(images, QUICK, heard)
+    assert "training the classifier of digits" in heard.lines[0]
+    assert "% of the test images" in heard.lines[1]
     assert len(list((cache / "classifiers").iterdir())) == 1
-    ear.heard.clear()
+    heard.lines.clear()
     monkeypatch.setattr(module, "train_classifier", None)
-    assert equal(classifier(images, QUICK, ear), first)
-    assert ear.heard == []
+    assert equal(classifier(images, QUICK, heard), first)
+    assert heard.lines == []
 
 
 def test_other_images_and_other_protocols_have_classifiers_of_their_own(images, dataset_of, cache):
@@ -110,23 +100,23 @@ def test_one_that_is_damaged_is_trained_again_and_that_is_said(damage, images, d
     else:
         classifier(dataset_of(train=100, test=60, seed=1), QUICK)
         next(path for path in kept.parent.iterdir() if path != kept).replace(kept)
-    ear = Ear()
-    assert equal(classifier(images, QUICK, ear), first)
+    heard = Heard()
+    assert equal(classifier(images, QUICK, heard), first)
     why = "belongs to another data set" if damage == "another data set's" else "is damaged"
-    assert why in ear.heard[0]
-    assert "trained again" in ear.heard[0]
+    assert why in heard.lines[0]
+    assert "trained again" in heard.lines[0]
     assert kept.read_bytes() == bytes(content) or damage != "a cut"
-    ear.heard.clear()
-    classifier(images, QUICK, ear)
-    assert ear.heard == []
+    heard.lines.clear()
+    classifier(images, QUICK, heard)
+    assert heard.lines == []
 
 
 def test_a_cache_that_cannot_be_written_is_done_without_and_that_is_said(images, cache):
     cache.write_text("no folder")
-    ear = Ear()
-    network = classifier(images, SMALL, ear)
+    heard = Heard()
+    network = classifier(images, SMALL, heard)
     assert accuracy(network, images.test) > 0.9
-    assert "not kept for the next time: cannot write" in ear.heard[-1]
+    assert "not kept for the next time: cannot write" in heard.lines[-1]
 
 
 def test_threads_are_as_before_and_grey_or_few_images_do_as_well(images):

@@ -5,7 +5,6 @@ import pytest
 import torch
 
 import dreaming
-from dreaming.evaluation.features import controls
 from dreaming.evaluation.features.controls import pca, pixels
 from dreaming.evaluation.features.latents import infer
 
@@ -31,12 +30,6 @@ def test_latents_do_not_depend_on_the_batch(batch, cortex, tiny_dataset):
     torch.testing.assert_close(found, whole, rtol=1e-5, atol=1e-7)
     assert not found.requires_grad
     assert found.std() > 0
-
-
-def test_latents_come_in_the_order_of_the_images(cortex, tiny_dataset):
-    images = tiny_dataset.train.images
-    backwards = infer(cortex, images.flip(0), batch=7).flip(0)
-    torch.testing.assert_close(backwards, infer(cortex, images, batch=7), rtol=1e-5, atol=1e-7)
 
 
 def test_the_encoder_is_left_as_it_is(cortex, tiny_dataset):
@@ -138,20 +131,6 @@ def test_principal_components_of_many_images_are_those_of_numpys_svd(dataset_of)
             np.testing.assert_allclose(found[:, k].numpy() * sign, wanted, atol=0.02, err_msg=f"{k}")
     covariance = x.double().T @ x.double() / (len(x) - 1)
     assert (covariance - torch.eye(256)).abs().max() < 5e-3
-
-
-@pytest.mark.parametrize(("n", "solver"), [(40, "full"), (1023, "full"), (1024, "covariance_eigh")])
-def test_the_solver_is_of_the_smaller_order(n, solver, monkeypatch):
-    asked = []
-
-    def noted(components, *, svd_solver, **options):
-        asked.append((components, svd_solver))
-        raise InterruptedError
-
-    monkeypatch.setattr(controls, "PCA", noted)
-    with pytest.raises(InterruptedError):
-        pca(torch.zeros(n, 1, 32, 32, dtype=torch.uint8), torch.zeros(1, 1, 32, 32, dtype=torch.uint8), 1, 0)
-    assert asked == [(min(256, n - 1), solver)]
 
 
 def test_principal_components_come_with_the_same_signs_each_time(tiny_dataset):

@@ -1,8 +1,12 @@
 """Realism: the value against a second computation, the recipes of the conditions, and the directions."""
 
+import dataclasses
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 from scipy import linalg
 from torch import nn
 from torch.nn import functional
@@ -13,10 +17,12 @@ from dreaming.evaluation.features.classifier import Protocol, classifier
 from dreaming.evaluation.features.extractors import Extractor, extractor
 from dreaming.evaluation.features.frechet import frechet_distance
 from dreaming.evaluation.measures import realism as module
-from dreaming.evaluation.measures.realism import dream_of, realism
+from dreaming.evaluation.measures.realism import Realism, dream_of
+from dreaming.evaluation.measures.snapshot_batch import SnapshotBatch
 from dreaming.model.hippocampus import Replay
 from dreaming.rng import Random, generator
 from dreaming.runs.folder import RunFolder
+from dreaming.runs.snapshots import load
 
 SMALL = Protocol(channels=4, features=6, epochs=1, least_steps=60, batch_size=20, learning_rate=0.01)
 CPU = torch.device("cpu")
@@ -42,12 +48,13 @@ def run(images, tmp_path_factory, tiny_config, without_drawing):
 
 
 @pytest.fixture
-def measured(run, images):
-    """Measures the run: (epochs, config, further arguments)."""
+def measured(run, images, monkeypatch):
+    """Measures the run with a small classifier: (epochs, config, options of the measure)."""
+    monkeypatch.setattr(module, "extractor", partial(extractor, protocol=SMALL))
 
-    def measure(*epochs, config=None, **more):
-        config = config or run.read_config()
-        return realism(epochs, run, images, config, CPU, protocol=SMALL, **more)
+    def measure(*epochs, config=None, **options):
+        snapshots = SnapshotBatch(run, config or run.read_config(), images, epochs, CPU)
+        return list(Realism(**options).measure(snapshots).itertuples(index=False, name=None))
 
     return measure
 
@@ -130,10 +137,17 @@ def test_a_phase_of_weight_0_is_not_taken_for_the_runs_own(measured, run):
 
 
 def test_fewer_samples_may_be_taken_and_one_is_refused(measured):
-    assert measured(2, samples=60) == measured(2)
-    assert measured(2, samples=20) != measured(2)
+    usual, sixty, twenty = measured(2), measured(2, samples=60), measured(2, samples=20)
+    assert [row[2] for row in sixty] == ["classifier;samples=60"] * 2
+    assert [row[3] for row in sixty] == [row[3] for row in usual] != [row[3] for row in twenty]
+    with pytest.raises(ValidationError, match="greater than or equal to 2"):
+        Realism(samples=1)
+
+
+def test_a_single_image_is_refused(run, images):
+    alone = dataclasses.replace(images, train=images.train.first(1))
     with pytest.raises(UserError, match="needs two images or more, and got 1"):
-        measured(2, samples=1)
+        Realism().measure(SnapshotBatch(run, run.read_config(), alone, [2], CPU))
 
 
 class Mirror(dreaming.Cortex):
@@ -150,12 +164,11 @@ class Mirror(dreaming.Cortex):
 
 def test_of_a_perfect_memory_nrem_dreams_are_real_and_rem_dreams_are_not(measured, monkeypatch):
     monkeypatch.setattr(module, "load", lambda *_: Mirror())
-    (nrem, rem), (trained, _) = measured(2), measured(2, samples=60)
+    nrem, rem = measured(2)
     assert nrem[3] == pytest.approx(0, abs=1e-9)
     assert rem[3] > 1
-    monkeypatch.undo()
+    monkeypatch.setattr(module, "load", load)
     assert measured(2)[0][3] > 1
-    assert trained == nrem
 
 
 def test_yesterday_is_the_day_before_and_of_the_first_day_the_last():
@@ -183,8 +196,9 @@ def test_images_and_dreams_are_compared_as_the_cortex_sees_them(channels, run, i
     networks = config.networks.model_copy(update={"image_channels": channels})
     monkeypatch.setattr(module, "extractor", spy)
     monkeypatch.setattr(module, "load", cortex)
+    config = config.model_copy(update={"networks": networks})
     with torch.random.fork_rng():
-        realism([2], run, images, config.model_copy(update={"networks": networks}), CPU)
+        Realism().measure(SnapshotBatch(run, config, images, [2], CPU))
     waking, *dreamt = looked
     assert len(dreamt) == 2
     for seen in looked:
@@ -197,12 +211,15 @@ def test_images_and_dreams_are_compared_as_the_cortex_sees_them(channels, run, i
 
 def test_several_features_are_rows_of_their_own(measured, monkeypatch):
     def two(name, *_, **__):
-        of = {"a": lambda x: x.float().mean(dim=(2, 3)), "b": lambda x: x.float().amax(dim=(2, 3))}[name]
-        return Extractor(name, of, batch=20)
+        of = torch.mean if name == "classifier" else torch.amax
+        return Extractor(name, lambda x: of(x.float(), dim=(2, 3)), batch=20)
 
     monkeypatch.setattr(module, "extractor", two)
-    rows = measured(2, features=("a", "b"))
-    assert [row[1:3] for row in rows] == [(f"frechet_{x}", n) for x in ("nrem", "rem") for n in ("a", "b")]
+    features = ("classifier", "inception")
+    rows = measured(2, features=features)
+    assert [row[1:3] for row in rows] == [
+        (f"frechet_{x}", name) for x in ("nrem", "rem") for name in features
+    ]
     assert len({row[3] for row in rows}) == 4
 
 
@@ -217,8 +234,7 @@ def test_the_distance_grows_with_blur_and_is_largest_for_noise(images):
     seen = images.train.images
 
     def distance(other):
-        a, b = each.moments(seen, CPU), each.moments(other, CPU)
-        return frechet_distance(a.mean, a.covariance, b.mean, b.covariance)
+        return frechet_distance(*each.moments(seen, CPU), *each.moments(other, CPU))
 
     def blurred(by):
         small = functional.avg_pool2d(seen.float(), by)

@@ -6,8 +6,14 @@ import statistics
 import pandas as pd
 import pytest
 
-from dreaming.evaluation.statistics.comparison import Comparison, plot, summary
+from dreaming.config.config import Config
+from dreaming.evaluation.measures.measure import Quantity
+from dreaming.evaluation.measures.readout import Readout
+from dreaming.evaluation.statistics.comparison import MeasureComparison, compare, plot, summary
+from dreaming.runs.folder import RunFolder
+from dreaming.runs.tables import csv
 
+QUANTITY = Readout.quantities["readout_accuracy"]
 COLUMNS = ["dataset", "condition", "seed", "epoch", "measure", "parameter", "value"]
 
 
@@ -120,15 +126,16 @@ def test_in_words_accuracies_are_percent_and_what_is_not_there_a_dash():
     values = table(
         rows("pad", 0, {0: 0.1, 1: 0.5}), rows("pad", 1, {0: 0.1, 1: 0.6}), rows("one", 0, {1: 0.25})
     )
-    two, one = Comparison(summary(values), []).in_words()
-    assert two == ("digits", "pad", "2", "1", "55.00 ± 5.00", "10.00", "-", "-", "")
-    assert one[:5] == ("digits", "one", "1", "1", "25.00")
-    assert one[5:] == ("-", "-", "-", "")
+    two, one = MeasureComparison(QUANTITY, values, summary(values)).in_words()
+    columns = "data set", "condition", "seeds", "epoch", "latent", "untrained", "pixels", "pca", "missing"
+    assert tuple(two) == tuple(one) == columns
+    assert tuple(two.values()) == ("digits", "pad", "2", "1", "55.00 ± 5.00", "10.00", "-", "-", "")
+    assert tuple(one.values()) == ("digits", "one", "1", "1", "25.00", "-", "-", "-", "")
 
 
 def test_the_plot_shows_each_seed_the_mean_and_the_controls():
     values = pd.concat([THREE, table(rows("one", 0, {0: 0.2, 1: 0.25}))], ignore_index=True)
-    figure = plot(values)
+    figure = plot(values, QUANTITY)
     (panel,) = figure.axes
     drawn = [sorted(line.get_ydata().tolist()) for line in panel.lines if len(line.get_xdata()) > 2]
     for seed in range(3):
@@ -144,4 +151,62 @@ def test_the_plot_shows_each_seed_the_mean_and_the_controls():
 
 def test_each_data_set_has_a_panel():
     values = table(rows("pad", 0, {0: 0.1, 1: 0.2}), rows("pad", 0, {0: 0.3, 1: 0.4}, dataset="svhn"))
-    assert [panel.get_title() for panel in plot(values).axes] == ["digits", "svhn"]
+    assert [panel.get_title() for panel in plot(values, QUANTITY).axes] == ["digits", "svhn"]
+
+
+def others(measure, seed, values, parameter="p", condition="pad"):
+    """Values of another measure by epoch."""
+    return [("digits", condition, seed, epoch, measure, parameter, value) for epoch, value in values.items()]
+
+
+def test_of_another_measure_each_parameter_is_a_row_and_a_seed_that_lacks_one_is_named():
+    values = table(
+        others("ratio", 0, {0: 1.0, 2: 3.0}),
+        others("ratio", 1, {0: 2.0, 2: 5.0}),
+        others("ratio", 1, {2: 7.0}, parameter="q;wide=1"),
+    )
+    found = summary(values, [("digits", "pad", 3), ("digits", "one", 0)])
+    wanted = ["dataset", "condition", "parameter", "seeds", "epoch", "mean", "sem", "untrained", "missing"]
+    assert list(found.columns) == wanted
+    p, q, one = found.to_dict("records")
+    assert (p["parameter"], p["seeds"], p["epoch"], p["mean"], p["sem"], p["untrained"]) == (
+        "p",
+        2,
+        2,
+        4,
+        1,
+        1.5,
+    )
+    assert (q["parameter"], q["seeds"], q["mean"]) == ("q;wide=1", 1, 7)
+    assert q["missing"] == "seed 0: not evaluated; seed 3: not evaluated"
+    assert (one["condition"], one["parameter"], one["seeds"]) == ("one", "", 0)
+
+
+def test_what_belongs_to_no_epoch_is_a_row_without_one_and_a_level_of_its_condition():
+    values = table(others("size", 0, {None: 2.0}), others("size", 1, {None: 4.0}))
+    (row,) = summary(values).to_dict("records")
+    assert (row["seeds"], row["mean"], row["missing"]) == (2, 3, "")
+    (words,) = MeasureComparison(Quantity("size"), values, summary(values)).in_words()
+    assert (words["epoch"], words["mean"]) == ("-", "3.0000 ± 1.0000")
+    (panel,) = plot(values, Quantity("size")).axes
+    assert [line.get_ydata()[0] for line in panel.lines] == [3]
+
+
+def test_of_many_parameters_the_first_are_drawn_and_that_is_said():
+    values = table(*(others("ratio", 0, {0: 1.0, 1: 2.0}, parameter=f"{n:02}") for n in range(30)))
+    figure = plot(values, Quantity("ratio"))
+    assert [panel.get_title() for panel in figure.axes] == [f"digits, {n:02}" for n in range(12)]
+    assert figure.get_supxlabel() == "12 of 30 parameters; the tables have all"
+
+
+def test_a_measure_of_any_name_is_written_within_the_folder_and_over_nothing_else(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    names = ["../../out", "accuracy", "a/b", "a\\b", "", "..", "findings"]
+    values = table(rows("pad", 0, {0: 0.5}), *(others(name, 0, {0: 1.0}) for name in names))
+    folder.write(folder.config, Config().to_yaml().encode())
+    folder.write(folder.measures, csv(values))
+    found = compare([folder.path], tmp_path / "to")
+    assert {path.parent for path in found.files} == {tmp_path / "to"}
+    assert len({path.name.lower() for path in found.files}) == len(found.files) == 4 * (1 + len(names)) + 1
+    assert sorted(found.files) == sorted((tmp_path / "to").iterdir())
+    assert {path.name for path in tmp_path.iterdir()} == {"run", "to"}

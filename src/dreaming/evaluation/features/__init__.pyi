@@ -1,4 +1,3 @@
-from . import cache as cache
 from . import classifier as classifier
 from . import controls as controls
 from . import extractors as extractors

@@ -20,7 +20,6 @@ from annotated_types import Ge, Gt
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.utils import skip_init
 
 from dreaming.data import Dataset, Split, epoch_order, to_activity
 from dreaming.errors import UserError
@@ -83,11 +82,12 @@ class Classifier(nn.Module):
         super().__init__()
         c, f = protocol.channels, protocol.features
         widths = [(3, c), (c, 2 * c), (2 * c, 4 * c)]
-        self.trunk = nn.ModuleList(skip_init(nn.Conv2d, i, o, 3, padding=1, bias=False) for i, o in widths)
-        self.norms = nn.ModuleList(nn.BatchNorm2d(o) for _, o in widths)
-        self.hidden = skip_init(nn.Linear, 4 * c * 16, f, bias=False)
-        self.norm = nn.BatchNorm1d(f)
-        self.output = skip_init(nn.Linear, f, classes)
+        with torch.random.fork_rng(devices=[]):  # layers draw weights, in whose place others are drawn below
+            self.trunk = nn.ModuleList(nn.Conv2d(i, o, 3, padding=1, bias=False) for i, o in widths)
+            self.norms = nn.ModuleList(nn.BatchNorm2d(o) for _, o in widths)
+            self.hidden = nn.Linear(4 * c * 16, f, bias=False)
+            self.norm = nn.BatchNorm1d(f)
+            self.output = nn.Linear(f, classes)
         random = generator(protocol.seed, "init", "classifier")
         with torch.no_grad():
             for layer in (*self.trunk, self.hidden, self.output):
@@ -110,24 +110,10 @@ class Classifier(nn.Module):
 
 
 def train_classifier(split: Split, classes: int, protocol: Protocol) -> Classifier:
-    """Train a classifier on labelled images.
+    """Train a classifier on labelled images that lie on the CPU.
 
     On the CPU and on one thread, wherever and by how many threads everything else is computed: so the features
     do not depend on the device that is measured on, and are the same bit for bit on one machine.
-
-    Parameters
-    ----------
-    split
-        Labelled images, on the CPU.
-    classes
-        Number of classes.
-    protocol
-        What to train, and how.
-
-    Returns
-    -------
-    Classifier
-        In the mode in which it is to be used.
     """
     network = Classifier(classes, protocol)
     batch = min(protocol.batch_size, len(split))
@@ -145,7 +131,7 @@ def train_classifier(split: Split, classes: int, protocol: Protocol) -> Classifi
 
 
 def _batches(n: int, batch: int, seed: int) -> Iterator[Tensor]:
-    """Give one batch of indices after another, epoch after epoch, without end."""
+    """Yield batches of indices, epoch after epoch, without end."""
     epoch = 0
     while True:
         yield from epoch_order(n, batch, generator(seed, "order", "classifier", epoch))
@@ -187,20 +173,15 @@ def classifier(
         How; by default as above.
     progress
         Who is told.
-
-    Returns
-    -------
-    Classifier
-        On the CPU.
     """
     protocol, progress, dataset = protocol or Protocol(), progress or NoProgress(), dataset.to("cpu")
     kept = cache_dir() / "classifiers" / f"{dataset.fingerprint[:16]}-{protocol.checksum[:16]}.safetensors"
     about = {"fingerprint": dataset.fingerprint, "protocol": protocol.checksum}
-    if kept.exists():
-        try:
+    try:
+        if kept.exists():
             return _read(kept, about, len(dataset.classes), protocol)
-        except UserError as damage:
-            progress.say(f"{damage}; the classifier of {dataset.name} is trained again")
+    except UserError as damage:
+        progress.say(f"{damage}; the classifier of {dataset.name} is trained again")
     progress.say(f"training the classifier of {dataset.name} whose features dreams are compared in, once")
     began = time.monotonic()
     network = train_classifier(dataset.train, len(dataset.classes), protocol)

@@ -2,7 +2,20 @@
 
 Both are brought to the scale that L_KL gives to latents, so that the readout's learning rate means the same for
 them; at their own scale, the classifier does not settle and they would read out worse than they are.
+
+A control depends on nothing that a run learned, so it is read out once for all runs of the same images, seed and
+protocol. Its accuracy is kept in ``$DREAMING_CACHE`` (else the user's cache directory), in a file named by the
+checksum of all that it depends on.
 """
+
+import hashlib
+import inspect
+import json
+import sys
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -10,8 +23,17 @@ from jaxtyping import Float, UInt8
 from sklearn.decomposition import PCA
 from torch import Tensor
 
-from dreaming.data import to_activity
+from dreaming import rng
+from dreaming.data import Dataset, batches, to_activity
+from dreaming.errors import UserError
+from dreaming.evaluation import readout
+from dreaming.runs.tensors import read_tensors, write_tensors
+from dreaming.system import hardware
+from dreaming.system.disk import cache_dir
+from dreaming.system.progress import NoProgress
 
+Kind = Literal["pixels", "pca"]
+CONTROLS: tuple[Kind, ...] = ("pixels", "pca")
 COMPONENTS = 256
 PORTION = 1000
 """Images whose squared pixels are in memory at once."""
@@ -48,3 +70,88 @@ def pca(
     found = PCA(components, whiten=True, svd_solver=solver, random_state=seed).fit(x)
     features = [torch.from_numpy(found.transform(split).astype(np.float32)) for split in (x, y)]
     return f"pca-{components}", features[0], features[1]
+
+
+@dataclass(frozen=True)
+class Control:
+    """A control of one data set, and how it is read out.
+
+    Attributes
+    ----------
+    kind
+        Which features.
+    images, image_channels
+        The data set, and the channels that are seen.
+    seed, protocol
+        Of the readout.
+    device
+        Where it is computed.
+    """
+
+    kind: Kind
+    images: Dataset
+    image_channels: int
+    seed: int
+    protocol: readout.Protocol
+    device: torch.device
+
+    def measure(self) -> tuple[str, float]:
+        """Return what the features are called, and the share of test images whose class is found."""
+        features, images = {"pixels": pixels, "pca": pca}[self.kind], self.images
+        label, train, test = features(images.train.images, images.test.images, self.image_channels, self.seed)
+        train, labels, classes = train[None].to(self.device), images.train.labels, len(images.classes)
+        weights = readout.train_readout(train, labels, classes, self.seed, self.protocol)
+        return label, float(readout.accuracy(weights, test[None].to(self.device), images.test.labels)[0])
+
+    def accuracy(self, progress: NoProgress) -> tuple[str, float, Path | None]:
+        """Return what `measure` does, from the cache, or measured now and kept there; and the file if it was.
+
+        A file that is damaged is made anew, a cache that cannot be written is done without, and both are said.
+        """
+        origin = self.origin()
+        file = cached(origin)
+        try:
+            if file.exists():
+                return *_read(file, origin), file
+        except UserError as damage:
+            progress.say(f"{damage}; the control is measured again")
+        label, share = self.measure()
+        try:
+            kept = {"accuracy": torch.tensor(share, dtype=torch.float64)}
+            write_tensors(file, kept, {"origin": origin, "features": label})
+        except UserError as refusal:
+            progress.say(f"the control is not kept for other runs: {refusal}")
+        return label, share, None
+
+    def origin(self) -> dict[str, Any]:
+        """Return all that the accuracy depends on, as JSON values.
+
+        Rounding is a machine's own, and a library's; and where one of the modules that the number comes from is
+        changed, nothing that was kept is taken.
+        """
+        sources = [inspect.getsource(module) for module in (sys.modules[__name__], readout, batches, rng)]
+        gpu = self.device.type == "cuda"
+        return {
+            "control": self.kind,
+            "fingerprint": self.images.fingerprint,
+            "classes": len(self.images.classes),
+            "image_channels": self.image_channels,
+            "seed": self.seed,
+            "protocol": self.protocol.model_dump(mode="json"),
+            "machine": torch.cuda.get_device_name(self.device) if gpu else hardware.processor(),
+            "versions": [str(torch.__version__), np.__version__, metadata.version("scikit-learn")],
+            "program": hashlib.sha256("".join(sources).encode()).hexdigest(),
+        }
+
+
+def cached(origin: dict[str, Any]) -> Path:
+    """Return where the control of an origin is kept."""
+    checksum = hashlib.sha256(json.dumps(origin, sort_keys=True).encode()).hexdigest()
+    return cache_dir() / "controls" / f"{origin['control']}-{checksum[:32]}.safetensors"
+
+
+def _read(file: Path, origin: dict[str, Any]) -> tuple[str, float]:
+    tensors, found = read_tensors(file)
+    if found.get("origin") != origin:
+        raise UserError(f"{file} is of another origin than its name says")
+    return str(found["features"]), float(tensors["accuracy"])

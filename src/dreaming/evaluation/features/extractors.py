@@ -3,18 +3,16 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from dreaming.data import Dataset
-from dreaming.errors import UserError, nearest
 from dreaming.evaluation.features.classifier import Protocol, classifier
-from dreaming.evaluation.features.frechet import Moments
+from dreaming.evaluation.features.frechet import Moments, moments
 from dreaming.evaluation.features.inception import Inception
 from dreaming.system.progress import NoProgress
-
-FEATURES = ("classifier", "inception")
 
 
 @dataclass(frozen=True)
@@ -33,7 +31,7 @@ class Extractor:
     Examples
     --------
     >>> grey = Extractor("grey", lambda images: images.float().mean(dim=(1, 2, 3))[:, None], batch=2)
-    >>> grey.moments(torch.full((3, 3, 32, 32), 7, dtype=torch.uint8), torch.device("cpu")).mean
+    >>> grey.moments(torch.full((3, 3, 32, 32), 7, dtype=torch.uint8), torch.device("cpu"))[0]
     tensor([7.], dtype=torch.float64)
     """
 
@@ -45,48 +43,27 @@ class Extractor:
     def moments(self, images: Tensor, device: torch.device) -> Moments:
         """Return the moments of the features of images, uint8 [n, 3, 32, 32], computed on a device in float32."""
         with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
-            return Moments.of(self.extract(part.to(device)) for part in images.split(self.batch))
+            return moments(torch.cat([self.extract(part.to(device)) for part in images.split(self.batch)]))
 
 
 def extractor(
-    name: str,
+    name: Literal["classifier", "inception"],
     dataset: Dataset,
     device: torch.device,
     *,
     protocol: Protocol | None = None,
-    weights: Path | None = None,
     data_dir: Path | None = None,
     progress: NoProgress | None = None,
 ) -> Extractor:
-    """Return an extractor by its name.
+    """Return the extractor of the classifier, which is trained once on the data set's labels, or of Inception.
 
-    Parameters
-    ----------
-    name
-        ``classifier`` (needs no download, is trained once on the data set's labels) or ``inception`` (the standard
-        of the Fréchet inception distance; needs the extra ``fid``).
-    dataset
-        The data set of the run.
-    device
-        Where to compute features.
-    protocol
-        How the classifier is trained.
-    weights
-        Where Inception's weights lie; without it they are looked for, also in ``data_dir``.
-    data_dir
-        The folder of data.
-    progress
-        Who is told.
+    The protocol is that of the classifier's training; the weights of Inception lie in the folder of data.
 
     Raises
     ------
     UserError
-        If there is no such extractor, or Inception cannot be had.
+        If Inception cannot be had.
     """
-    if name == "classifier":
-        network = classifier(dataset, protocol, progress).to(device)
-        return Extractor(name, network.features, batch=500)
     if name == "inception":
-        inception = Inception(device, weights, data_dir=data_dir)
-        return Extractor(inception.name, inception, batch=50)
-    raise UserError(f"there are no features '{name}'; {nearest(name, FEATURES)}")
+        return Extractor(name, Inception(device, data_dir), batch=50)
+    return Extractor(name, classifier(dataset, protocol, progress).to(device).features, batch=500)

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from dreaming.data.sources import RemoteFile, checksum, locate
+from dreaming.data.sources import checksum, locate
 from dreaming.data.weights import INCEPTION
 from dreaming.errors import UserError
 from dreaming.system.disk import cache_dir
@@ -21,6 +21,10 @@ from dreaming.system.disk import cache_dir
 WEIGHTS = INCEPTION.files[0]
 LAYER = "2048"
 """torch-fidelity's name of pool3, after its width."""
+_HOW = (
+    "get the right one with `dreaming data fetch inception --data-dir DIR` and name that folder with --data-dir or"
+    " DREAMING_DATA, or say where the file lies with DREAMING_INCEPTION=FILE"
+)
 
 
 class Inception:
@@ -30,17 +34,8 @@ class Inception:
     ----------
     device
         Where to compute.
-    path
-        Where the weights lie; without it they are looked for as `find_weights` does.
-    file
-        What is published about the weights (SHA-256); by default the standard ones. With others, the name says so.
     data_dir
-        The folder of data, where ``dreaming data fetch inception`` puts them.
-
-    Attributes
-    ----------
-    name
-        ``inception``, or ``inception-`` and the first eight digits of the checksum of other weights.
+        The folder of data, where ``dreaming data fetch inception`` puts the weights.
 
     Raises
     ------
@@ -48,19 +43,10 @@ class Inception:
         If torch-fidelity or its torchvision cannot be imported, or the weights are not there or are others.
     """
 
-    def __init__(
-        self,
-        device: torch.device,
-        path: Path | None = None,
-        file: RemoteFile | None = None,
-        data_dir: Path | None = None,
-    ) -> None:
-        extractor, file = _extractor(), file or WEIGHTS
-        found = find_weights(path, file, data_dir)
-        digits = (file.checksum or "").rpartition(":")[2]
-        self.name = "inception" if file.checksum == WEIGHTS.checksum else f"inception-{digits[:8]}"
+    def __init__(self, device: torch.device, data_dir: Path | None = None) -> None:
+        extractor, weights = _extractor(), find_weights(data_dir)
         with torch.random.fork_rng(devices=[]):  # it draws initial weights before it reads these
-            network = extractor(self.name, [LAYER], feature_extractor_weights_path=str(found))
+            network = extractor("inception", [LAYER], feature_extractor_weights_path=str(weights))
         self._network = network.to(device).eval()
 
     @torch.no_grad()
@@ -71,7 +57,7 @@ class Inception:
 
 
 def unavailable(data_dir: Path | None = None) -> str:
-    """Say why these features cannot be had here, in a sentence that tells what to do; empty if they can.
+    """Return why these features cannot be had here, in a sentence that says what to do; empty if they can.
 
     Examples
     --------
@@ -80,7 +66,7 @@ def unavailable(data_dir: Path | None = None) -> str:
     """
     try:
         _extractor()
-        find_weights(None, WEIGHTS, data_dir)
+        find_weights(data_dir)
     except UserError as refusal:
         return str(refusal)
     return ""
@@ -99,48 +85,33 @@ def _extractor() -> Any:
     return module.FeatureExtractorInceptionV3
 
 
-def find_weights(path: Path | None, file: RemoteFile, data_dir: Path | None = None) -> Path:
+def find_weights(data_dir: str | Path | None = None) -> Path:
     """Find the weights, and make sure that they are the ones; nothing is fetched.
 
     Parameters
     ----------
-    path
-        Where they lie; without it ``$DREAMING_INCEPTION``, and without that they are looked for under their name in
-        the folder of data and in the cache.
-    file
-        What is published about them.
     data_dir
-        The folder of data; without it ``$DREAMING_DATA``.
+        The folder of data; without it ``$DREAMING_DATA``. ``$DREAMING_INCEPTION``, which names the file itself,
+        goes before both, and the cache comes last.
 
     Raises
     ------
     UserError
         If they are not there, or are others.
     """
-    chosen = path or os.environ.get("DREAMING_INCEPTION")
-    found = (
-        Path(chosen).expanduser() if chosen else _fetched(file, data_dir or os.environ.get("DREAMING_DATA"))
-    )
-    # The file is a pickle, and loading one executes it: only the one that is expected is opened.
-    actual = checksum(found, "sha256")
-    if actual != file.checksum:
-        raise UserError(f"{found} has checksum {actual}, where {file.checksum} is wanted; {_HOW}")
-    return found
-
-
-_HOW = (
-    "get the right one with `dreaming data fetch inception --data-dir DIR` and name that folder with --data-dir or"
-    " DREAMING_DATA, or say where the file lies with DREAMING_INCEPTION=FILE"
-)
-
-
-def _fetched(file: RemoteFile, data_dir: str | Path | None) -> Path:
+    data_dir = data_dir or os.environ.get("DREAMING_DATA")
     folders = [*([Path(data_dir).expanduser()] if data_dir else []), cache_dir() / "inception"]
-    for folder in folders:
-        found = locate(file, folder)
-        if found is not None:
-            return found
-    raise UserError(
-        f"the features 'inception' need a file of weights, {file.name}, which is not in"
-        f" {' or '.join(map(str, folders))}; {_HOW.replace('the right one', 'it')}"
-    )
+    if chosen := os.environ.get("DREAMING_INCEPTION"):
+        there = [Path(chosen).expanduser()]
+    else:
+        there = [file for folder in folders if (file := locate(WEIGHTS, folder)) is not None]
+    if not there:
+        raise UserError(
+            f"the features 'inception' need a file of weights, {WEIGHTS.name}, which is not in"
+            f" {' or '.join(map(str, folders))}; {_HOW.replace('the right one', 'it')}"
+        )
+    # The file is a pickle, and loading one executes it: only the one that is expected is opened.
+    found, actual = there[0], checksum(there[0], "sha256")
+    if actual != WEIGHTS.checksum:
+        raise UserError(f"{found} has checksum {actual}, where {WEIGHTS.checksum} is wanted; {_HOW}")
+    return found

@@ -1,33 +1,69 @@
-"""What a measure is: options, the rows it gives of each snapshot, and the name under which each stands."""
+"""What a measure is: options, the rows it gives of each snapshot, and how its numbers are named and shown."""
 
 from abc import abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
 import pandas as pd
 
-from dreaming.evaluation.measures.cortices import SnapshotBatch
+from dreaming.evaluation.measures.snapshot_batch import SnapshotBatch
 from dreaming.model.parameters import Parameters
 
 Row = tuple[int | None, str, str, float]
 """Epoch, measure, parameter, value."""
 
 
+@dataclass(frozen=True)
+class Quantity:
+    """How the values of one name in the column ``measure`` are shown to people.
+
+    Attributes
+    ----------
+    label
+        In tables and on axes.
+    unit
+        ``%`` for a fraction, which is shown in percent, or empty for a number, which is shown as it is.
+
+    Examples
+    --------
+    >>> Quantity("accuracy", "%").shown(0.5), Quantity("ratio").shown(0.5)
+    ('50.00', '0.5000')
+    """
+
+    label: str
+    unit: Literal["", "%"] = ""
+
+    @property
+    def scale(self) -> float:
+        """What a value is multiplied with before it is shown."""
+        return 100.0 if self.unit else 1.0
+
+    @property
+    def title(self) -> str:
+        """The label with the unit."""
+        return f"{self.label} (%)" if self.unit else self.label
+
+    def shown(self, value: float) -> str:
+        """Return a value as people read it, without the unit."""
+        return f"{self.scale * value:.{2 if self.unit else 4}f}"
+
+
 class Measure(Parameters):
     """Something to be measured of snapshots; its fields are its options."""
 
+    quantities: ClassVar[Mapping[str, Quantity]] = {}
+    """How its values are shown, by their name in the column ``measure``; by default as numbers under that name."""
     table: ClassVar[Literal["measures", "projection"]] = "measures"
     """The table of the run folder that its rows go into."""
-    local: ClassVar[bool] = True
-    """Whether ``all`` means it too: it needs nothing to be downloaded, and takes minutes at most."""
 
     @abstractmethod
     def keys(self) -> frozenset[tuple[str, str]]:
-        """Name the measure and the parameter of every row that one snapshot gets."""
+        """Return the measure and the parameter of every row that one snapshot gets."""
 
     def unavailable(self, data_dir: Path | None) -> str:
-        """Say why it cannot be measured here, in a sentence that tells what to do; empty if it can.
+        """Return why it cannot be measured here, in a sentence that says what to do; empty if it can.
 
         Parameters
         ----------
@@ -37,8 +73,8 @@ class Measure(Parameters):
         return ""
 
     @abstractmethod
-    def measure(self, subjects: SnapshotBatch) -> pd.DataFrame:
-        """Measure some snapshots: rows with ``epoch, measure, parameter, value``, and what else the table has."""
+    def measure(self, snapshots: SnapshotBatch) -> pd.DataFrame:
+        """Measure snapshots: rows with ``epoch, measure, parameter, value``, and what else the table has."""
 
 
 def tabled(rows: Iterable[Row]) -> pd.DataFrame:
@@ -54,7 +90,7 @@ def tabled(rows: Iterable[Row]) -> pd.DataFrame:
 
 
 def parameter(base: str, options: Parameters, fields: Sequence[str]) -> str:
-    """Name a value so that every option that is not as usual is seen beside it.
+    """Return the parameter of a value: a base, and ``;OPTION=VALUE`` for each option that differs from its default.
 
     Parameters
     ----------
@@ -64,11 +100,6 @@ def parameter(base: str, options: Parameters, fields: Sequence[str]) -> str:
         The measure, or a part of its options.
     fields
         The options that this value depends on.
-
-    Returns
-    -------
-    str
-        The base, and after it ``;OPTION=VALUE`` for each of the fields that differs from its default.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Latent organisation: how near to each other the latents of a class lie, and an image's to its occluded version's.
+"""Organisation: how near to each other the latents of a class lie, and an image's to its occluded version's.
 
 Distances within classes and between clean and occluded images, each over the distance between classes (paper:
 figure 6 e and f).
@@ -8,7 +8,7 @@ images (CIFAR-10 at full width: 0.4 T); the distances themselves, (1,000 c + 20,
 are nothing beside it (8 M). All pairs take m² f (26 G), in memory of order m.
 """
 
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 import pandas as pd
 import torch
@@ -18,8 +18,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from dreaming.errors import UserError
-from dreaming.evaluation.measures.cortices import SnapshotBatch
-from dreaming.evaluation.measures.measure import Measure, Row, parameter, tabled
+from dreaming.evaluation.measures.measure import Measure, Quantity, Row, parameter, tabled
+from dreaming.evaluation.measures.snapshot_batch import SnapshotBatch
 from dreaming.model.occlusion import Probability, TileSize
 from dreaming.rng import Random, generator
 
@@ -67,6 +67,13 @@ class Organisation(Measure):
     [('clean_occluded_ratio', 'squared-all;occlusion=0.5'), ('intra_inter_ratio', 'squared-all')]
     """
 
+    quantities: ClassVar = {
+        INTRA_INTER: Quantity("distance of latents within classes over that between classes"),
+        CLEAN_OCCLUDED: Quantity(
+            "distance of latents of clean and occluded images over that between classes"
+        ),
+    }
+
     distance: Distance = "euclidean"
     """``euclidean`` as in the paper, or ``squared`` as in its program."""
     pairs: Literal["sampled", "all"] = "sampled"
@@ -85,44 +92,35 @@ class Organisation(Measure):
     """Which images; the paper does not say, and its program takes those it was trained on."""
 
     def names(self) -> dict[str, str]:
-        """Name the parameter of each measure."""
-        if self.pairs == "all":
-            base, sampled = f"{self.distance}-all", set[str]()
-        else:
-            base, sampled = self.distance, {"intra_pairs", "inter_pairs", "occluded_images"}
-        relevant = {
-            INTRA_INTER: ["intra_pairs", "inter_pairs", "split"],
-            CLEAN_OCCLUDED: ["inter_pairs", "occluded_images", "occlusion", "tile_size", "split"],
-        }
-        acting = sampled | {"occlusion", "tile_size", "split"}
+        """Return the parameter of each quantity."""
+        every = self.pairs == "all"
+        base = f"{self.distance}-all" if every else self.distance
+        within, moved = (
+            ([], []) if every else (["intra_pairs", "inter_pairs"], ["inter_pairs", "occluded_images"])
+        )
         return {
-            name: parameter(base, self, [field for field in fields if field in acting])
-            for name, fields in relevant.items()
+            INTRA_INTER: parameter(base, self, [*within, "split"]),
+            CLEAN_OCCLUDED: parameter(base, self, [*moved, "occlusion", "tile_size", "split"]),
         }
 
     def keys(self) -> frozenset[tuple[str, str]]:
-        """Name the measure and the parameter of every row that one snapshot gets."""
+        """Return the measure and the parameter of every row that one snapshot gets."""
         return frozenset(self.names().items())
 
-    def measure(self, subjects: SnapshotBatch) -> pd.DataFrame:
+    def measure(self, snapshots: SnapshotBatch) -> pd.DataFrame:
         """Measure both ratios of each snapshot."""
-        seed, every = subjects.config.seed, self.pairs == "all"
-        split, clean = (
-            (subjects.images.train, subjects.train)
-            if self.split == "train"
-            else (subjects.images.test, subjects.test)
-        )
+        seed, every = snapshots.config.seed, self.pairs == "all"
+        split, clean = getattr(snapshots.images, self.split), getattr(snapshots, self.split)
         labels, n = split.labels.cpu(), len(split)
         sample = None if every else sample_pairs(labels, self.intra_pairs, self.inter_pairs, seed)
         count = n if every else min(n, self.occluded_images)
-        if not every:
-            for line in self.fewer(labels):
-                subjects.progress.say(f"latent organisation of {subjects.images.name}: {line}")
+        for line in [] if every else self.fewer(labels):
+            snapshots.progress.say(f"latent organisation of {snapshots.images.name}: {line}")
         which = torch.randperm(n, generator=generator(seed, "evaluation", "organisation"))[:count]
-        masks = subjects.masks("organisation", count, self.occlusion, self.tile_size)
-        occluded = subjects.infer(split.images[which.to(split.images.device)], masks)
+        masks = snapshots.masks("organisation", count, self.occlusion, self.tile_size)
+        occluded = snapshots.infer(split.images[which.to(split.images.device)], masks)
         rows: list[Row] = []
-        for epoch, z, z_occluded in zip(subjects.epochs, clean, occluded, strict=True):
+        for epoch, z, z_occluded in zip(snapshots.epochs, clean, occluded, strict=True):
             if sample is None:
                 intra, inter = mean_of_all_pairs(z, labels, self.distance)
             else:
@@ -133,7 +131,7 @@ class Organisation(Measure):
         return tabled(rows)
 
     def fewer(self, labels: Int64[Tensor, " n"]) -> list[str]:
-        """Say of what there is less than is asked for.
+        """Return of what there is less than is asked for, in words.
 
         Examples
         --------

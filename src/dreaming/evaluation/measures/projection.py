@@ -18,10 +18,11 @@ from torch import Tensor
 
 from dreaming.data import Dataset
 from dreaming.errors import UserError
-from dreaming.evaluation.measures.cortices import SnapshotBatch
-from dreaming.evaluation.measures.measure import Measure, parameter
+from dreaming.evaluation.measures.measure import Measure, Quantity, parameter
+from dreaming.evaluation.measures.snapshot_batch import SnapshotBatch
 from dreaming.model.occlusion import Probability, TileSize
 
+PROJECTION = "projection"
 COMPONENTS, SHOWN = 2, 4
 
 Fit = Literal["shown", "clean"]
@@ -48,6 +49,7 @@ class Projection(Measure):
     [('projection', 'pca;classes=4-5')]
     """
 
+    quantities: ClassVar = {PROJECTION: Quantity("coordinate on principal components of latents")}
     table: ClassVar = "projection"
 
     classes: Annotated[tuple[int, ...], MinLen(1)] | None = None
@@ -62,39 +64,37 @@ class Projection(Measure):
     """Latents whose components are taken: all that are shown, or the clean ones alone."""
 
     def name(self) -> str:
-        """Name the parameter of the rows."""
+        """Return the parameter of the rows."""
         return parameter("pca", self, ["classes", "images_per_class", "occlusion", "tile_size", "fit"])
 
     def keys(self) -> frozenset[tuple[str, str]]:
-        """Name the measure and the parameter of every row that one snapshot gets."""
-        return frozenset({("projection", self.name())})
+        """Return the measure and the parameter of every row that one snapshot gets."""
+        return frozenset({(PROJECTION, self.name())})
 
-    def measure(self, subjects: SnapshotBatch) -> pd.DataFrame:
+    def measure(self, snapshots: SnapshotBatch) -> pd.DataFrame:
         """Project the latents of each snapshot."""
-        test, which = subjects.images.test, self.chosen_images(subjects.images)
+        test, which = snapshots.images.test, self.chosen_images(snapshots.images)
         images, labels = test.images[which.to(test.images.device)], test.labels.cpu()[which]
-        masks = subjects.masks("projection", len(which), self.occlusion, self.tile_size)
+        masks = snapshots.masks("projection", len(which), self.occlusion, self.tile_size)
+        both = zip(snapshots.test[:, which], snapshots.infer(images, masks), strict=True)
+        about = {
+            "measure": PROJECTION,
+            "parameter": self.name(),
+            "image": which.repeat_interleave(COMPONENTS).numpy(),
+            "label": labels.repeat_interleave(COMPONENTS).numpy(),
+            "component": np.tile(np.arange(1, COMPONENTS + 1), len(which)),
+        }
         parts = []
-        both = zip(subjects.test[:, which], subjects.infer(images, masks), strict=True)
-        for epoch, latents in zip(subjects.epochs, both, strict=True):
+        for epoch, latents in zip(snapshots.epochs, both, strict=True):
             clean, occluded = (z.double().cpu().numpy() for z in latents)
             projected = principal_components(clean, occluded, self.fit)
             for probability, values in zip((0.0, self.occlusion), projected, strict=True):
-                part = {
-                    "epoch": epoch,
-                    "measure": "projection",
-                    "parameter": self.name(),
-                    "image": which.repeat_interleave(COMPONENTS).numpy(),
-                    "label": labels.repeat_interleave(COMPONENTS).numpy(),
-                    "occluded": probability,
-                    "component": np.tile(np.arange(1, COMPONENTS + 1), len(which)),
-                    "value": values.reshape(-1),
-                }
-                parts.append(pd.DataFrame(part))
+                own = {"epoch": epoch, "occluded": probability, "value": values.reshape(-1)}
+                parts.append(pd.DataFrame({**about, **own}))
         return pd.concat(parts, ignore_index=True).astype({"epoch": "Int64"})
 
     def chosen_images(self, images: Dataset) -> Int64[Tensor, " n"]:
-        """List the places, among the test images, of the first of each class that is shown.
+        """Return the places, among the test images, of the first of each class that is shown.
 
         Raises
         ------

@@ -1,8 +1,7 @@
 """Realism: how far dreams are from the images that were seen (paper, figure 3d)."""
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import pandas as pd
 import torch
@@ -10,33 +9,26 @@ from annotated_types import Ge, MinLen
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from dreaming.config.config import Config
-from dreaming.data import Dataset, to_activity
+from dreaming.data import to_activity
 from dreaming.data.batches import pixels
 from dreaming.errors import UserError
 from dreaming.evaluation.features import inception
-from dreaming.evaluation.features.classifier import Protocol
 from dreaming.evaluation.features.extractors import extractor
 from dreaming.evaluation.features.frechet import frechet_distance
 from dreaming.evaluation.features.latents import infer
-from dreaming.evaluation.measures.cortices import SnapshotBatch
-from dreaming.evaluation.measures.measure import Measure, parameter, tabled
+from dreaming.evaluation.measures.measure import Measure, Quantity, Row, parameter, tabled
+from dreaming.evaluation.measures.snapshot_batch import SnapshotBatch
 from dreaming.model import dreams
 from dreaming.model.hippocampus import Hippocampus
 from dreaming.model.networks import Cortex
 from dreaming.model.phases import NREM, REM
 from dreaming.rng import Random, generator
-from dreaming.runs.folder import RunFolder
 from dreaming.runs.snapshots import load
-from dreaming.system.progress import NoProgress
 
 SAMPLES = 10_000
 """Images, and dreams of each phase (paper: 10,000 pairs)."""
 PORTION = 500
 """Dreams dreamt at once."""
-
-Row = tuple[int | None, str, str, float]
-"""Epoch, measure, parameter, value."""
 
 
 class Realism(Measure):
@@ -44,11 +36,25 @@ class Realism(Measure):
 
     Rows: ``frechet_nrem`` and ``frechet_rem``, by the features; squared distances, not negative.
 
+    Notes
+    -----
+    Paper: eq. 11, with 10,000 pairs. Published program: 500 images, other weights, inputs scaled twice. The
+    distance of finite samples is biased upwards, the more the fewer they are: compare values of equal ``samples``.
+
+    The same images (drawn by the run's seed) are the ones that dreams are compared with and the ones that are
+    remembered: NREM dreams are G(z), REM dreams G(z_mix), by the recipes of the run's own phases. A run without a
+    phase dreams as PAD would in it. The noise is the same after each epoch. Cortices dream in float32.
+
     Examples
     --------
     >>> sorted(Realism(samples=500).keys())
     [('frechet_nrem', 'classifier;samples=500'), ('frechet_rem', 'classifier;samples=500')]
     """
+
+    quantities: ClassVar = {
+        "frechet_nrem": Quantity("Fréchet distance of NREM dreams from training images"),
+        "frechet_rem": Quantity("Fréchet distance of REM dreams from training images"),
+    }
 
     features: Annotated[tuple[Literal["classifier", "inception"], ...], MinLen(1)] = ("classifier",)
     """In which features; the weights of Inception have to be there."""
@@ -56,113 +62,55 @@ class Realism(Measure):
     """How many images, and dreams of each phase; all training images, if there are fewer."""
 
     def keys(self) -> frozenset[tuple[str, str]]:
-        """Name the measure and the parameter of every row that one snapshot gets."""
-        nights = ("frechet_nrem", "frechet_rem")
-        return frozenset((night, self.name(feature)) for night in nights for feature in self.features)
+        """Return the measure and the parameter of every row that one snapshot gets."""
+        return frozenset(
+            (night, self.name(feature)) for night in self.quantities for feature in self.features
+        )
 
     def name(self, feature: str) -> str:
-        """Name the parameter of the rows of some features."""
+        """Return the parameter of the rows of some features."""
         return parameter(feature, self, ["samples"])
 
     def unavailable(self, data_dir: Path | None) -> str:
-        """Say what features lack here."""
+        """Return what features lack here."""
         return inception.unavailable(data_dir) if "inception" in self.features else ""
 
-    def measure(self, subjects: SnapshotBatch) -> pd.DataFrame:
-        """Measure the dreams of each snapshot."""
-        found = realism(
-            *(subjects.epochs, subjects.folder, subjects.images, subjects.config, subjects.device),
-            features=self.features,
-            samples=self.samples,
-            data_dir=subjects.data_dir,
-        )
-        return tabled((epoch, night, self.name(feature), value) for epoch, night, feature, value in found)
+    def measure(self, snapshots: SnapshotBatch) -> pd.DataFrame:
+        """Measure the dreams of each snapshot.
 
-
-def realism(
-    epochs: Sequence[int],
-    folder: RunFolder,
-    images: Dataset,
-    config: Config,
-    device: torch.device,
-    *,
-    features: Sequence[str] = ("classifier",),
-    samples: int = SAMPLES,
-    protocol: Protocol | None = None,
-    weights: Path | None = None,
-    data_dir: Path | None = None,
-    progress: NoProgress | None = None,
-) -> list[Row]:
-    """Measure the Fréchet distance of NREM and REM dreams from training images, after each of some epochs.
-
-    The same images (drawn by the run's seed) are the ones that dreams are compared with and the ones that are
-    remembered: NREM dreams are G(z), REM dreams G(z_mix), by the recipes of the run's own phases. A run without a
-    phase dreams as PAD would in it. The noise is the same after each epoch.
-
-    Parameters
-    ----------
-    epochs
-        After which epochs; their snapshots must be there.
-    folder, images, config
-        The run, and the data set it was trained on.
-    device
-        Where to compute.
-    features
-        In which features: ``classifier``, ``inception``, or both.
-    samples
-        How many images, and dreams of each phase; all training images, if there are fewer.
-    protocol
-        How the classifier is trained, if there is none yet.
-    weights
-        Where Inception's weights lie; without it they are looked for, also in ``data_dir``.
-    data_dir
-        The folder of data.
-    progress
-        Who is told of the classifier's training.
-
-    Returns
-    -------
-    list of (epoch, measure, parameter, value)
-        ``frechet_nrem`` and ``frechet_rem``, by the name of the features; squared distances, not negative.
-
-    Raises
-    ------
-    UserError
-        If a snapshot is missing or damaged, features cannot be had, or there is a single image only.
-
-    Notes
-    -----
-    Paper: eq. 11, with 10,000 pairs. Published program: 500 images, other weights, inputs scaled twice. The
-    distance of finite samples is biased upwards, the more the fewer they are: compare values of equal ``samples``.
-    """
-    channels = config.networks.image_channels
-    count = min(samples, len(images.train))
-    if count < 2:
-        raise UserError(f"a distance between distributions needs two images or more, and got {count}")
-    order = torch.randperm(len(images.train), generator=generator(config.seed, "evaluation", "realism"))
-    seen = images.train.images.cpu()[order[:count]]
-    extractors = [
-        extractor(
-            *(name, images, device), protocol=protocol, weights=weights, data_dir=data_dir, progress=progress
-        )
-        for name in features
-    ]
-    waking = torch.cat([_rgb(to_activity(part, channels)) for part in seen.split(PORTION)])
-    references = [each.moments(waking, device) for each in extractors]
-    random = Random(config.seed, ("realism",), device)
-    nrem, rem = dreams.sleep_of(config.phases, NREM())[0], dreams.sleep_of(config.phases, REM())[0]
-    nights: list[tuple[str, NREM | REM]] = [("nrem", nrem), ("rem", rem)]
-    rows: list[Row] = []
-    for epoch in epochs:
-        cortex = load(folder.path, epoch).to(device)
-        latents = infer(cortex, seen, channels)
-        for kind, phase in nights:
-            dreamt = dream_of(cortex, phase, latents, random.at(kind), config.training.batch_size)
-            for each, real in zip(extractors, references, strict=True):
-                found = each.moments(dreamt, device)
-                value = frechet_distance(real.mean, real.covariance, found.mean, found.covariance)
-                rows.append((epoch, f"frechet_{kind}", each.name, value))
-    return rows
+        Raises
+        ------
+        UserError
+            If features cannot be had, or there is a single image only.
+        """
+        images, config, device = snapshots.images, snapshots.config, snapshots.device
+        channels = config.networks.image_channels
+        count = min(self.samples, len(images.train))
+        if count < 2:
+            raise UserError(f"a distance between distributions needs two images or more, and got {count}")
+        order = torch.randperm(len(images.train), generator=generator(config.seed, "evaluation", "realism"))
+        seen = images.train.images.cpu()[order[:count]]
+        extractors = [
+            extractor(name, images, device, data_dir=snapshots.data_dir, progress=snapshots.progress)
+            for name in self.features
+        ]
+        waking = torch.cat([_rgb(to_activity(part, channels)) for part in seen.split(PORTION)])
+        references = [each.moments(waking, device) for each in extractors]
+        random = Random(config.seed, ("realism",), device)
+        nights: dict[str, NREM | REM] = {
+            "nrem": dreams.sleep_of(config.phases, NREM())[0],
+            "rem": dreams.sleep_of(config.phases, REM())[0],
+        }
+        rows: list[Row] = []
+        for epoch in snapshots.epochs:
+            cortex = load(snapshots.folder.path, epoch).to(device)
+            latents = infer(cortex, seen, channels)
+            for kind, phase in nights.items():
+                dreamt = dream_of(cortex, phase, latents, random.at(kind), config.training.batch_size)
+                for each, real in zip(extractors, references, strict=True):
+                    value = frechet_distance(*real, *each.moments(dreamt, device))
+                    rows.append((epoch, f"frechet_{kind}", self.name(each.name), value))
+        return tabled(rows)
 
 
 def dream_of(

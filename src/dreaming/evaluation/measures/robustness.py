@@ -8,12 +8,14 @@ Cost of a snapshot with m test images, in multiply-accumulates: inference of m i
 unless that is measured in the same call.
 """
 
+from typing import ClassVar
+
 import pandas as pd
 from jaxtyping import Float
 from torch import Tensor
 
-from dreaming.evaluation.measures.cortices import SnapshotBatch
-from dreaming.evaluation.measures.measure import Measure, parameter, tabled
+from dreaming.evaluation.measures.measure import Measure, Quantity, parameter, tabled
+from dreaming.evaluation.measures.snapshot_batch import SnapshotBatch
 from dreaming.evaluation.readout import Protocol, accuracy
 from dreaming.model.occlusion import Probability, TileSize
 
@@ -37,6 +39,8 @@ class Robustness(Measure):
     [('readout_accuracy_occluded', '0.5;tile_size=8')]
     """
 
+    quantities: ClassVar = {ACCURACY: Quantity("linear readout accuracy on occluded test images", "%")}
+
     probabilities: tuple[Probability, ...] = tuple(tenth / 10 for tenth in range(11))
     """With which a tile is silenced."""
     tile_size: TileSize = 4
@@ -45,29 +49,29 @@ class Robustness(Measure):
     """How the classifier is trained on clean latents."""
 
     def name(self, probability: float) -> str:
-        """Name the parameter of a probability's rows."""
+        """Return the parameter of a probability's rows."""
         return parameter(str(probability), self, ["tile_size", "protocol"])
 
     def keys(self) -> frozenset[tuple[str, str]]:
-        """Name the measure and the parameter of every row that one snapshot gets."""
+        """Return the measure and the parameter of every row that one snapshot gets."""
         return frozenset((ACCURACY, self.name(probability)) for probability in self.probabilities)
 
-    def measure(self, subjects: SnapshotBatch) -> pd.DataFrame:
+    def measure(self, snapshots: SnapshotBatch) -> pd.DataFrame:
         """Test each snapshot's classifier on occluded images."""
-        weights, labels = subjects.readout(self.protocol), subjects.images.test.labels
+        weights, labels = snapshots.readout(self.protocol), snapshots.images.test.labels
         rows = []
         for probability in self.probabilities:
-            shares = accuracy(weights, self.latents(subjects, probability), labels)
-            for epoch, share in zip(subjects.epochs, shares.tolist(), strict=True):
+            shares = accuracy(weights, self.latents(snapshots, probability), labels)
+            for epoch, share in zip(snapshots.epochs, shares.tolist(), strict=True):
                 rows.append((epoch, ACCURACY, self.name(probability), share))
         return tabled(rows)
 
-    def latents(self, subjects: SnapshotBatch, probability: float) -> Float[Tensor, "k m z"]:
+    def latents(self, snapshots: SnapshotBatch, probability: float) -> Float[Tensor, "k m z"]:
         """Infer the occluded test images: at 0 they are the clean ones, and at 1 one grey image."""
-        images = subjects.images.test.images
+        images = snapshots.images.test.images
         if probability == 0:
-            return subjects.test
-        masks = subjects.masks("robustness", len(images), probability, self.tile_size)
+            return snapshots.test
+        masks = snapshots.masks("robustness", len(images), probability, self.tile_size)
         if probability == 1:
-            return subjects.infer(images[:1], masks[:1]).expand(-1, len(images), -1)
-        return subjects.infer(images, masks)
+            return snapshots.infer(images[:1], masks[:1]).expand(-1, len(images), -1)
+        return snapshots.infer(images, masks)

@@ -1,10 +1,12 @@
-"""Comparing runs: one table, one plot. Reads tables, never checkpoints."""
+"""Comparing runs: a table and a plot for each measure. Reads tables, never checkpoints."""
 
 import io
-import math
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -12,6 +14,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from dreaming.errors import UserError, shown
+from dreaming.evaluation.measures.measure import Measure, Quantity
+from dreaming.evaluation.measures.readout import ACCURACY, LATENT
+from dreaming.evaluation.measuring import MEASURES
 from dreaming.runs import findings
 from dreaming.runs.folder import RunFolder
 from dreaming.runs.tables import csv
@@ -20,9 +25,55 @@ from dreaming.system.disk import write
 COLOURS = ("#000000", "#E69F00", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#8C8C00")
 """Okabe and Ito's palette, which people of any colour vision can tell apart (its yellow darkened)."""
 LINES = ("-", "--", "-.", ":")
-FILES = ("accuracy.png", "accuracy.svg", "curves.csv", "table.csv", "findings.csv")
 FINDINGS = ("dataset", "condition", "seed", *findings.COLUMNS)
 CONTROLS = {"pixels": ":", "pca": "--"}
+OTHERWISE = f"{ACCURACY}_otherwise"
+"""Readouts that were not trained by the protocol, which have a table and a plot of their own."""
+DRAWN = 12
+"""Parameters of one measure that are drawn, a panel each; of more, the tables have all."""
+KEYS = ["dataset", "condition", "seed", "epoch", "measure", "parameter"]
+
+
+@dataclass(frozen=True)
+class MeasureComparison:
+    """One measure of several runs.
+
+    Attributes
+    ----------
+    quantity
+        How its values are shown.
+    values
+        Tidy rows, as in ``measures.csv``.
+    table
+        A row for each data set, condition and parameter, as `summary` makes it.
+    """
+
+    quantity: Quantity
+    values: pd.DataFrame
+    table: pd.DataFrame
+
+    @property
+    def caption(self) -> str:
+        """What the table shows."""
+        unit = f" in {self.quantity.unit}" if self.quantity.unit else ""
+        return f"{self.quantity.label}{unit}, mean ± SEM over seeds"
+
+    def in_words(self) -> list[dict[str, str]]:
+        """Return the table's rows as people read them, by column; fractions in percent."""
+        names = {"dataset": "data set", "mean": LATENT if "pixels" in self.table else "mean"}
+
+        def said(value: Any) -> str:
+            if pd.isna(value):
+                return "-"
+            return self.quantity.shown(value) if isinstance(value, float) else str(value)
+
+        rows = []
+        for row in self.table.to_dict("records"):
+            words = {names.get(str(name), str(name)): said(value) for name, value in row.items()}
+            spread = words.pop("sem")
+            words[names["mean"]] += "" if spread == "-" else f" ± {spread}"
+            rows.append(words)
+        return rows
 
 
 @dataclass(frozen=True)
@@ -31,50 +82,49 @@ class Comparison:
 
     Attributes
     ----------
-    table
-        A row for each data set and condition: ``dataset, condition, seeds, epoch, mean, sem, untrained, pixels,
-        pca, missing``; accuracies as fractions. ``epoch`` is the last that all seeds have; ``missing`` names
-        what is not measured.
+    measures
+        By the name in the column ``measure``; the linear readout first.
     files
-        The plot and the tables that were written.
+        The plots and the tables that were written.
     findings
         What went wrong while the cortices learned, as people read it: a line for each thing of each run.
     """
 
-    table: pd.DataFrame
+    measures: Mapping[str, MeasureComparison]
     files: list[Path]
     findings: tuple[str, ...] = ()
 
-    def in_words(self) -> list[tuple[str, ...]]:
-        """Return the table's rows as people read them, accuracies in percent."""
-        rows = []
-        for row in self.table.to_dict("records"):
-            mean, spread, *levels = (
-                "-" if math.isnan(row[name]) else f"{100 * row[name]:.2f}"
-                for name in ("mean", "sem", "untrained", *CONTROLS)
-            )
-            about = (str(row[name]) for name in ("dataset", "condition", "seeds", "epoch"))
-            rows.append(
-                (*about, mean if spread == "-" else f"{mean} ± {spread}", *levels, str(row["missing"]))
-            )
-        return rows
+    @property
+    def table(self) -> pd.DataFrame:
+        """The first table: that of the linear readout, if it was measured."""
+        return next(iter(self.measures.values())).table
 
 
-def compare(run_folders: Sequence[str | Path], to: str | Path = "comparison") -> Comparison:
-    """Compare the readout accuracy of runs that were evaluated.
+def compare(
+    run_folders: Sequence[str | Path],
+    to: str | Path = "comparison",
+    *,
+    measures: Iterable[Measure | type[Measure]] = (),
+) -> Comparison:
+    """Compare runs that were evaluated, by every measure that stands in the ``measures.csv`` of one of them.
 
     Parameters
     ----------
     run_folders
         Run folders, or folders that contain some.
     to
-        Folder for ``accuracy.png``, ``accuracy.svg``, ``curves.csv`` (a value a row), ``table.csv``, and
-        ``findings.csv``, with a row for each thing that went wrong while a cortex learned.
+        Folder for what is written. Of the linear readout: ``accuracy.png`` and ``.svg``, ``curves.csv`` (a value a
+        row) and ``table.csv``; of each other measure the same as ``MEASURE_plot.png`` and ``.svg``,
+        ``MEASURE_curves.csv`` and ``MEASURE_table.csv``; and ``findings.csv``, with a row for each thing that went
+        wrong while a cortex learned.
+    measures
+        Measures of your own, whose labels and units are to be shown; without, their values are shown as numbers
+        under their names.
 
     Returns
     -------
     Comparison
-        The table, and where everything lies.
+        The tables, and where everything lies.
 
     Raises
     ------
@@ -82,7 +132,7 @@ def compare(run_folders: Sequence[str | Path], to: str | Path = "comparison") ->
         If there is no run, or none was evaluated.
     """
     folders = _found([Path(folder) for folder in run_folders])
-    tables, unmeasured, said = [], [], []
+    runs, tables, said = [], [], []
     wrong: dict[tuple[object, ...], None] = {}  # a run may be given twice, under two names
     for folder in folders:
         config = folder.read_config()
@@ -92,35 +142,35 @@ def compare(run_folders: Sequence[str | Path], to: str | Path = "comparison") ->
             wrong[(*about, *each)] = None
         title = "{}/{}/seed-{}".format(*about)
         said += [f"{title}: {line}" for line in findings.in_words(found, config.networks.latent_dim)]
-        measures = folder.read_measures()
-        # A parameter with a semicolon is of a readout trained otherwise than by the protocol.
-        as_usual = ~measures["parameter"].str.contains(";", regex=False).astype(bool)
-        measures = measures[(measures["measure"] == "readout_accuracy") & as_usual]
-        if not (measures["parameter"] == "latent").any():
-            unmeasured.append(about)
-        tables.append(measures)
-    if len(unmeasured) == len(folders):
+        runs.append(about)
+        tables.append(_by_measure(folder.read_measures()))
+    if not any(tables):
         raise UserError(
             f"{folders[0].path} is not evaluated; do that first with: dreaming evaluate {folders[0].path}"
         )
-    values = pd.concat([table for table in tables if len(table)], ignore_index=True)
-    values = values.drop_duplicates()
-    twice = values[values.duplicated(["dataset", "condition", "seed", "epoch", "parameter"])]
-    if len(twice):
-        run = "{dataset}/{condition}/seed-{seed}".format(**twice.iloc[0])
-        raise UserError(f"two of the folders hold {run} with different values; compare one of them")
-    table = summary(values, unmeasured)
-    out = Path(to)
-    files = [out / name for name in FILES]
-    figure = plot(values)
-    for path in files[:2]:
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format=path.suffix[1:], dpi=150)
-        write(path, buffer.getvalue())
-    write(files[2], csv(values))
-    write(files[3], csv(table))
-    write(files[4], csv(pd.DataFrame(list(wrong), columns=list(FINDINGS))))
-    return Comparison(table, files, tuple(dict.fromkeys(said)))
+    quantities = {
+        name: quantity
+        for kind in (*MEASURES.values(), *measures)
+        for name, quantity in kind.quantities.items()
+    }
+    quantities[OTHERWISE] = Quantity(f"{quantities[ACCURACY].label}, not by the protocol", "%")
+    there = {name for own in tables for name in own}
+    names = [*(name for name in quantities if name in there), *sorted(there - quantities.keys())]
+    compared = {}
+    for name in names:
+        values = pd.concat([own[name] for own in tables if name in own], ignore_index=True).drop_duplicates()
+        twice = values[values.duplicated(KEYS)]
+        if len(twice):
+            run = "{dataset}/{condition}/seed-{seed}".format(**twice.iloc[0])
+            raise UserError(f"two of the folders hold {run} with different values; compare one of them")
+        lacking = [run for run, own in zip(runs, tables, strict=True) if name not in own]
+        quantity = quantities.get(name, Quantity(name.replace("_", " ")))
+        compared[name] = MeasureComparison(quantity, values, summary(values, lacking))
+    contents = {name: content for each in compared.items() for name, content in _files(*each)}
+    contents["findings.csv"] = csv(pd.DataFrame(list(wrong), columns=list(FINDINGS)))
+    for name, content in contents.items():
+        write(Path(to) / name, content)
+    return Comparison(compared, [Path(to) / name for name in contents], tuple(dict.fromkeys(said)))
 
 
 def _found(paths: Sequence[Path]) -> list[RunFolder]:
@@ -131,100 +181,141 @@ def _found(paths: Sequence[Path]) -> list[RunFolder]:
     return list({folder.path.resolve(): folder for folder in folders}.values())
 
 
+def _by_measure(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Divide a run's measures; a semicolon is in the parameter of a readout that is not by the protocol."""
+    otherwise = (table["measure"] == ACCURACY) & table["parameter"].astype(str).str.contains(";", regex=False)
+    return {str(name): own for name, own in table.groupby(table["measure"].mask(otherwise, OTHERWISE))}
+
+
+def _files(name: str, found: MeasureComparison) -> Iterator[tuple[str, bytes]]:
+    """Yield the name and the content of each file about a measure; its name may be anything that a table holds."""
+    stem = "" if name == ACCURACY else f"{quote(name, safe='')}_"
+    drawn = f"{stem}plot" if stem else "accuracy"
+    figure = plot(found.values, found.quantity)
+    for kind in ("png", "svg"):
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format=kind, dpi=150)
+        yield f"{drawn}.{kind}", buffer.getvalue()
+    yield f"{stem}curves.csv", csv(found.values)
+    yield f"{stem}table.csv", csv(found.table)
+
+
 def summary(values: pd.DataFrame, unmeasured: Sequence[tuple[str, str, int]] = ()) -> pd.DataFrame:
-    """Reduce accuracies to a row for each data set and condition.
+    """Reduce the values of a measure to a row for each data set, condition and parameter.
 
     Parameters
     ----------
     values
-        Tidy rows of ``readout_accuracy``.
+        Tidy rows of one measure.
     unmeasured
-        Runs that are there but not evaluated, as data set, condition, seed.
+        Runs that are there but lack this measure, as data set, condition, seed.
 
     Returns
     -------
     DataFrame
-        As in `Comparison`. The mean is over the seeds at the last epoch that all of them have; the SEM is the
-        standard deviation (n-1) over √n, and empty for one seed.
+        ``dataset, condition, parameter, seeds, epoch, mean, sem, untrained, missing``; of the readout by the
+        protocol, of which only ``latent`` and controls are parameters, ``pixels, pca`` in place of ``parameter``.
+        The mean is over the seeds at the last epoch that all of them have, ``epoch``; the SEM is the standard
+        deviation (n-1) over √n, and empty for one seed. ``missing`` names what is not measured.
     """
+    readout = (values["measure"] == ACCURACY).all() and not values["parameter"].str.contains(";").any()
     present = [(d, c) for d, c in values[["dataset", "condition"]].itertuples(index=False)]
     keys = dict.fromkeys([*present, *((d, c) for d, c, _ in unmeasured)])
     rows = []
     for dataset, condition in keys:
         group = values[(values["dataset"] == dataset) & (values["condition"] == condition)]
         lacking = {s for d, c, s in unmeasured if (d, c) == (dataset, condition)}
-        rows.append({"dataset": dataset, "condition": condition, **_row(group, lacking)})
+        about = {"dataset": dataset, "condition": condition}
+        for parameter in [LATENT] if readout else dict.fromkeys(group["parameter"]) or [""]:
+            own = {} if readout else {"parameter": parameter}
+            rows.append({**about, **own, **_row(group, parameter, lacking, CONTROLS if readout else ())})
     return pd.DataFrame(rows).astype({"epoch": "Int64"})
 
 
-def _row(group: pd.DataFrame, lacking: set[int]) -> dict[str, object]:
-    """Reduce the accuracies of one data set and condition; ``lacking`` are seeds known to be not evaluated."""
-    curves = group[group["parameter"] == "latent"].pivot(index="epoch", columns="seed", values="value")
+def _row(
+    group: pd.DataFrame, parameter: str, lacking: set[int], controls: Iterable[str]
+) -> dict[str, object]:
+    """Reduce the values of one data set, condition and parameter; ``lacking`` are seeds known to lack them."""
+    curves = group[group["parameter"] == parameter].pivot(index="epoch", columns="seed", values="value")
     shared = curves.dropna()
     last = shared.iloc[-1] if len(shared) else pd.Series(dtype=float)
-    lacking |= set(group["seed"]) - set(curves.columns)
+    lacking = lacking | (set(group["seed"]) - set(curves.columns))
     missing = [f"seed {seed}: not evaluated" for seed in sorted(lacking)]
     missing += [f"epoch {epoch}: not every seed" for epoch in sorted(set(curves.index) - set(shared.index))]
-    controls = {}
-    for name in CONTROLS:
+    levels = {}
+    for name in controls:
         own = group[group["parameter"].str.startswith(name)]
         alike = own["parameter"].nunique() <= 1
         if not alike:
             missing.append(f"{name}: not the same control for every seed")
         elif len(own) and set(own["seed"]) < set(curves.columns):
             missing.append(f"{name}: not every seed")
-        controls[name] = own["value"].mean() if alike else float("nan")
+        levels[name] = own["value"].mean() if alike else float("nan")
     return {
         "seeds": len(last),
         "epoch": shared.index[-1] if len(shared) else pd.NA,
         "mean": last.mean(),
         "sem": last.sem(),
         "untrained": curves.loc[0].mean() if 0 in curves.index else float("nan"),
-        **controls,
+        **levels,
         "missing": "; ".join(missing),
     }
 
 
-def plot(values: pd.DataFrame) -> Figure:
-    """Draw accuracy over epochs: a panel a data set, a colour a condition, each seed behind the mean ± SEM."""
+def plot(values: pd.DataFrame, quantity: Quantity) -> Figure:
+    """Draw a measure over epochs: a column a data set, a row a parameter, a colour a condition."""
     values = values.assign(
         **{name: values[name].map(unformatted) for name in ("dataset", "condition", "parameter")}
     )
+    controls = values["parameter"].str.startswith(tuple(CONTROLS)) & (values["measure"] == ACCURACY)
     datasets = list(dict.fromkeys(values["dataset"]))
-    figure = Figure(figsize=(1.5 + 5.5 * len(datasets), 4.4), layout="constrained")
-    panels = figure.subplots(1, len(datasets), squeeze=False)[0]
-    for panel, dataset in zip(panels, datasets, strict=True):
-        _panel(panel, values[values["dataset"] == dataset])
-        panel.set_title(str(dataset))
+    parameters = list(dict.fromkeys(values.loc[~controls, "parameter"]))
+    rows = parameters[:DRAWN] or [LATENT]
+    figure = Figure(figsize=(1.5 + 5.5 * len(datasets), 1 + 3.4 * len(rows)), layout="constrained")
+    grid = figure.subplots(len(rows), len(datasets), squeeze=False)
+    for panels, parameter in zip(grid, rows, strict=True):
+        for panel, dataset in zip(panels, datasets, strict=True):
+            here = values["dataset"] == dataset
+            _panel(
+                panel, values[here & (values["parameter"] == parameter)], values[here & controls], quantity
+            )
+            panel.set_title(dataset if parameter == LATENT else f"{dataset}, {parameter}")
+    if len(parameters) > DRAWN:
+        figure.supxlabel(f"{DRAWN} of {len(parameters)} parameters; the tables have all")
     return figure
 
 
 def unformatted(name: object) -> str:
-    """Let matplotlib show a name as it is: two dollars would make a formula of it."""
+    """Return a name such that matplotlib shows it as it is: two dollars would make a formula of it."""
     return shown(str(name)).replace("$", r"\$")
 
 
-def _panel(panel: Axes, values: pd.DataFrame) -> None:
+def _panel(panel: Axes, values: pd.DataFrame, controls: pd.DataFrame, quantity: Quantity) -> None:
+    """Draw each seed behind the mean ± SEM; what belongs to no epoch is a level."""
     for index, condition in enumerate(dict.fromkeys(values["condition"])):
         colour, line = COLOURS[index % len(COLOURS)], LINES[index // len(COLOURS) % len(LINES)]
-        own = values[(values["condition"] == condition) & (values["parameter"] == "latent")]
-        curves = 100 * own.pivot(index="epoch", columns="seed", values="value").astype(float)
-        epochs = curves.index.to_numpy(dtype=float)
+        own = values[values["condition"] == condition]
+        curves = quantity.scale * own.pivot(index="epoch", columns="seed", values="value").astype(float)
         single = curves.shape[1] == 1
+        name = f"{condition} ({curves.shape[1]} seed{'' if single else 's'})"
+        if curves.index.isna().all():
+            panel.axhline(curves.mean(axis=None), color=colour, ls=line, lw=2, label=name)
+            continue
+        epochs = curves.index.to_numpy(dtype=float)
         for seed in curves.columns:
             panel.plot(epochs, curves[seed], line, color=colour, alpha=0.35, lw=0.9, marker=".", ms=3)
-        name = f"{condition} ({curves.shape[1]} seed{'' if single else 's'})"
         whole = curves.dropna()
         at, mean, sem = whole.index.to_numpy(dtype=float), whole.mean(axis=1), whole.sem(axis=1)
         panel.plot(at, mean, line, color=colour, lw=2, label=name, marker="o", ms=3.5)
         if not single:
             panel.fill_between(at, mean - sem, mean + sem, color=colour, alpha=0.18, lw=0)
     for name, line in CONTROLS.items():
-        own = values[values["parameter"].str.startswith(name)]
-        for label, level in (100 * own.groupby("parameter")["value"].mean()).items():
+        own = controls[controls["parameter"].str.startswith(name)]
+        for label, level in (quantity.scale * own.groupby("parameter")["value"].mean()).items():
             panel.axhline(level, color="#777777", ls=line, lw=1.2, label=f"{label} (control)")
     panel.set_xlabel("epoch (0: untrained)")
-    panel.set_ylabel("linear readout accuracy on test images (%)")
+    panel.set_ylabel(textwrap.fill(unformatted(quantity.title), 42))
     panel.xaxis.set_major_locator(MaxNLocator(integer=True))
     panel.spines[["top", "right"]].set_visible(False)
-    panel.legend(frameon=False, fontsize=8)
+    if panel.get_legend_handles_labels()[0]:
+        panel.legend(frameon=False, fontsize=8)

@@ -3,8 +3,9 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal
 
+import numpy as np
 import pandas as pd
 
 from dreaming.errors import UserError
@@ -84,7 +85,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Judgement:
-    """What a table tells of a claim.
+    """What a table shows of a claim.
 
     Attributes
     ----------
@@ -155,11 +156,8 @@ def judge(claim: Claim, table: pd.DataFrame) -> Judgement:
     else:
         first, second = ({}, {}) if never else (_at(values[0], epoch), _at(values[1], epoch))
         sides = claim.conditions
-    if claim.kind == "equivalent":
-        found = equivalence(first, second, cast(float, claim.margin))
-    else:
-        found = paired(first, second)
-    said = verdict(found, claim.kind, claim.margin)
+    margin = math.nan if claim.margin is None else claim.margin
+    found = equivalence(first, second, margin) if claim.kind == "equivalent" else paired(first, second)
     return Judgement(
         claim,
         {seed: first[seed] - second[seed] for seed in sorted(first.keys() & second.keys())},
@@ -167,7 +165,7 @@ def judge(claim: Claim, table: pd.DataFrame) -> Judgement:
         summary(second.values()),
         epoch,
         found,
-        said,
+        verdict(found, claim.kind, margin),
         never or _reason(claim, found, epoch, sides, first, second),
     )
 
@@ -192,18 +190,14 @@ def _values(claim: Claim, table: pd.DataFrame) -> list[Curves]:
     if len(twice):
         run = "{condition}, seed {seed}, epoch {epoch}".format(**twice.iloc[0])
         raise UserError(f"the table holds two different values of {claim.measure} for {run}; take one away")
-    gathered: dict[str, dict[tuple[int | None, int], list[float]]] = {name: {} for name in claim.conditions}
-    for condition, seed, epoch, value in zip(
-        own["condition"], own["seed"], own["epoch"], own["value"], strict=True
-    ):
-        if math.isfinite(value):
-            at = None if pd.isna(epoch) else int(epoch), int(seed)
-            gathered[condition].setdefault(at, []).append(float(value))
-    wanted = len(set(claim.parameters))
-    return [
-        {at: math.fsum(found) / wanted for at, found in gathered[name].items() if len(found) == wanted}
-        for name in claim.conditions
-    ]
+    finite = own[np.isfinite(own["value"].astype(float))]
+    curves: dict[str, Curves] = {name: {} for name in claim.conditions}
+    for _, found in finite.groupby(keys[:3], dropna=False):
+        if len(found) == len(set(claim.parameters)):
+            first = found.iloc[0]
+            epoch = None if pd.isna(first["epoch"]) else int(first["epoch"])
+            curves[first["condition"]][epoch, int(first["seed"])] = float(found["value"].mean())
+    return list(curves.values())
 
 
 def _epoch(claim: Claim, values: Sequence[Curves]) -> tuple[int | None, str]:

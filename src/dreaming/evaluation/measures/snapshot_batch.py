@@ -1,6 +1,8 @@
 """SnapshotBatch: cortices of one run that are measured together, and what they infer, each thing inferred once."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 
@@ -12,12 +14,43 @@ from dreaming.config.config import Config
 from dreaming.data import Dataset
 from dreaming.evaluation.features.latents import infer
 from dreaming.evaluation.readout import Protocol, Weights, train_readout
-from dreaming.evaluation.stopwatch import Stopwatch
 from dreaming.model.occlusion import Occlusion
 from dreaming.rng import Random
 from dreaming.runs.folder import RunFolder
 from dreaming.runs.snapshots import load
 from dreaming.system.progress import NoProgress
+
+
+class Stopwatch:
+    """Seconds of each stage of measuring, by its name; those of a stage within another count as its own alone.
+
+    Examples
+    --------
+    >>> watch = Stopwatch()
+    >>> with watch.stage("robustness"), watch.stage("inference"):
+    ...     time.sleep(0.05)
+    >>> list(watch.seconds), watch.seconds["inference"] >= 0.05
+    (['inference', 'robustness'], True)
+    """
+
+    def __init__(self, device: torch.device | None = None) -> None:
+        self.device = device or torch.device("cpu")
+        self.seconds: dict[str, float] = {}
+        self.inferred = 0
+        """Images whose latents were inferred, each as often as there were cortices."""
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Count the block as part of a stage."""
+        began, before = time.perf_counter(), sum(self.seconds.values())
+        try:
+            yield
+            if self.device.type == "cuda":  # what was asked for in this stage is not done in the next
+                torch.cuda.synchronize(self.device)
+        finally:
+            within = sum(self.seconds.values()) - before
+            own = time.perf_counter() - began - within
+            self.seconds[name] = self.seconds.get(name, 0.0) + own
 
 
 class SnapshotBatch:
@@ -60,11 +93,9 @@ class SnapshotBatch:
         data_dir: Path | None = None,
         watch: Stopwatch | None = None,
     ) -> None:
-        self.data_dir = data_dir
-        self.progress = progress or NoProgress()
-        self.watch = watch or Stopwatch(device)
-        self.folder, self.config, self.images = folder, config, images
+        self.folder, self.config, self.images, self.data_dir = folder, config, images, data_dir
         self.epochs, self.device = tuple(epochs), device
+        self.progress, self.watch = progress or NoProgress(), watch or Stopwatch(device)
         with self.watch.stage("snapshots"):
             self.cortices = [load(folder.path, epoch).to(device) for epoch in epochs]
         for cortex in self.cortices:
@@ -97,10 +128,10 @@ class SnapshotBatch:
     def readout(self, protocol: Protocol) -> Weights:
         """Return the linear classifier of each cortex, trained on the latents of the training images."""
         if protocol not in self._readouts:
-            features, labels = self.train, self.images.train.labels
+            features, labels, classes = self.train, self.images.train.labels, len(self.images.classes)
             with self.watch.stage("training of readouts"):
                 self._readouts[protocol] = train_readout(
-                    features, labels, len(self.images.classes), self.config.seed, protocol
+                    features, labels, classes, self.config.seed, protocol
                 )
         return self._readouts[protocol]
 

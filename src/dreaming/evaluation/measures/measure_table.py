@@ -1,0 +1,96 @@
+"""MeasureTable: what is measured of a run so far, on the disk."""
+
+import pandas as pd
+
+from dreaming.config.config import Config
+from dreaming.evaluation.measures.measure import Measure, Quantity
+from dreaming.runs.folder import MEASURES, PROJECTION, RunFolder
+from dreaming.system.progress import NoProgress
+
+SHOWN = 20
+"""Values of one measure and epoch that are said; of more, only how many there are."""
+KEYS = ["measure", "parameter", "epoch"]
+
+
+class MeasureTable:
+    """The tables of a run while it is measured. What is added is written at once.
+
+    Parameters
+    ----------
+    folder, config
+        The run.
+    progress
+        Who is told of each value.
+    """
+
+    def __init__(self, folder: RunFolder, config: Config, progress: NoProgress) -> None:
+        self.folder, self.config, self.progress = folder, config, progress
+        self.title = "/".join(folder.path.parts[-3:])
+        self._tables: dict[str, pd.DataFrame] = {"measures": folder.read_measures()}
+
+    @property
+    def measures(self) -> pd.DataFrame:
+        """All rows of measures.csv."""
+        return self._tables["measures"]
+
+    def _table(self, name: str) -> pd.DataFrame:
+        if name not in self._tables:
+            self._tables[name] = self.folder.read_projection()
+        return self._tables[name]
+
+    def epochs(self, measure: Measure) -> set[int]:
+        """Return the epochs of which every row of a measure is there."""
+        rows = self._table(measure.table)[KEYS].dropna().drop_duplicates()
+        return {
+            int(own["epoch"].iloc[0])
+            for _, own in rows.groupby("epoch")
+            if measure.keys() <= set(zip(own["measure"], own["parameter"], strict=True))
+        }
+
+    def add(self, measure: Measure, found: pd.DataFrame, source: str = "") -> None:
+        """Add rows of a measure to its table, write it, and say what is new; what stands there already stays.
+
+        Parameters
+        ----------
+        measure
+            What was measured.
+        found
+            Its rows, but for the run's own columns.
+        source
+            Where the rows are taken from, if they were not measured; said with each.
+        """
+        name, table, config = measure.table, self._table(measure.table), self.config
+        new = found.assign(dataset=config.dataset.name, condition=config.condition, seed=config.seed)
+        new = new[list(MEASURES if name == "measures" else PROJECTION)]
+        if len(table):
+            new = new[~pd.MultiIndex.from_frame(new[KEYS]).isin(pd.MultiIndex.from_frame(table[KEYS]))]
+        table = pd.concat([table, new]) if len(table) else new
+        table = table.sort_values(KEYS, ignore_index=True, kind="stable")
+        self.folder.write_table(getattr(self.folder, name), table)
+        self._tables[name] = table
+        for line in in_words(new, measure):
+            self.progress.say(f"{self.title}: {line}{source}")
+
+
+def in_words(rows: pd.DataFrame, measure: Measure) -> list[str]:
+    """Return new rows of a measure as people read them, a line for each quantity and epoch.
+
+    Examples
+    --------
+    >>> from dreaming.evaluation.measures.measure import tabled
+    >>> from dreaming.evaluation.measures.readout import Readout
+    >>> in_words(tabled([(3, "readout_accuracy", "latent", 0.5)]), Readout())
+    ['readout accuracy of latent, epoch 3: 50.00 %']
+    """
+    lines = []
+    for _, own in rows.groupby(["measure", "epoch"], sort=False, dropna=False):
+        name, epoch = str(own["measure"].iloc[0]), own["epoch"].iloc[0]
+        quantity = measure.quantities.get(name, Quantity(name))
+        values = [f"{quantity.shown(value)} {quantity.unit}".rstrip() for value in own["value"]]
+        about, when = name.replace("_", " "), "" if pd.isna(epoch) else f", epoch {epoch}"
+        if len(own) == 1:
+            lines.append(f"{about} of {own['parameter'].item()}{when}: {values[0]}")
+        else:
+            listed = ", ".join(map(" ".join, zip(own["parameter"], values, strict=True)))
+            lines.append(f"{about}{when}: {listed if len(own) <= SHOWN else f'{len(own)} values'}")
+    return lines

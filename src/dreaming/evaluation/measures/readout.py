@@ -1,0 +1,70 @@
+"""Readout: how well a linear classifier tells classes by the latents, beside controls (paper, figure 4).
+
+Controls are features that no cortex learned: pixels, and their principal components.
+
+Cost of a snapshot with n training and m test images, in multiply-accumulates: inference, n + m times those of the
+encoder (18.6 M at full width), and the classifier, 40 n f c of f latents and c classes (CIFAR-10: 1.1 T and 5 G).
+The controls are read out once for each data set, seed and protocol: of p pixel values, 40 n p c (61 G), and for the
+principal components n p² (0.5 T) and an eigendecomposition of order p³.
+"""
+
+import re
+from typing import ClassVar
+
+import pandas as pd
+import torch
+
+from dreaming.data import Dataset
+from dreaming.evaluation.features.controls import Control, Kind
+from dreaming.evaluation.measures.measure import Measure, Quantity, parameter, tabled
+from dreaming.evaluation.measures.measure_table import MeasureTable
+from dreaming.evaluation.measures.snapshot_batch import SnapshotBatch
+from dreaming.evaluation.readout import Protocol, accuracy
+
+ACCURACY, LATENT = "readout_accuracy", "latent"
+
+
+class Readout(Measure):
+    """Readout accuracy of the latents, and of controls.
+
+    Rows: ``readout_accuracy``, of ``latent`` at each epoch, and of the controls ``pixels`` and ``pca-256``, which
+    belong to no epoch; a fraction of the test images.
+
+    Examples
+    --------
+    >>> sorted(Readout(protocol=Protocol(learning_rate=0.02)).keys())
+    [('readout_accuracy', 'latent;learning_rate=0.02')]
+    """
+
+    quantities: ClassVar = {ACCURACY: Quantity("linear readout accuracy on test images", "%")}
+
+    protocol: Protocol = Protocol()
+    """How the classifier is trained."""
+
+    def name(self, features: str) -> str:
+        """Return the parameter of the rows of some features."""
+        return parameter(features, self, ["protocol"])
+
+    def keys(self) -> frozenset[tuple[str, str]]:
+        """Return the measure and the parameter of every row that one snapshot gets."""
+        return frozenset({(ACCURACY, self.name(LATENT))})
+
+    def measure(self, snapshots: SnapshotBatch) -> pd.DataFrame:
+        """Read out each snapshot's latents."""
+        weights, labels = snapshots.readout(self.protocol), snapshots.images.test.labels
+        shares = accuracy(weights, snapshots.test, labels).tolist()
+        rows = zip(snapshots.epochs, shares, strict=True)
+        return tabled((epoch, ACCURACY, self.name(LATENT), share) for epoch, share in rows)
+
+    def has_control(self, kind: Kind, table: pd.DataFrame) -> bool:
+        """Return whether a control's row is in a table of measures, however many components there are."""
+        wanted = re.compile(rf"{kind}(-\d+)?{re.escape(self.name(''))}")
+        return any(wanted.fullmatch(name) for name in table.loc[table["measure"] == ACCURACY, "parameter"])
+
+    def add_control(self, kind: Kind, table: MeasureTable, images: Dataset, device: torch.device) -> None:
+        """Add a control's row, which belongs to no epoch, to a table: from the cache, or measured now."""
+        channels, seed = table.config.networks.image_channels, table.config.seed
+        control = Control(kind, images, channels, seed, self.protocol, device)
+        label, share, file = control.accuracy(table.progress)
+        source = "" if file is None else f" (as kept in {file})"
+        table.add(self, tabled([(None, ACCURACY, self.name(label), share)]), source)
