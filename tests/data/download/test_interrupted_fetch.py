@@ -19,14 +19,15 @@ HALF = 100_000
 LONG = 300.0  # seconds, for what a process does in five that has a core for itself
 FETCH = """
 import sys
-from dreaming.cli.main import main
+from dreaming.__main__ import main
 from dreaming.data.download import fetching; from dreaming.data import sources
 
 *words, file, checksum, size, url = sys.argv[1:]
 remote = sources.RemoteFile(file, checksum, int(size), (url,))
 sources.SOURCES["svhn"] = sources.Source("svhn", 0, 0, "", "", (sources.Layout("", (remote,)),))
 print("begun", flush=True)
-sys.exit(main(words))
+sys.argv[1:] = words
+sys.exit(main())
 """
 
 STOPPED = "dreaming: interrupted; what was finished is kept, and the same command goes on\n"
