@@ -86,10 +86,10 @@ def stopping(doing: str) -> Iterator[None]:
 
 
 def end_at_signals() -> None:
-    """Make SIGINT and SIGTERM end this program at once, with status 3 and one sentence, where nobody is `listening`.
+    """Make SIGINT and SIGTERM end this program at once, with status 3 and a sentence, where nobody is `listening`.
 
-    Whatever is written is whole, since `dreaming.system.disk.write` moves it into place: nothing has to be unwound. A
-    thread watches too, since an import or one long call of a library can keep signals from the main one for long.
+    Whatever is written is whole, since `dreaming.system.disk.write` moves it into place: nothing has to be unwound.
+    A thread watches too, since an import or one long call of a library can keep signals from the main one for long.
     """
     ear, mouth = socket.socketpair()
     mouth.setblocking(False)

@@ -1,7 +1,6 @@
 """One run in a process of its own: how it is started, what it tells its parent, how it is told to stop."""
 
-import io
-import operator
+import atexit
 import os
 import pickle
 import signal
@@ -10,20 +9,20 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
-from multiprocessing import active_children, get_context, parent_process, resource_tracker
+from multiprocessing import Pipe, resource_tracker
 from multiprocessing.connection import Connection
-from multiprocessing.context import SpawnProcess
-from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
+import cloudpickle
 import torch
+from joblib.externals.loky import ProcessPoolExecutor
+from joblib.externals.loky.backend import resource_tracker as loky_tracker
 
 from dreaming.config.config import Config
-from dreaming.config.custom import OWN_MODULE, own_phases
+from dreaming.config.custom import OWN_MODULE
 from dreaming.errors import Stopped, UserError
 from dreaming.system.progress import NoProgress
 from dreaming.system.threads import keep_memory, wishes
@@ -32,6 +31,7 @@ from dreaming.training.loop import train
 Task = TypeVar("Task")
 Found = TypeVar("Found")
 TELL_EVERY = 1.0  # seconds between two counts of cycles
+LOOK_EVERY = 0.5  # seconds between two looks whether the parent is still there
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,8 @@ class Ending:
     """Traceback, if it failed of anything but a mistake of the user's."""
 
 
-def ended(live: Callable[[], object]) -> Ending:
-    """Live through a run, and say how it ended.
+def ended(work: Callable[[], object]) -> Ending:
+    """Do the work of a run; return how it ended.
 
     Examples
     --------
@@ -55,7 +55,7 @@ def ended(live: Callable[[], object]) -> Ending:
     'ZeroDivisionError: division by zero'
     """
     try:
-        live()
+        work()
     except Stopped as stopped:
         return Ending("stopped", str(stopped))
     except UserError as mistake:
@@ -66,56 +66,6 @@ def ended(live: Callable[[], object]) -> Ending:
     return Ending("finished")
 
 
-def started(config: Config, options: Mapping[str, Any], threads: int) -> tuple[Connection, SpawnProcess]:
-    """Start a process for a run; return where it is heard, and the process.
-
-    What is heard are tuples: first ``"here"``, as soon as the process can be told to stop; then the name of a
-    method of `NoProgress` and its arguments, ``"cycles"`` and how many more are done, and last ``"ending"`` and an
-    `Ending`. A process that dies ends without.
-
-    Parameters
-    ----------
-    config
-        The run.
-    options
-        What else `train` is told.
-    threads
-        How many threads torch has there.
-    """
-    context = get_context("spawn")
-    ear, mouth = context.Pipe(duplex=False)
-    source, own = config.phase_source, options["own_phases"]
-    spec = f"{own}:{source.name}" if source and own else None
-    words = (mouth, _pickled(config), spec, dict(options), Path.cwd(), threads)
-    process = context.Process(target=_live, args=words, daemon=True)
-    with _children(threads):
-        process.start()
-    mouth.close()
-    return ear, process
-
-
-@contextmanager
-def _children(threads: int) -> Iterator[None]:
-    """Let processes which the block starts have so many threads, and hear no signal while they import.
-
-    SIGTERM waits until `_train` unblocks it. SIGINT, which a terminal sends to parent and children alike, reaches
-    the parent alone.
-    """
-    resource_tracker.ensure_running()  # else the first child starts it, and that unblocks what is blocked here
-    added = wishes(threads)
-    before = {name: os.environ.get(name) for name in added}
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
-    os.environ.update(added)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name)
-            if value is not None:
-                os.environ[name] = value
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-
-
 def in_processes(work: Callable[[Task], Found], tasks: Sequence[Task]) -> list[Found]:
     """Do a piece of work on each of some tasks, each in a process of its own on one thread.
 
@@ -124,7 +74,7 @@ def in_processes(work: Callable[[Task], Found], tasks: Sequence[Task]) -> list[F
     Parameters
     ----------
     work
-        A function that its module knows by name.
+        What is done.
     tasks
         What it is given, once in each process.
 
@@ -138,28 +88,156 @@ def in_processes(work: Callable[[Task], Found], tasks: Sequence[Task]) -> list[F
     >>> in_processes(abs, [-1, 2])
     [1, 2]
     """
-    others = set(active_children())
-    pool = ProcessPoolExecutor(len(tasks), mp_context=get_context("spawn"))
+    pools, done = [_pool(1) for _ in tasks], False
     try:
-        with _children(1):
-            under_way = [pool.submit(work, task) for task in tasks]
-        return [each.result() for each in under_way]
+        under_way = [_begun(pool, work, task) for pool, task in zip(pools, tasks, strict=True)]
+        found = [each.result() for each in under_way]
+        done = True
     finally:
-        for child in set(active_children()) - others:
-            child.kill()  # what is done is here, and what is not is not wanted any more
-        pool.shutdown()
+        for pool in pools:
+            pool.shutdown(kill_workers=not done)
+    return found
+
+
+def pickled(config: Config) -> bytes:
+    """Write a config so that another process can read it: classes of the user's travel by their content.
+
+    Raises
+    ------
+    UserError
+        If they hold something that cannot travel, such as an open file.
+    """
+    for name in [name for name in sys.modules if name.startswith(OWN_MODULE)]:
+        cloudpickle.register_pickle_by_value(sys.modules[name])
+    try:
+        content: bytes = cloudpickle.dumps(config)
+    except Exception as error:  # whatever the user's classes raise
+        said = " ".join(str(error).split())
+        raise UserError(
+            f"{config.condition} cannot be sent to a process of its own ({said}); train with workers=1"
+        ) from error
+    return content
+
+
+class Child:
+    """A process that trains a run.
+
+    Parameters
+    ----------
+    config
+        The run, `pickled`.
+    options
+        What else `train` is told.
+    threads
+        How many threads torch has there.
+    progress
+        Who is told how it goes.
+
+    Attributes
+    ----------
+    ear
+        Where it is heard. What is heard are tuples: first ``"here"`` and its process; then the name of a method of
+        `NoProgress` and its arguments, or ``"cycles"`` and how many more are done.
+    """
+
+    def __init__(self, config: bytes, options: Mapping[str, Any], threads: int, progress: NoProgress) -> None:
+        self.ear, mouth = Pipe(duplex=False)
+        self._progress = progress
+        self._process: int | None = None
+        self._told = False
+        self._pool = _pool(threads, mouth)
+        self._future = _begun(self._pool, _train, config, dict(options))
+        mouth.close()
+
+    def hear(self) -> bool:
+        """Take one message; return whether there may be more."""
+        try:
+            what, *about = self.ear.recv()
+        except (EOFError, OSError):
+            return False
+        if what == "here":
+            (self._process,) = about
+        elif what == "cycles":
+            for _ in range(about[0]):
+                self._progress.cycle()
+        else:
+            getattr(self._progress, what)(*about)
+        return True
+
+    def stop(self) -> None:
+        """Have it save and stop; one that still imports has nothing to save, and is ended."""
+        if self._told:
+            return
+        self._told = True
+        if self._process is None:
+            self.kill()
+        else:
+            with suppress(ProcessLookupError):
+                os.kill(self._process, signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it at once; what the run has saved stays whole."""
+        self._pool.shutdown(kill_workers=True)
+
+    def ending(self) -> Ending | None:
+        """Wait for its end; return how its run ended, or None if it was told to stop before it had begun."""
+        self.ear.close()
+        fault = self._future.exception()
+        self._pool.shutdown()
+        if fault is None:
+            return self._future.result()
+        if self._told:
+            return None
+        return Ending("failed", "its process was killed, or memory ran out, before the run was done")
+
+
+def _pool(threads: int, mouth: Connection | None = None) -> ProcessPoolExecutor:
+    """Return what will start a process of so many threads, which does not outlive this one."""
+    with _environment(
+        PYTHONWARNINGS="ignore"
+    ):  # what clears up after a process that was killed says nothing of it
+        loky_tracker.ensure_running()
+        resource_tracker.ensure_running()
+    return ProcessPoolExecutor(
+        1, initializer=_settle, initargs=(os.getpid(), threads, mouth), env=wishes(threads)
+    )
+
+
+@contextmanager
+def _environment(**added: str) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in added}
+    os.environ.update(added)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name)
+            if value is not None:
+                os.environ[name] = value
+
+
+def _begun(pool: ProcessPoolExecutor, work: Callable[..., Found], *words: Any) -> Future[Found]:
+    """Start a process and its work; SIGINT, which a terminal sends to children too, it does not hear."""
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        future: Future[Found] = pool.submit(work, *words)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    return future
 
 
 class _Relay(NoProgress):
-    """Progress that is told to the parent; one that is gone is told nothing."""
+    """Progress that a child tells its parent; one that is gone is told nothing."""
 
-    def __init__(self, parent: Connection) -> None:
-        self._parent = parent
+    parent: ClassVar[int]
+    mouth: ClassVar[Connection]
+
+    def __init__(self) -> None:
         self._cycles, self._told = 0, 0.0
 
     def tell(self, *words: Any) -> None:
         with suppress(OSError):
-            self._parent.send(words)
+            self.mouth.send(words)
 
     def start(self, title: str, epochs: int, cycles: int, done: int) -> None:
         self.tell("start", title, epochs, cycles, done)
@@ -181,57 +259,28 @@ class _Relay(NoProgress):
         self.tell("say", text)
 
 
-def _live(
-    parent: Connection, pickled: bytes, spec: str | None, options: dict[str, Any], where: Path, threads: int
-) -> None:
-    """Train a run: all that the child does."""
-    os.chdir(where)  # spawned processes begin where multiprocessing was imported
+def _settle(parent: int, threads: int, mouth: Connection | None) -> None:
+    """Settle a child before its work."""
     torch.set_num_threads(threads)
     keep_memory()
-    threading.Thread(target=_stop_without_parent, daemon=True).start()
-    relay = _Relay(parent)
-    relay.tell("here")
-    relay.tell("ending", ended(partial(_train, pickled, spec, options, relay)))
-    sys.stdout.flush()
-    os._exit(0)  # all is told and written; an interpreter with all its libraries takes long to end by itself
+    atexit.register(os._exit, 0)  # to take down an interpreter with all its libraries takes long
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    if mouth is not None:
+        _Relay.parent, _Relay.mouth = parent, mouth
 
 
-def _train(pickled: bytes, spec: str | None, options: dict[str, Any], relay: _Relay) -> None:
-    try:
-        signal.signal(
-            signal.SIGTERM, signal.default_int_handler
-        )  # nothing is to be saved until `train` listens
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
-        if spec is not None:
-            own_phases(spec, ())  # makes the module that the pickled phases name
-        train(pickle.loads(pickled), **options, progress=relay)  # noqa: S301 - the parent pickled it
-    except KeyboardInterrupt:
-        raise Stopped("stopped before it began") from None
-    finally:
-        signal.signal(signal.SIGTERM, lambda number, frame: None)  # a signal must not hide the ending
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(LOOK_EVERY)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _stop_without_parent() -> None:
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os.kill(os.getpid(), signal.SIGTERM)
-
-
-class _Pickler(pickle.Pickler):
-    """Pickles the classes in a file of the user's by name, also if that was executed again since."""
-
-    def reducer_override(self, found: Any) -> Any:
-        if isinstance(found, type) and found.__module__.startswith(OWN_MODULE):
-            return _defined, (found.__module__, found.__qualname__)
-        return NotImplemented
-
-
-def _defined(module: str, name: str) -> Any:
-    return operator.attrgetter(name)(sys.modules[module])
-
-
-def _pickled(config: Config) -> bytes:
-    buffer = io.BytesIO()
-    _Pickler(buffer).dump(config)
-    return buffer.getvalue()
+def _train(config: bytes, options: dict[str, Any]) -> Ending:
+    """Train a run: all that a child does. Until `train` listens, SIGTERM ends it, as nothing is to be saved yet."""
+    relay = _Relay()
+    relay.tell("here", os.getpid())
+    ending = ended(lambda: train(pickle.loads(config), **options, progress=relay))  # noqa: S301 - the parent's
+    relay.mouth.close()
+    if os.getppid() != relay.parent:
+        os._exit(0)  # there is nobody to hear of it
+    return ending

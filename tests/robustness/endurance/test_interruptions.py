@@ -10,14 +10,11 @@ from contextlib import nullcontext, suppress
 from multiprocessing import active_children
 
 import pytest
-from tests.cli.tiny_runs import TINY, tree
+from tests.cli.tiny_runs import tree
 
 import dreaming
 from dreaming.cli.main import main
-from dreaming.data.readers import house_digits
 from dreaming.errors import Stopped
-from dreaming.evaluation import readout
-from dreaming.evaluation.measuring import MEASURING
 from dreaming.runs import folder as runs
 from dreaming.system.progress import NoProgress
 from dreaming.system.signals import INTERRUPTED, SIGNALS, listening, stopping
@@ -168,7 +165,7 @@ def configured(seed):
 
 
 def test_children_that_still_import_are_not_waited_for(monkeypatch, tmp_path):
-    monkeypatch.setattr(population, "started", before(signals_after(2), population.started))
+    monkeypatch.setattr(population, "Child", before(signals_after(2), population.Child))
     configs = [configured(seed) for seed in range(4)]
     with (
         listening(),
