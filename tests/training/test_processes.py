@@ -2,6 +2,7 @@
 
 import io
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -234,6 +235,12 @@ class TestAsOnAGpu:
         assert [endings[path].kind for path in paths] == ["finished", "failed"]
         with pytest.raises(dreaming.UserError, match=r"^1 of 2 runs failed, digits/pad/seed-1: it diverged;"):
             population._whole(endings, paths, tmp_path, NoProgress())
+
+
+def test_a_failure_of_several_runs_comes_whole_out_of_another_process():
+    failure = RunsFailed({Path("runs/a"): "it diverged"}, "1 of 2 runs failed")
+    again = pickle.loads(pickle.dumps(failure))
+    assert (str(again), again.failed) == (str(failure), failure.failed)
 
 
 def test_a_mistake_of_all_runs_is_told_once(tmp_path):

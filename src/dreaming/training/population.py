@@ -17,7 +17,7 @@ from dreaming.system.signals import Interrupt, listening
 from dreaming.system.threads import cores
 from dreaming.training.loop import train, train_together
 from dreaming.training.precision import advice
-from dreaming.training.processes import Child, Ending, ended, pickled
+from dreaming.training.processes import Child, Ending, ended, pickled, train_in_child
 
 PAUSE = 0.2  # seconds between two looks at whether somebody wishes to stop
 
@@ -185,25 +185,25 @@ def _at_once(
     """Train runs in processes, so many at once, until all ended or somebody wishes to stop."""
     threads = max(1, min(torch.get_num_threads(), cores() // workers))
     waiting = [(path, pickled(config)) for path, config in runs.items()]
-    alive: dict[Connection, tuple[Path, Child]] = {}
+    alive: dict[Connection, tuple[Child[Ending], Path, NoProgress]] = {}
     endings: dict[Path, Ending] = {}
     try:
         while alive or (waiting and not interrupt.requested):
             while waiting and len(alive) < workers and not interrupt.requested:
                 path, config = waiting.pop(0)
-                child = Child(config, options, threads, progress.part(_named(path)))
-                alive[child.ear] = path, child
+                child = Child(threads, train_in_child, config, options)
+                alive[child.ear] = child, path, progress.part(_named(path))
             ready = wait(list(alive), PAUSE)
             for ear in [ear for ear in alive if ear in ready]:
-                path, child = alive[ear]
-                if not child.hear():
+                child, path, part = alive[ear]
+                if not child.hear(part):
                     del alive[ear]
                     if ending := child.ending():
                         endings[path] = ending
             if interrupt.requested:
-                for _, child in alive.values():
+                for child, _, _ in alive.values():
                     child.stop()
     finally:
-        for _, child in alive.values():  # asked twice, or a fault here
-            child.kill()
+        for child, _, _ in alive.values():  # asked twice, or a fault here
+            child.end(kill=True)
     return endings

@@ -8,13 +8,13 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import Pipe, resource_tracker
 from multiprocessing.connection import Connection
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 import cloudpickle
 import torch
@@ -31,7 +31,6 @@ from dreaming.training.loop import train
 Task = TypeVar("Task")
 Found = TypeVar("Found")
 TELL_EVERY = 1.0  # seconds between two counts of cycles
-LOOK_EVERY = 0.5  # seconds between two looks whether the parent is still there
 
 
 @dataclass(frozen=True)
@@ -88,14 +87,13 @@ def in_processes(work: Callable[[Task], Found], tasks: Sequence[Task]) -> list[F
     >>> in_processes(abs, [-1, 2])
     [1, 2]
     """
-    pools, done = [_pool(1) for _ in tasks], False
+    children, done = [Child(1, work, task) for task in tasks], False
     try:
-        under_way = [_begun(pool, work, task) for pool, task in zip(pools, tasks, strict=True)]
-        found = [each.result() for each in under_way]
+        found = [child.result.result() for child in children]
         done = True
     finally:
-        for pool in pools:
-            pool.shutdown(kill_workers=not done)
+        for child in children:
+            child.end(kill=not done)
     return found
 
 
@@ -119,125 +117,111 @@ def pickled(config: Config) -> bytes:
     return content
 
 
-class Child:
-    """A process that trains a run.
+class Child(Generic[Found]):
+    """A process that does one piece of work, and does not outlive this one.
 
     Parameters
     ----------
-    config
-        The run, `pickled`.
-    options
-        What else `train` is told.
     threads
         How many threads torch has there.
-    progress
-        Who is told how it goes.
+    work, words
+        What is called there, and its arguments.
 
     Attributes
     ----------
+    result
+        What it returns.
     ear
-        Where it is heard. What is heard are tuples: first ``"here"`` and its process; then the name of a method of
-        `NoProgress` and its arguments, or ``"cycles"`` and how many more are done.
+        Where it is heard. What `train_in_child` tells are tuples: the name of a method of `NoProgress` and its
+        arguments, or ``"cycles"`` and how many more are done, and last ``"over"``.
     """
 
-    def __init__(self, config: bytes, options: Mapping[str, Any], threads: int, progress: NoProgress) -> None:
-        self.ear, mouth = Pipe(duplex=False)
-        self._progress = progress
-        self._process: int | None = None
-        self._told = False
-        self._pool = _pool(threads, mouth)
-        self._future = _begun(self._pool, _train, config, dict(options))
+    def __init__(self, threads: int, work: Callable[..., Found], *words: Any) -> None:
+        self.ear, mouth = Pipe()
+        self._begun = self._told = False
+        sys.warnoptions.append("ignore")  # they clear up after processes that were killed, and would say so
+        loky_tracker.ensure_running()
+        resource_tracker.ensure_running()
+        sys.warnoptions.remove("ignore")
+        self._pool = ProcessPoolExecutor(
+            1, initializer=_settle, initargs=(mouth, threads), env=wishes(threads)
+        )
+        # SIGINT, which a terminal sends to parent and children alike, reaches the parent alone.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            self.result: Future[Found] = self._pool.submit(work, *words)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         mouth.close()
 
-    def hear(self) -> bool:
+    def hear(self, progress: NoProgress) -> bool:
         """Take one message; return whether there may be more."""
         try:
             what, *about = self.ear.recv()
         except (EOFError, OSError):
             return False
-        if what == "here":
-            (self._process,) = about
-        elif what == "cycles":
+        self._begun = True
+        if what == "cycles":
             for _ in range(about[0]):
-                self._progress.cycle()
-        else:
-            getattr(self._progress, what)(*about)
-        return True
+                progress.cycle()
+        elif what != "over":
+            getattr(progress, what)(*about)
+        return bool(what != "over")
 
     def stop(self) -> None:
         """Have it save and stop; one that still imports has nothing to save, and is ended."""
         if self._told:
             return
         self._told = True
-        if self._process is None:
-            self.kill()
+        if self._begun:
+            with suppress(OSError):  # it is over
+                self.ear.send("stop")
         else:
-            with suppress(ProcessLookupError):
-                os.kill(self._process, signal.SIGTERM)
+            self.end(kill=True)
 
-    def kill(self) -> None:
-        """End it at once; what the run has saved stays whole."""
-        self._pool.shutdown(kill_workers=True)
+    def end(self, kill: bool = False) -> None:
+        """Wait for its end, or end it at once: what a run has saved stays whole."""
+        self._pool.shutdown(kill_workers=kill)
 
-    def ending(self) -> Ending | None:
-        """Wait for its end; return how its run ended, or None if it was told to stop before it had begun."""
+    def ending(self) -> Found | Ending | None:
+        """Wait for its end; return what it returned, or how it died; None if it had not begun when told to stop."""
+        fault = self.result.exception()
+        self.end()
         self.ear.close()
-        fault = self._future.exception()
-        self._pool.shutdown()
         if fault is None:
-            return self._future.result()
+            return self.result.result()
         if self._told:
             return None
         return Ending("failed", "its process was killed, or memory ran out, before the run was done")
 
 
-def _pool(threads: int, mouth: Connection | None = None) -> ProcessPoolExecutor:
-    """Return what will start a process of so many threads, which does not outlive this one."""
-    with _environment(
-        PYTHONWARNINGS="ignore"
-    ):  # what clears up after a process that was killed says nothing of it
-        loky_tracker.ensure_running()
-        resource_tracker.ensure_running()
-    return ProcessPoolExecutor(
-        1, initializer=_settle, initargs=(os.getpid(), threads, mouth), env=wishes(threads)
-    )
+def _settle(parent: Connection, threads: int) -> None:
+    """Settle a child before its work."""
+    torch.set_num_threads(threads)
+    keep_memory()
+    atexit.register(os._exit, 0)  # to take down an interpreter with all its libraries takes long
+    _Relay.parent = parent
+    threading.Thread(target=_obey, args=(parent,), daemon=True).start()
 
 
-@contextmanager
-def _environment(**added: str) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in added}
-    os.environ.update(added)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name)
-            if value is not None:
-                os.environ[name] = value
-
-
-def _begun(pool: ProcessPoolExecutor, work: Callable[..., Found], *words: Any) -> Future[Found]:
-    """Start a process and its work; SIGINT, which a terminal sends to children too, it does not hear."""
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        future: Future[Found] = pool.submit(work, *words)
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-    return future
+def _obey(parent: Connection) -> None:
+    """Wait for the wish to stop, or the parent's death."""
+    with suppress(EOFError, OSError):
+        parent.recv()
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 class _Relay(NoProgress):
     """Progress that a child tells its parent; one that is gone is told nothing."""
 
-    parent: ClassVar[int]
-    mouth: ClassVar[Connection]
+    parent: ClassVar[Connection]
 
     def __init__(self) -> None:
         self._cycles, self._told = 0, 0.0
 
     def tell(self, *words: Any) -> None:
         with suppress(OSError):
-            self.mouth.send(words)
+            self.parent.send(words)
 
     def start(self, title: str, epochs: int, cycles: int, done: int) -> None:
         self.tell("start", title, epochs, cycles, done)
@@ -259,28 +243,14 @@ class _Relay(NoProgress):
         self.tell("say", text)
 
 
-def _settle(parent: int, threads: int, mouth: Connection | None) -> None:
-    """Settle a child before its work."""
-    torch.set_num_threads(threads)
-    keep_memory()
-    atexit.register(os._exit, 0)  # to take down an interpreter with all its libraries takes long
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-    if mouth is not None:
-        _Relay.parent, _Relay.mouth = parent, mouth
+def train_in_child(config: bytes, options: dict[str, Any]) -> Ending:
+    """Train a run, `pickled`: all that a child does.
 
-
-def _end_with(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(LOOK_EVERY)
-    os.kill(os.getpid(), signal.SIGTERM)
-
-
-def _train(config: bytes, options: dict[str, Any]) -> Ending:
-    """Train a run: all that a child does. Until `train` listens, SIGTERM ends it, as nothing is to be saved yet."""
+    Until `train` listens, SIGTERM ends it, since nothing is to be saved yet.
+    """
     relay = _Relay()
-    relay.tell("here", os.getpid())
     ending = ended(lambda: train(pickle.loads(config), **options, progress=relay))  # noqa: S301 - the parent's
-    relay.mouth.close()
-    if os.getppid() != relay.parent:
-        os._exit(0)  # there is nobody to hear of it
+    relay.tell("over")
+    if relay.parent.poll():
+        os._exit(0)  # there is no parent any more
     return ending
