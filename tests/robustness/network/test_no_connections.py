@@ -70,7 +70,7 @@ def watched(program, folder, *, alone=True):
     (folder / "site").mkdir()
     shutil.copy(HERE / "watch.py", folder / "site/sitecustomize.py")
     log = folder / "watched.jsonl"
-    path = os.pathsep.join([str(folder / "site"), str(Path(cli.__file__).parents[1])])
+    path = os.pathsep.join([str(folder / "site"), str(Path(cli.__file__).parents[2])])
     for_tests = {"PYTHONPATH": path, "DREAMING_WATCH": str(log), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         [*(without_network() if alone else ()), sys.executable, *program],
