@@ -67,6 +67,23 @@ sys.argv = ["dreaming", "evaluate", "{run}", "--device", "cpu"]
 from dreaming.__main__ import main
 sys.exit(main())
 """
+WITH_CHILDREN = """
+import os, signal, threading, time
+from pathlib import Path
+from dreaming.system.signals import end_at_signals
+from dreaming.training.processes import in_processes
+def work(path):
+    Path(path).touch()
+    time.sleep(600)
+def interrupt(paths):
+    while not all(Path(path).exists() for path in paths):
+        time.sleep(0.01)
+    os.kill(os.getpid(), signal.SIGTERM)
+paths = ["{place}/a", "{place}/b"]
+end_at_signals()
+threading.Thread(target=interrupt, args=(paths,)).start()
+in_processes(work, paths)
+"""
 TOO_LATE = """
 import signal
 from dreaming.system.signals import end_at_signals, listening
@@ -97,6 +114,16 @@ def test_an_import_is_left_at_once(name, number, tmp_path):
 @pytest.mark.parametrize("code", [IN_A_LONG_CALL, WHERE_NOTHING_CAN_BE_RAISED], ids=["call", "finalizer"])
 def test_a_program_ends_although_a_library_hears_nothing(code):
     assert ended(code) == (3, "", INTERRUPTED + "\n")
+
+
+def test_children_end_with_a_program_and_say_nothing(tmp_path):
+    begin = time.monotonic()
+    assert ended(WITH_CHILDREN.format(place=tmp_path)) == (
+        3,
+        "",
+        INTERRUPTED + "\n",
+    )  # waits for the children
+    assert time.monotonic() - begin < LONG
 
 
 def test_a_wish_too_late_for_what_saves_ends_the_program():
