@@ -4,14 +4,13 @@ import os
 import signal
 import sys
 
-from dreaming.system.signals import SIGNALS, leave
+from dreaming.system.signals import SIGNALS, end_at_signals
 from dreaming.system.threads import settle
 
 
 def main() -> int:
     """Do what the command line says; see `dreaming.cli.main.main`."""
-    for number in SIGNALS:
-        signal.signal(number, leave)
+    end_at_signals()
     settle()
     from dreaming.cli import main as cli
 

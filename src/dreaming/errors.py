@@ -31,6 +31,10 @@ class RunsFailed(UserError):  # noqa: N818 - it names what happened, as its sent
         super().__init__(said or "; ".join(failed.values()) + "; the runs beside are whole")
         self.failed = dict(failed)
 
+    def __reduce__(self) -> tuple[type["RunsFailed"], tuple[Mapping[Path, str], str]]:
+        """Come whole out of another process."""
+        return type(self), (self.failed, str(self))
+
 
 class Stopped(Exception):  # noqa: N818 - it is no error: the work is saved and can go on
     """Work was interrupted, what was done is saved, and the same command goes on with it."""

@@ -12,10 +12,9 @@ import dreaming
 from dreaming.cli.main import main
 
 WORDS = ("train", "--limit", "8", *SMALL, "--set=training.batch_size=4", "--snapshots", "ends")
-WRITES = (
-    15  # the untrained snapshot and sheet, state, environment, config; each epoch's losses and state; the
-)
-# ends; and the checksum before each text
+# Who holds the folder; the untrained snapshot and sheet, state, environment, config; each epoch's losses and state;
+# the ends; and the checksum before each text.
+WRITES = 16
 
 
 class FullDisk:

@@ -1,8 +1,14 @@
 """Several runs at once: each comes out as alone, whatever becomes of the others; a signal stops and saves all."""
 
 import io
+import os
+import pickle
 import signal
+import subprocess
+import sys
+import threading
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import torch
@@ -19,9 +25,39 @@ from dreaming.training import population
 FILE = """
 import dreaming
 
+class Own(dreaming.NREM):
+    def objective(self, *words):
+        return super().objective(*words)
+"""
+SCRIPT = """
+import multiprocessing, os, signal, sys
+import dreaming
+from dreaming.system.progress import TerminalProgress
+from tests.training.test_processes import configured
+
 class Crash(dreaming.NREM):
     def objective(self, cortex, images, hippocampus, draws):
         raise KeyError("no such dream")
+
+class Killed(dreaming.NREM):
+    def objective(self, *words):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+own, out = sys.argv[1:]
+configured(phases=f"{own}:Own")  # the file is executed again below, as several seeds do
+configs = [
+    configured("optimizer.learning_rate=1e30", name="diverging"),
+    configured(),
+    configured(name="crashing").model_copy(update={"phases": (dreaming.Wake(), Crash())}),
+    configured(name="own", phases=f"{own}:Own"),
+    configured(name="killed").model_copy(update={"phases": (dreaming.Wake(), Killed())}),
+]
+with TerminalProgress() as display:
+    try:
+        dreaming.train_all(configs, out=out, own_phases=own, workers=2, progress=display)
+    except dreaming.UserError as failed:
+        print(failed, file=sys.stderr)
+        print(len(multiprocessing.active_children()), "children are left")
 """
 
 
@@ -38,48 +74,56 @@ def configured(*settings, phases=None, **sections):
 
 @pytest.fixture(scope="module")
 def together(tmp_path_factory):
-    """A run beside one that diverges and one that crashes: the folder, the error and what a log would show."""
-    out = tmp_path_factory.mktemp("together")
-    own = out / "own.py"
+    """Runs of a script, beside those that diverge, crash or are killed: their folder, and what it said."""
+    here = tmp_path_factory.mktemp("together")
+    script, own, out = here / "script.py", here / "own.py", here / "runs"
+    script.write_text(SCRIPT)
     own.write_text(FILE)
-    diverging = configured("optimizer.learning_rate=1e30", name="diverging")
-    crashing = configured(phases=f"{own}:Crash", name="crashing")
-    configured(phases=f"{own}:Crash")  # executes the file again, as several seeds do
-    log = io.StringIO()
-    with (
-        TerminalProgress(Console(file=log, soft_wrap=True)) as display,
-        pytest.raises(dreaming.UserError) as error,
-    ):
-        population.train_all(
-            [diverging, configured(), crashing], out=out / "runs", own_phases=own, workers=2, progress=display
-        )
-    return out / "runs", error.value, log.getvalue()
+    root = str(Path(__file__).parents[2])
+    done = subprocess.run(
+        [sys.executable, str(script), str(own), str(out)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([root, *sys.path])},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return out, done.stdout, done.stderr
 
 
 def test_a_run_beside_others_is_bit_for_bit_the_run_alone(together, tmp_path):
     out, _, _ = together
-    alone = dreaming.train(configured(), out=tmp_path)
-    assert results(out / "digits/pad/seed-0") == results(alone)
+    own = out.parent / "own.py"
+    for config in (configured(), configured(name="own", phases=f"{own}:Own")):
+        alone = dreaming.train(config, out=tmp_path, own_phases=own)
+        assert results(out / alone.relative_to(tmp_path)) == results(alone)
 
 
 def test_runs_that_fail_are_named_with_the_reason_when_the_others_are_done(together):
-    _, error, _ = together
-    said = str(error)
-    assert said.startswith("2 of 3 runs failed, digits/diverging/seed-0: wake.image became nan in epoch 1")
-    assert "digits/crashing/seed-0: KeyError: 'no such dream'; the other 1 came to its end" in said
-    assert "\n" not in said
-    assert "in objective" in str(error.__cause__)  # the child's traceback is not lost
+    _, log, said = together
+    assert said.startswith("3 of 5 runs failed, digits/diverging/seed-0: wake.image became nan in epoch 1")
+    assert "digits/crashing/seed-0: KeyError: 'no such dream'" in said
+    assert "digits/killed/seed-0: its process was killed" in said
+    assert said.endswith("; the other 2 came to their end\n")
+    assert said.count("\n") == 1
+    assert "in objective" in log  # the child's traceback is not lost
+    assert "0 children are left" in log
 
 
 def test_each_line_of_an_epoch_names_its_run(together):
-    _, _, log = together
-    lines = [line for line in log.splitlines() if "epoch " in line and line.startswith("digits/")]
-    assert [line.partition("  ")[0] for line in lines if "wake.image" in line] == [
-        "digits/pad/seed-0: epoch 1/2",
-        "digits/pad/seed-0: epoch 2/2",
-    ]
+    _, log, _ = together
+    lines = [line for line in log.splitlines() if line.startswith("digits/pad/seed-0: epoch ")]
+    assert [line.partition("  ")[0].rpartition(" ")[2] for line in lines] == ["1/2", "2/2"]
     assert " left" in lines[0]
-    assert "KeyError" in log
+
+
+def test_classes_that_cannot_travel_are_refused_before_anything_begins(tmp_path):
+    class Holding(dreaming.NREM):
+        lock: ClassVar = threading.Lock()
+
+    holding = configured(name="b").model_copy(update={"phases": (dreaming.Wake(), Holding())})
+    with pytest.raises(dreaming.UserError, match=r"b cannot be sent to a process of its own \(.*workers=1"):
+        dreaming.train_all([configured(), holding], out=tmp_path, workers=2)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +163,15 @@ def test_runs_that_were_stopped_go_on_bit_for_bit(interrupted, with_signal, tmp_
     assert "cycles done" in capsys.readouterr().out
     for run in RUNS:
         assert results(out / run) == results(tmp_path / run)
+
+
+def test_children_of_a_parent_that_is_killed_save_and_end(with_signal, tmp_path, capsys):
+    when = [f"{run}: epoch 1/" for run in RUNS]
+    words = (*with_signal, "--workers", "2")
+    status, _, error = told_to_stop(words, tmp_path, signal.SIGKILL, when=when)  # waits for children too
+    assert (status, error) == (-signal.SIGKILL, "")
+    assert main([*with_signal, "--workers", "1", "--out", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.count("cycles done") == 2
 
 
 def test_one_after_another_a_run_that_fails_leaves_the_others(tmp_path):
@@ -180,6 +233,12 @@ class TestAsOnAGpu:
         assert [endings[path].kind for path in paths] == ["finished", "failed"]
         with pytest.raises(dreaming.UserError, match=r"^1 of 2 runs failed, digits/pad/seed-1: it diverged;"):
             population._whole(endings, paths, tmp_path, NoProgress())
+
+
+def test_a_failure_of_several_runs_comes_whole_out_of_another_process():
+    failure = RunsFailed({Path("runs/a"): "it diverged"}, "1 of 2 runs failed")
+    again = pickle.loads(pickle.dumps(failure))
+    assert (str(again), again.failed) == (str(failure), failure.failed)
 
 
 def test_a_mistake_of_all_runs_is_told_once(tmp_path):

@@ -27,7 +27,7 @@ from dreaming.cli.verbs import (
     Words,
 )
 from dreaming.errors import Stopped, UserError, shown
-from dreaming.system.signals import INTERRUPTED, obeying
+from dreaming.system.signals import INTERRUPTED
 
 if TYPE_CHECKING:
     from dreaming.config.config import Config
@@ -212,10 +212,9 @@ def main(words: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if words is None else words
     description = "A laboratory for dreaming neural networks: train, sleep, dream, measure."
     try:
-        with obeying():
-            verb: Callable[[], None] = arguments.read(VERBS, words, "dreaming", description)
-            _begin(verb)
-            verb()
+        verb: Callable[[], None] = arguments.read(VERBS, words, "dreaming", description)
+        _begin(verb)
+        verb()
     except UserError as mistake:
         print(f"dreaming: {shown(str(mistake))}", file=sys.stderr)
         return 2

@@ -1,34 +1,30 @@
-"""A folder is written by one process at a time; a second one is told who holds it.
-
-The lock is the system's own (flock) on a file in the folder, so a process that dies in whatever way lets go of it,
-and what it left lying is no obstacle. Own code rather than a library's, because the file says who holds the lock,
-which it must still say while somebody else tries it.
-"""
+"""A folder is written by one process at a time; a second one is told who holds it."""
 
 import errno
-import fcntl
-import json
 import os
 import socket
-import sys
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+
+from filelock import FileLock, SoftFileLock, Timeout
 
 from dreaming.errors import UserError
 from dreaming.system.disk import make_folder
 
 NAME = ".lock"
-PATIENCE = 3.0  # seconds: a process that was told to stop, or whose parent died, is let go of by then
-_PAUSE = 0.05
+SOFT = ".lock.soft"  # is there while somebody holds a folder on a file system that has no locks
+PATIENCE = 3.0  # seconds: a process that was told to stop, or whose parent died, has let go by then
+_NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)
 _UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 @contextmanager
 def locked(folder: Path, doing: str) -> Iterator[None]:
     """Hold a folder within the block; it is made if it is not there, and taken away again if nothing came of it.
+
+    What a dead process left is no obstacle. Where nothing can be written anyway, no lock is needed.
 
     Parameters
     ----------
@@ -52,71 +48,53 @@ def locked(folder: Path, doing: str) -> Iterator[None]:
     ['seed-0', '.lock']
     []
     """
-    made, descriptor = _taken(folder, doing)
-    try:
-        yield
-    finally:
-        if descriptor is not None:
-            with suppress(OSError):  # the folder may have been taken away meanwhile
-                (folder / NAME).unlink()
-            os.close(descriptor)
-        for each in reversed(made):
-            with suppress(OSError):  # it is not empty: something came of it
-                each.rmdir()
-
-
-def _taken(folder: Path, doing: str) -> tuple[list[Path], int | None]:
-    """Take the lock; no lock is needed, and none is returned, where nothing can be written anyway."""
-    until = time.monotonic() + PATIENCE
-    try:
-        made = make_folder(folder)
-        while (descriptor := _tried(folder / NAME)) is None:
-            made += make_folder(folder)  # whoever held it may have taken it away, if nothing came of it
-            if time.monotonic() > until:
+    with ExitStack() as held:
+        try:
+            _hold(folder, doing, held)
+        except OSError as error:
+            if error.errno not in _UNWRITABLE or not folder.is_dir():
                 raise UserError(
-                    f"{folder} is in use: {_holder(folder / NAME)}; wait until it is done or stop it"
-                )
-            time.sleep(_PAUSE)
-        about = {
-            "doing": doing,
-            "process": os.getpid(),
-            "host": socket.gethostname(),
-            "since": datetime.now(UTC).isoformat(timespec="seconds"),
-            "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
-        }
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, json.dumps(about).encode())
-    except OSError as error:
-        if error.errno in _UNWRITABLE and folder.is_dir():
-            return [], None
-        raise UserError(f"cannot write into {folder} ({error.strerror}); nothing was begun") from error
-    return made, descriptor
+                    f"cannot write into {folder} ({error.strerror}); nothing was begun"
+                ) from error
+        yield
 
 
-def _tried(path: Path) -> int | None:
-    """Try to lock a file; None if another process holds it, or it was taken away while we waited for it."""
+def _hold(folder: Path, doing: str, held: ExitStack) -> None:
+    path = folder / NAME
+    for made in make_folder(folder):
+        held.callback(_remove, made)
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    except FileNotFoundError:
-        return None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if os.path.samestat(os.fstat(descriptor), path.stat()):
-            return descriptor
-    except (BlockingIOError, FileNotFoundError):
-        pass
-    except OSError:
-        os.close(descriptor)
-        raise
-    os.close(descriptor)
+        held.enter_context(_acquired(path))
+    except FileNotFoundError:  # whoever held the folder has taken it away, since nothing came of it
+        return _hold(folder, doing, held)
+    except Timeout as timeout:
+        marker = Path(timeout.lock_file)
+        by_hand = f"; if it is no more, remove {marker}" if marker.name == SOFT else ""
+        raise UserError(
+            f"{folder} is in use: {_holder(path)}; wait until it is done or stop it{by_hand}"
+        ) from None
+    held.callback(_remove, path)  # while it is held: whoever waits for this file sees that it is gone
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    path.write_text(f"process {os.getpid()} on {socket.gethostname()} is {doing} there since {now}")
     return None
 
 
-def _holder(path: Path) -> str:
+def _acquired(path: Path) -> AbstractContextManager[object]:
     try:
-        about = json.loads(path.read_bytes())
-        return (
-            f"process {about['process']} on {about['host']} is {about['doing']} there since {about['since']}"
-        )
-    except (OSError, ValueError, LookupError, TypeError):  # it has only just taken it, or is letting go
-        return "another process is at work there"
+        return FileLock(path, PATIENCE, fallback_to_soft=False).acquire()
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+    return SoftFileLock(path.with_name(SOFT), PATIENCE).acquire()
+
+
+def _holder(path: Path) -> str:
+    with suppress(OSError, UnicodeDecodeError):  # it has only just taken it, or is letting go
+        if (said := path.read_text()).startswith("process "):
+            return said
+    return "another process is at work there"
+
+
+def _remove(path: Path) -> None:
+    with suppress(OSError):  # it is a folder that is not empty: something came of it
+        path.rmdir() if path.is_dir() else path.unlink()

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: a wish to stop at the next good moment where something is to be saved, else an order."""
+"""Ctrl-C and SIGTERM: a wish to stop at the next good moment where something is to be saved, else the end."""
 
 import os
 import signal
@@ -13,11 +13,8 @@ from typing import Any
 from dreaming.errors import Stopped
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-GRACE = 3.0
-"""Seconds that one long call of a library may go on after somebody wished to stop."""
 INTERRUPTED = "dreaming: interrupted; what was finished is kept, and the same command goes on"
-
-_Handler = Callable[[int, FrameType | None], Any]
+_LEAVING = threading.Lock()
 
 
 class Interrupt:
@@ -26,35 +23,18 @@ class Interrupt:
     def __init__(self) -> None:
         self.requested = False
 
-    def check(self, doing: str) -> None:
-        """Stop here if that is wished.
-
-        Raises
-        ------
-        Stopped
-            Saying what was being done.
-        """
-        if self.requested:
-            raise Stopped(f"stopped while {doing}")
-
     def _hear(self, number: int, frame: FrameType | None) -> None:
         if self.requested and number == signal.SIGINT:
             raise KeyboardInterrupt  # asked twice: stop at once, without saving
         self.requested = True
 
 
-class _Patience:
-    """How many blocks are under way that stop by themselves, after saving."""
-
-    blocks = 0
-
-
 @contextmanager
 def listening() -> Iterator[Interrupt]:
-    """Hear SIGINT and SIGTERM within the block instead of dying of them.
+    """Take SIGINT and SIGTERM within the block as the wish that it stops by itself, after saving.
 
-    A wish that came too late for the block is passed on to the one around it, if that hears too. Outside the main
-    thread, where Python delivers no signals, nothing is heard.
+    A wish that came too late for the block is passed on to the one around it. Outside the main thread, where Python
+    delivers no signals, nothing is heard.
 
     Examples
     --------
@@ -64,15 +44,8 @@ def listening() -> Iterator[Interrupt]:
     True
     """
     interrupt = Interrupt()
-    if not _in_main_thread():
+    with _handled_by(interrupt._hear):
         yield interrupt
-        return
-    _Patience.blocks += 1
-    try:
-        with _handling(interrupt._hear):
-            yield interrupt
-    finally:
-        _Patience.blocks -= 1
     around = signal.getsignal(signal.SIGTERM)
     if interrupt.requested and getattr(around, "__module__", None) == __name__:
         signal.raise_signal(signal.SIGTERM)
@@ -85,7 +58,7 @@ def stopping(doing: str) -> Iterator[None]:
     Raises
     ------
     Stopped
-        Saying what was being done.
+        With what was being done; not in a program that has called `end_at_signals`, which ends at once.
 
     Examples
     --------
@@ -94,115 +67,58 @@ def stopping(doing: str) -> Iterator[None]:
     Traceback (most recent call last):
     dreaming.errors.Stopped: stopped while counting
     """
-    if not _in_main_thread():
+    heard = []
+
+    def hear(number: int, frame: FrameType | None) -> None:
+        heard.append(number)
+        raise KeyboardInterrupt  # no Stopped yet: libraries catch what is an Exception
+
+    if signal.getsignal(signal.SIGTERM) is _leave:
         yield
         return
     try:
-        with _insisting(_interrupt):
+        with _handled_by(hear):
             yield
-    except KeyboardInterrupt:  # no Stopped from the start: libraries catch what is an Exception
-        raise Stopped(f"stopped while {doing}") from None
+    except (Exception, KeyboardInterrupt):
+        if heard:  # also where a library made another error of it: by that, a file would seem damaged
+            raise Stopped(f"stopped while {doing}") from None
+        raise
 
 
-@contextmanager
-def obeying() -> Iterator[None]:
-    """Be a program that ends soon after SIGINT or SIGTERM, wherever in the block they come.
+def end_at_signals() -> None:
+    """Make SIGINT and SIGTERM end this program at once, with status 3 and a sentence, where nobody is `listening`.
 
-    Where nobody `listening` stops by himself after saving, KeyboardInterrupt is raised; an import, which would not
-    bear that, is left at once. What has not come to its end after `GRACE` seconds, in one long call of a library
-    or because a library swallowed the exception, is ended: status 3, and one sentence. Whatever is written is
-    whole, since `dreaming.system.disk.write` moves it into place.
+    Whatever is written is whole, since `dreaming.system.disk.write` moves it into place: nothing has to be unwound.
+    A thread watches too, since an import or one long call of a library can keep signals from the main one for long.
     """
-    if not _in_main_thread():
-        yield
-        return
     ear, mouth = socket.socketpair()
     mouth.setblocking(False)
-    over = threading.Event()
-    watch = threading.Thread(target=_end_in_time, args=(ear, over), name="patience", daemon=True)
-    watch.start()
-    fd, hook = signal.set_wakeup_fd(mouth.fileno(), warn_on_full_buffer=False), sys.unraisablehook
-    sys.unraisablehook = _quietly
-    try:
-        with _insisting(_obey):
-            yield
-    finally:
-        sys.unraisablehook = hook
-        signal.set_wakeup_fd(fd)
-        over.set()
-        mouth.close()
-        watch.join()
-        ear.close()
+    signal.set_wakeup_fd(mouth.detach(), warn_on_full_buffer=False)
+    for number in SIGNALS:
+        signal.signal(number, _leave)
+    threading.Thread(target=_watch, args=(ear,), name="signals", daemon=True).start()
 
 
-def leave(number: int = 0, frame: FrameType | None = None) -> None:
-    """End this process and its children at once, with status 3 and one sentence; also a handler of signals."""
-    processes = sys.modules.get("multiprocessing.process")  # where nobody asked for it, there are no children
-    for child in processes.active_children() if processes else ():
-        child.kill()
-    if sys.stdout is not None and sys.stdout.isatty():
-        os.write(sys.stdout.fileno(), b"\x1b[?25h")  # a bar may have hidden the cursor
-    os.write(2, f"{INTERRUPTED}\n".encode())
-    os._exit(3)
+def _watch(ear: socket.socket) -> None:
+    while heard := ear.recv(1):
+        if heard[0] in SIGNALS and signal.getsignal(heard[0]) is _leave:
+            _leave(heard[0], None)
 
 
-def _in_main_thread() -> bool:
-    return threading.current_thread() is threading.main_thread()
+def _leave(number: int, frame: FrameType | None) -> None:
+    if _LEAVING.acquire(blocking=False):  # the main thread and the watch may both come here
+        if sys.stdout is not None and sys.stdout.isatty():
+            os.write(sys.stdout.fileno(), b"\x1b[?25h")  # a bar may have hidden the cursor
+        os.write(2, f"{INTERRUPTED}\n".encode())
+        os._exit(3)
 
 
 @contextmanager
-def _handling(handler: _Handler) -> Iterator[None]:
-    before = {number: signal.signal(number, handler) for number in SIGNALS}
+def _handled_by(handler: Callable[[int, FrameType | None], Any]) -> Iterator[None]:
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    before = {number: signal.signal(number, handler) for number in SIGNALS if in_main_thread}
     try:
         yield
     finally:
         for number, earlier in before.items():
             signal.signal(number, earlier)
-
-
-@contextmanager
-def _insisting(handler: _Handler) -> Iterator[None]:
-    """Handle signals by raising KeyboardInterrupt, also where a library has made another error of it.
-
-    A signal while a tensor is read, for one, may come out as an error by which the file would seem damaged.
-    """
-    heard = []
-
-    def hear(number: int, frame: FrameType | None) -> None:
-        heard.append(number)
-        handler(number, frame)
-
-    try:
-        with _handling(hear):
-            yield
-    except Stopped:
-        raise
-    except Exception:
-        if heard:
-            raise KeyboardInterrupt from None
-        raise
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
-
-def _obey(number: int, frame: FrameType | None) -> None:
-    while frame is not None:
-        if frame.f_code.co_filename.startswith("<frozen importlib"):
-            leave()
-        frame = frame.f_back
-    raise KeyboardInterrupt
-
-
-def _end_in_time(ear: socket.socket, over: threading.Event) -> None:
-    """End the process `GRACE` seconds after a signal, unless the block is over or somebody is saving."""
-    while heard := ear.recv(1):
-        if heard[0] in SIGNALS and not over.wait(GRACE) and not _Patience.blocks:
-            leave()
-
-
-def _quietly(lost: "sys.UnraisableHookArgs") -> None:
-    """Say nothing of an interrupt that came where none can be raised; `_end_in_time` remembers it."""
-    if not issubclass(lost.exc_type, KeyboardInterrupt):
-        sys.__unraisablehook__(lost)

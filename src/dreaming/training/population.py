@@ -1,11 +1,8 @@
 """Several runs at once: on a CPU each in a process of its own, on a GPU side by side in one program."""
 
-import signal
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +17,7 @@ from dreaming.system.signals import Interrupt, listening
 from dreaming.system.threads import cores
 from dreaming.training.loop import train, train_together
 from dreaming.training.precision import auto_path
-from dreaming.training.processes import Ending, ended, started
+from dreaming.training.processes import Child, Ending, ended, pickled, train_in_child
 
 PAUSE = 0.2  # seconds between two looks at whether somebody wishes to stop
 
@@ -39,8 +36,7 @@ def train_all(
 
     On a CPU runs are processes, which use the cores better than one run on all of them. A run of float32 comes out
     bit for bit as alone with the same number of threads; they share the cores, and have no more threads than torch
-    has here. As with all processes that Python spawns, a script that calls this keeps the call below
-    ``if __name__ == "__main__":``.
+    has here.
 
     On a GPU that `dreaming doctor` has found right, runs that differ in nothing but the seed go side by side in one
     program, `train_together`; on one that it has not, one after another.
@@ -183,76 +179,31 @@ def _trained(configs: Sequence[Config], options: Mapping[str, Any], failed: dict
         failed.update(failure.failed)
 
 
-@dataclass
-class _Child:
-    """A process that trains a run."""
-
-    path: Path
-    process: SpawnProcess
-    progress: NoProgress
-    here: bool = False
-    """Whether it has imported what it needs, and can be told to stop."""
-
-
 def _at_once(
     runs: Runs, options: Mapping[str, Any], workers: int, progress: NoProgress, interrupt: Interrupt
 ) -> dict[Path, Ending]:
     """Train runs in processes, so many at once, until all ended or somebody wishes to stop."""
     threads = max(1, min(torch.get_num_threads(), cores() // workers))
-    waiting = list(runs.items())
-    alive: dict[Connection, _Child] = {}
+    waiting = [(path, pickled(config)) for path, config in runs.items()]
+    alive: dict[Connection, tuple[Child[Ending], Path, NoProgress]] = {}
     endings: dict[Path, Ending] = {}
-    told = False
     try:
         while alive or (waiting and not interrupt.requested):
             while waiting and len(alive) < workers and not interrupt.requested:
                 path, config = waiting.pop(0)
-                ear, process = started(config, options, threads)
-                alive[ear] = _Child(path, process, progress.part(_named(path)))
+                child = Child(threads, train_in_child, config, options)
+                alive[child.ear] = child, path, progress.part(_named(path))
             ready = wait(list(alive), PAUSE)
             for ear in [ear for ear in alive if ear in ready]:
-                if not _hear(ear, alive[ear], endings):
+                child, path, part = alive[ear]
+                if not child.hear(part):
                     del alive[ear]
-            if interrupt.requested and not told:
-                told = True
-                for ear in [ear for ear in alive if not _told_to_stop(alive[ear])]:
-                    del alive[ear]
+                    if ending := child.ending():
+                        endings[path] = ending
+            if interrupt.requested:
+                for child, _, _ in alive.values():
+                    child.stop()
     finally:
-        for child in alive.values():  # asked twice, or a fault here; what the runs have saved stays whole
-            child.process.kill()
-            child.process.join()
+        for child, _, _ in alive.values():  # asked twice, or a fault here
+            child.end(kill=True)
     return endings
-
-
-def _told_to_stop(child: _Child) -> bool:
-    """Tell a child to stop and say how it ended; one that still imports has nothing to tell, and is ended."""
-    if child.here:
-        child.process.terminate()
-        return True
-    child.process.kill()
-    child.process.join()
-    return False
-
-
-def _hear(ear: Connection, child: _Child, endings: dict[Path, Ending]) -> bool:
-    """Take one message from a child; tell whether there may be more."""
-    try:
-        what, *about = ear.recv()
-    except (EOFError, OSError):
-        ear.close()
-        child.process.join()
-        code = child.process.exitcode or 0
-        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
-        endings.setdefault(child.path, Ending("failed", f"its process {how} before the run was done"))
-        child.process.close()
-        return False
-    if what == "here":
-        child.here = True
-    elif what == "ending":
-        endings[child.path] = about[0]
-    elif what == "cycles":
-        for _ in range(about[0]):
-            child.progress.cycle()
-    else:
-        getattr(child.progress, what)(*about)
-    return True

@@ -1,7 +1,6 @@
 """One run in a process of its own: how it is started, what it tells its parent, how it is told to stop."""
 
-import io
-import operator
+import atexit
 import os
 import pickle
 import signal
@@ -9,21 +8,21 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
-from multiprocessing import active_children, get_context, parent_process, resource_tracker
+from multiprocessing import Pipe, resource_tracker
 from multiprocessing.connection import Connection
-from multiprocessing.context import SpawnProcess
-from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
+import cloudpickle
 import torch
+from joblib.externals.loky import ProcessPoolExecutor
+from joblib.externals.loky.backend import resource_tracker as loky_tracker
 
 from dreaming.config.config import Config
-from dreaming.config.custom import OWN_MODULE, own_phases
+from dreaming.config.custom import OWN_MODULE
 from dreaming.errors import Stopped, UserError
 from dreaming.system.progress import NoProgress
 from dreaming.system.threads import keep_memory, wishes
@@ -44,8 +43,8 @@ class Ending:
     """Traceback, if it failed of anything but a mistake of the user's."""
 
 
-def ended(live: Callable[[], object]) -> Ending:
-    """Live through a run, and say how it ended.
+def ended(work: Callable[[], object]) -> Ending:
+    """Do the work of a run; return how it ended.
 
     Examples
     --------
@@ -55,7 +54,7 @@ def ended(live: Callable[[], object]) -> Ending:
     'ZeroDivisionError: division by zero'
     """
     try:
-        live()
+        work()
     except Stopped as stopped:
         return Ending("stopped", str(stopped))
     except UserError as mistake:
@@ -66,56 +65,6 @@ def ended(live: Callable[[], object]) -> Ending:
     return Ending("finished")
 
 
-def started(config: Config, options: Mapping[str, Any], threads: int) -> tuple[Connection, SpawnProcess]:
-    """Start a process for a run; return where it is heard, and the process.
-
-    What is heard are tuples: first ``"here"``, as soon as the process can be told to stop; then the name of a
-    method of `NoProgress` and its arguments, ``"cycles"`` and how many more are done, and last ``"ending"`` and an
-    `Ending`. A process that dies ends without.
-
-    Parameters
-    ----------
-    config
-        The run.
-    options
-        What else `train` is told.
-    threads
-        How many threads torch has there.
-    """
-    context = get_context("spawn")
-    ear, mouth = context.Pipe(duplex=False)
-    source, own = config.phase_source, options["own_phases"]
-    spec = f"{own}:{source.name}" if source and own else None
-    words = (mouth, _pickled(config), spec, dict(options), Path.cwd(), threads)
-    process = context.Process(target=_live, args=words, daemon=True)
-    with _children(threads):
-        process.start()
-    mouth.close()
-    return ear, process
-
-
-@contextmanager
-def _children(threads: int) -> Iterator[None]:
-    """Let processes which the block starts have so many threads, and hear no signal while they import.
-
-    SIGTERM waits until `_train` unblocks it. SIGINT, which a terminal sends to parent and children alike, reaches
-    the parent alone.
-    """
-    resource_tracker.ensure_running()  # else the first child starts it, and that unblocks what is blocked here
-    added = wishes(threads)
-    before = {name: os.environ.get(name) for name in added}
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
-    os.environ.update(added)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name)
-            if value is not None:
-                os.environ[name] = value
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-
-
 def in_processes(work: Callable[[Task], Found], tasks: Sequence[Task]) -> list[Found]:
     """Do a piece of work on each of some tasks, each in a process of its own on one thread.
 
@@ -124,7 +73,7 @@ def in_processes(work: Callable[[Task], Found], tasks: Sequence[Task]) -> list[F
     Parameters
     ----------
     work
-        A function that its module knows by name.
+        What is done.
     tasks
         What it is given, once in each process.
 
@@ -138,28 +87,141 @@ def in_processes(work: Callable[[Task], Found], tasks: Sequence[Task]) -> list[F
     >>> in_processes(abs, [-1, 2])
     [1, 2]
     """
-    others = set(active_children())
-    pool = ProcessPoolExecutor(len(tasks), mp_context=get_context("spawn"))
+    children, done = [Child(1, work, task) for task in tasks], False
     try:
-        with _children(1):
-            under_way = [pool.submit(work, task) for task in tasks]
-        return [each.result() for each in under_way]
+        found = [child.result.result() for child in children]
+        done = True
     finally:
-        for child in set(active_children()) - others:
-            child.kill()  # what is done is here, and what is not is not wanted any more
-        pool.shutdown()
+        for child in children:
+            child.end(kill=not done)
+    return found
+
+
+def pickled(config: Config) -> bytes:
+    """Write a config so that another process can read it: classes of the user's travel by their content.
+
+    Raises
+    ------
+    UserError
+        If they hold something that cannot travel, such as an open file.
+    """
+    for name in [name for name in sys.modules if name.startswith(OWN_MODULE)]:
+        cloudpickle.register_pickle_by_value(sys.modules[name])
+    try:
+        content: bytes = cloudpickle.dumps(config)
+    except Exception as error:  # whatever the user's classes raise
+        said = " ".join(str(error).split())
+        raise UserError(
+            f"{config.condition} cannot be sent to a process of its own ({said}); train with workers=1"
+        ) from error
+    return content
+
+
+class Child(Generic[Found]):
+    """A process that does one piece of work, and does not outlive this one.
+
+    Parameters
+    ----------
+    threads
+        How many threads torch has there.
+    work, words
+        What is called there, and its arguments.
+
+    Attributes
+    ----------
+    result
+        What it returns.
+    ear
+        Where it is heard. What `train_in_child` tells are tuples: the name of a method of `NoProgress` and its
+        arguments, or ``"cycles"`` and how many more are done, and last ``"over"``.
+    """
+
+    def __init__(self, threads: int, work: Callable[..., Found], *words: Any) -> None:
+        self.ear, mouth = Pipe()
+        self._begun = self._told = False
+        sys.warnoptions.append("ignore")  # they clear up after processes that were killed, and would say so
+        loky_tracker.ensure_running()
+        resource_tracker.ensure_running()
+        sys.warnoptions.remove("ignore")
+        self._pool = ProcessPoolExecutor(
+            1, initializer=_settle, initargs=(mouth, threads), env=wishes(threads)
+        )
+        # SIGINT, which a terminal sends to parent and children alike, reaches the parent alone.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            self.result: Future[Found] = self._pool.submit(work, *words)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        mouth.close()
+
+    def hear(self, progress: NoProgress) -> bool:
+        """Take one message; return whether there may be more."""
+        try:
+            what, *about = self.ear.recv()
+        except (EOFError, OSError):
+            return False
+        self._begun = True
+        if what == "cycles":
+            for _ in range(about[0]):
+                progress.cycle()
+        elif what != "over":
+            getattr(progress, what)(*about)
+        return bool(what != "over")
+
+    def stop(self) -> None:
+        """Have it save and stop; one that still imports has nothing to save, and is ended."""
+        if self._told:
+            return
+        self._told = True
+        if self._begun:
+            with suppress(OSError):  # it is over
+                self.ear.send("stop")
+        else:
+            self.end(kill=True)
+
+    def end(self, kill: bool = False) -> None:
+        """Wait for its end, or end it at once: what a run has saved stays whole."""
+        self._pool.shutdown(kill_workers=kill)
+
+    def ending(self) -> Found | Ending | None:
+        """Wait for its end; return what it returned, or how it died; None if it had not begun when told to stop."""
+        fault = self.result.exception()
+        self.end()
+        self.ear.close()
+        if fault is None:
+            return self.result.result()
+        if self._told:
+            return None
+        return Ending("failed", "its process was killed, or memory ran out, before the run was done")
+
+
+def _settle(parent: Connection, threads: int) -> None:
+    """Settle a child before its work."""
+    torch.set_num_threads(threads)
+    keep_memory()
+    atexit.register(os._exit, 0)  # to take down an interpreter with all its libraries takes long
+    _Relay.parent = parent
+    threading.Thread(target=_obey, args=(parent,), daemon=True).start()
+
+
+def _obey(parent: Connection) -> None:
+    """Wait for the wish to stop, or the parent's death."""
+    with suppress(EOFError, OSError):
+        parent.recv()
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 class _Relay(NoProgress):
-    """Progress that is told to the parent; one that is gone is told nothing."""
+    """Progress that a child tells its parent; one that is gone is told nothing."""
 
-    def __init__(self, parent: Connection) -> None:
-        self._parent = parent
+    parent: ClassVar[Connection]
+
+    def __init__(self) -> None:
         self._cycles, self._told = 0, 0.0
 
     def tell(self, *words: Any) -> None:
         with suppress(OSError):
-            self._parent.send(words)
+            self.parent.send(words)
 
     def start(self, title: str, epochs: int, cycles: int, done: int) -> None:
         self.tell("start", title, epochs, cycles, done)
@@ -181,57 +243,14 @@ class _Relay(NoProgress):
         self.tell("say", text)
 
 
-def _live(
-    parent: Connection, pickled: bytes, spec: str | None, options: dict[str, Any], where: Path, threads: int
-) -> None:
-    """Train a run: all that the child does."""
-    os.chdir(where)  # spawned processes begin where multiprocessing was imported
-    torch.set_num_threads(threads)
-    keep_memory()
-    threading.Thread(target=_stop_without_parent, daemon=True).start()
-    relay = _Relay(parent)
-    relay.tell("here")
-    relay.tell("ending", ended(partial(_train, pickled, spec, options, relay)))
-    sys.stdout.flush()
-    os._exit(0)  # all is told and written; an interpreter with all its libraries takes long to end by itself
+def train_in_child(config: bytes, options: dict[str, Any]) -> Ending:
+    """Train a run, `pickled`: all that a child does.
 
-
-def _train(pickled: bytes, spec: str | None, options: dict[str, Any], relay: _Relay) -> None:
-    try:
-        signal.signal(
-            signal.SIGTERM, signal.default_int_handler
-        )  # nothing is to be saved until `train` listens
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
-        if spec is not None:
-            own_phases(spec, ())  # makes the module that the pickled phases name
-        train(pickle.loads(pickled), **options, progress=relay)  # noqa: S301 - the parent pickled it
-    except KeyboardInterrupt:
-        raise Stopped("stopped before it began") from None
-    finally:
-        signal.signal(signal.SIGTERM, lambda number, frame: None)  # a signal must not hide the ending
-
-
-def _stop_without_parent() -> None:
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os.kill(os.getpid(), signal.SIGTERM)
-
-
-class _Pickler(pickle.Pickler):
-    """Pickles the classes in a file of the user's by name, also if that was executed again since."""
-
-    def reducer_override(self, found: Any) -> Any:
-        if isinstance(found, type) and found.__module__.startswith(OWN_MODULE):
-            return _defined, (found.__module__, found.__qualname__)
-        return NotImplemented
-
-
-def _defined(module: str, name: str) -> Any:
-    return operator.attrgetter(name)(sys.modules[module])
-
-
-def _pickled(config: Config) -> bytes:
-    buffer = io.BytesIO()
-    _Pickler(buffer).dump(config)
-    return buffer.getvalue()
+    Until `train` listens, SIGTERM ends it, since nothing is to be saved yet.
+    """
+    relay = _Relay()
+    ending = ended(lambda: train(pickle.loads(config), **options, progress=relay))  # noqa: S301 - the parent's
+    relay.tell("over")
+    if relay.parent.poll():
+        os._exit(0)  # there is no parent any more
+    return ending

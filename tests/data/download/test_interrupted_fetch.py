@@ -20,7 +20,7 @@ HALF = 100_000
 LONG = 300.0  # seconds, for what a process does in five that has a core for itself
 FETCH = """
 import sys
-from dreaming.cli.main import main
+from dreaming.__main__ import main
 from dreaming.data import loading
 from dreaming.data.sources import Layout, RemoteFile, Source
 
@@ -28,7 +28,8 @@ from dreaming.data.sources import Layout, RemoteFile, Source
 remote = RemoteFile(file, checksum, int(size), (url,))
 loading.SOURCES["svhn"] = Source("svhn", "", 0, 0, "", "", (Layout(list, (remote,)),))
 print("begun", flush=True)
-sys.exit(main(words))
+sys.argv[1:] = words
+sys.exit(main())
 """
 
 STOPPED = "dreaming: interrupted; what was finished is kept, and the same command goes on\n"

@@ -10,14 +10,11 @@ from contextlib import nullcontext, suppress
 from multiprocessing import active_children
 
 import pytest
-from tests.cli.tiny_runs import TINY, tree
+from tests.cli.tiny_runs import tree
 
 import dreaming
 from dreaming.cli.main import main
-from dreaming.data.readers import house_digits
 from dreaming.errors import Stopped
-from dreaming.evaluation import readout
-from dreaming.evaluation.measuring import MEASURING
 from dreaming.runs import folder as runs
 from dreaming.system.progress import NoProgress
 from dreaming.system.signals import INTERRUPTED, SIGNALS, listening, stopping
@@ -25,7 +22,7 @@ from dreaming.training import population
 from dreaming.training.processes import in_processes
 
 LONG = 600.0  # seconds; how soon everything ends where there is a core for it, benchmarks/interruption.py measures
-IN_AN_IMPORT = """
+BEFORE_IT_IS_NEEDED = """
 import os, signal, sys
 class Signals:
     def find_spec(self, name, path=None, target=None):
@@ -37,41 +34,64 @@ from dreaming.__main__ import main
 sys.exit(main())
 """
 IN_A_LONG_CALL = """
-import os, signal, sys, threading
+import os, signal, threading
 import numpy as np
-from dreaming.system import signals as interrupts
-interrupts.GRACE = 0.2
+from dreaming.system.signals import end_at_signals
 matrix = np.random.default_rng(0).standard_normal((1500, 1500))
-with interrupts.obeying():
-    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGTERM)).start()
-    np.linalg.eig(matrix)
-    print("the call returned")
+end_at_signals()
+threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGTERM)).start()
+np.linalg.eig(matrix)
+print("the call returned")
 """
-SWALLOWED = """
+WHERE_NOTHING_CAN_BE_RAISED = """
 import signal, time
-from dreaming.system import signals as interrupts
-interrupts.GRACE = 0.2
+from dreaming.system.signals import end_at_signals
 class Ends:
     def __del__(self):
         signal.raise_signal(signal.SIGINT)
-with interrupts.obeying():
-    Ends()
-    time.sleep(600)
+end_at_signals()
+Ends()
+time.sleep(600)
 """
-
-
-MADE_ANOTHER_ERROR = """
-import signal, sys
-from dreaming.cli import main as cli
-from dreaming.errors import UserError
-def read(*words):
-    try:
-        signal.raise_signal(signal.SIGTERM)
-    except KeyboardInterrupt:
-        raise UserError("the file is damaged: could not determine the shape of an object") from None
-cli.arguments.read = read
+WHILE_MEASURING = """
+import os, signal, sys
+from dreaming.evaluation import readout
+order, calls = readout.epoch_order, []
+def in_the_thirtieth_epoch(*words):
+    calls.append(words)
+    if len(calls) == 30:
+        os.kill(os.getpid(), signal.SIGTERM)
+    return order(*words)
+readout.epoch_order = in_the_thirtieth_epoch
+sys.argv = ["dreaming", "evaluate", "{run}", "--device", "cpu"]
 from dreaming.__main__ import main
 sys.exit(main())
+"""
+WITH_CHILDREN = """
+import os, signal, threading, time
+from pathlib import Path
+from dreaming.system.signals import end_at_signals
+from dreaming.training.processes import in_processes
+def work(path):
+    Path(path).touch()
+    time.sleep(600)
+def interrupt(paths):
+    while not all(Path(path).exists() for path in paths):
+        time.sleep(0.01)
+    os.kill(os.getpid(), signal.SIGTERM)
+paths = ["{place}/a", "{place}/b"]
+end_at_signals()
+threading.Thread(target=interrupt, args=(paths,)).start()
+in_processes(work, paths)
+"""
+TOO_LATE = """
+import signal
+from dreaming.system.signals import end_at_signals, listening
+end_at_signals()
+with listening():
+    signal.raise_signal(signal.SIGINT)
+    print("saved", flush=True)
+print("begun anew")
 """
 
 
@@ -86,13 +106,28 @@ def ended(code):
 @pytest.mark.parametrize("number", SIGNALS, ids=["Ctrl-C", "SIGTERM"])
 @pytest.mark.parametrize("name", ["tyro", "torch"])
 def test_an_import_is_left_at_once(name, number, tmp_path):
-    code = IN_AN_IMPORT.format(name=name, number=number.name, out=tmp_path / "runs")
+    code = BEFORE_IT_IS_NEEDED.format(name=name, number=number.name, out=tmp_path / "runs")
     assert ended(code) == (3, "", INTERRUPTED + "\n")
     assert not (tmp_path / "runs").exists()
 
 
-def test_a_signal_of_which_a_library_makes_an_error_is_no_error():
-    assert ended(MADE_ANOTHER_ERROR) == (3, "", INTERRUPTED + "\n")
+@pytest.mark.parametrize("code", [IN_A_LONG_CALL, WHERE_NOTHING_CAN_BE_RAISED], ids=["call", "finalizer"])
+def test_a_program_ends_although_a_library_hears_nothing(code):
+    assert ended(code) == (3, "", INTERRUPTED + "\n")
+
+
+def test_children_end_with_a_program_and_say_nothing(tmp_path):
+    begin = time.monotonic()
+    assert ended(WITH_CHILDREN.format(place=tmp_path)) == (
+        3,
+        "",
+        INTERRUPTED + "\n",
+    )  # waits for the children
+    assert time.monotonic() - begin < LONG
+
+
+def test_a_wish_too_late_for_what_saves_ends_the_program():
+    assert ended(TOO_LATE) == (3, "saved\n", INTERRUPTED + "\n")
 
 
 def test_an_error_after_a_signal_is_the_signal_and_others_stay():
@@ -107,11 +142,6 @@ def test_an_error_after_a_signal_is_the_signal_and_others_stay():
         read([signal.SIGTERM])
     with pytest.raises(TypeError):
         read([])
-
-
-@pytest.mark.parametrize("code", [IN_A_LONG_CALL, SWALLOWED], ids=["long call", "swallowed"])
-def test_a_program_ends_although_a_library_hears_nothing(code):
-    assert ended(code) == (3, "", INTERRUPTED + "\n")
 
 
 def signals_after(count, number=signal.SIGTERM):
@@ -133,27 +163,14 @@ def before(call, function):
     return called
 
 
-@pytest.mark.parametrize("number", SIGNALS, ids=["Ctrl-C", "SIGTERM"])
-def test_measuring_stops_within_a_measure_and_goes_on(number, monkeypatch, capsys, tmp_path):
-    config = configured(0).but(["training.epochs=0"])
-    run = dreaming.train(config, out=tmp_path)
-    words = ["evaluate", str(run), "--device", "cpu"]
-    with monkeypatch.context() as patch:
-        patch.setattr(readout, "epoch_order", before(signals_after(30, number), readout.epoch_order))
-        assert main(words) == 3
-    assert capsys.readouterr().err == f"dreaming: stopped while {MEASURING}\n"
+def test_measuring_ends_within_a_measure_and_goes_on(tmp_path):
+    run = dreaming.train(configured(0).but(["training.epochs=0"]), out=tmp_path)
+    status, _, error = ended(WHILE_MEASURING.format(run=run))
+    assert (status, error) == (3, INTERRUPTED + "\n")
     header, *rows = (run / "measures.csv").read_text().splitlines()
     assert len(rows) == 1  # the pixels' readout took 20 epochs, that of the components was in its tenth
-    assert main(words) == 0
+    assert main(["evaluate", str(run), "--device", "cpu"]) == 0
     assert {header, *rows} < set((run / "measures.csv").read_text().splitlines())
-
-
-def test_drawing_of_images_is_stopped(monkeypatch, capsys, tmp_path):
-    monkeypatch.setattr(house_digits, "draw_block", before(signals_after(2), house_digits.draw_block))
-    words = ["train", *TINY, "--dataset", "house_digits", "--limit", "1000", "--out", str(tmp_path / "runs")]
-    assert main(words) == 3
-    assert capsys.readouterr().err == INTERRUPTED + "\n"
-    assert not (tmp_path / "runs").exists()
 
 
 def test_a_write_that_is_interrupted_leaves_what_stood_there(monkeypatch, tmp_path):
@@ -175,7 +192,7 @@ def configured(seed):
 
 
 def test_children_that_still_import_are_not_waited_for(monkeypatch, tmp_path):
-    monkeypatch.setattr(population, "started", before(signals_after(2), population.started))
+    monkeypatch.setattr(population, "Child", before(signals_after(2), population.Child))
     configs = [configured(seed) for seed in range(4)]
     with (
         listening(),

@@ -3,13 +3,14 @@
 import gc
 import io
 import os
-from multiprocessing import active_children
+import subprocess
+import sys
 
 import pytest
 from benchmarks.residence import held
 from matplotlib.figure import Figure
 from rich.console import Console
-from tests.cli.tiny_runs import TINY
+from tests.cli.tiny_runs import SMALL, TINY
 
 import dreaming
 from dreaming.cli.main import main
@@ -18,7 +19,6 @@ from dreaming.paper.plan.profile import Profile
 from dreaming.paper.reproduction import reproduce
 from dreaming.system.progress import NoProgress, TerminalProgress
 from dreaming.training.loop import train_together
-from dreaming.training.population import train_all
 
 EPOCHS = 20
 PATHS = [("plain", "float32"), ("plain", "bfloat16"), ("captured", "float32")]
@@ -90,18 +90,17 @@ class Looking(NREM):
 """
 
 
-def test_processes_leave_nothing_open_and_say_a_line_an_epoch(tiny_config, tmp_path):
+def test_processes_leave_nothing_open_and_say_a_line_an_epoch(tmp_path):
     """Each looks at itself in each cycle, which a parent that has to wait for a core might be too late for."""
     own, looks = tmp_path / "own.py", tmp_path / "looks"
     own.write_text(LOOKING.replace("PLACE", repr(str(looks))))
     looks.mkdir()
-    sections = {"dataset": {"limit": 16}, "training": {"epochs": EPOCHS, "snapshots": "all"}}
-    configs = [tiny_config(**sections, phases=f"{own}:Looking", seed=seed) for seed in (0, 1)]
-    with Log() as log:
-        train_all(configs, out=tmp_path / "runs", own_phases=own, workers=2, progress=log)
-    assert not active_children()
-    assert sum(": epoch " in line for line in log.lines) == 2 * EPOCHS
-    assert len(log.lines) == 2 * EPOCHS + 2
+    words = ("train", *SMALL, "--limit=16", "--set=training.batch_size=8", f"--epochs={EPOCHS}")
+    words += ("--phases", f"{own}:Looking", "--seeds=2", "--workers=2", f"--out={tmp_path / 'runs'}")
+    command = [sys.executable, "-m", "dreaming", *words]
+    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert sum(": epoch " in line for line in lines) == 2 * EPOCHS
+    assert len(lines) == 2 * EPOCHS + 2 + 2
     children = [path.read_text().splitlines() for path in looks.iterdir()]
     assert [len(seen) for seen in children] == [2 * EPOCHS] * 2
     for seen in children:

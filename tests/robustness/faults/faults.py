@@ -284,7 +284,7 @@ def _kill_somebody(process, length, draw):
     until = time.monotonic() + draw.uniform(0.2, 0.7) * length
     while time.monotonic() < until and process.poll() is None:
         time.sleep(0.05)
-    workers = [pid for pid in _children(process.pid) if "spawn_main" in _command(pid)]
+    workers = [pid for pid in _children(process.pid) if "popen_loky" in _command(pid)]
     victim = (
         draw.choice([*workers, process.pid]) if draw.random() < 0.5 or not workers else draw.choice(workers)
     )

@@ -18,6 +18,7 @@ import dreaming.evaluation.measuring  # what the commands need, so that a child 
 import dreaming.training.population  # noqa: F401
 from dreaming.cli import main as cli
 from dreaming.system import locks
+from dreaming.system.signals import end_at_signals
 from dreaming.training import resume as opening
 
 SECOND = 0.002  # seconds between two looks at a child
@@ -118,6 +119,7 @@ def live(job):
     os.dup2(log, 1)
     os.dup2(log, 2)
     os.environ["DREAMING_CACHE"] = job["cache"]
+    end_at_signals()  # as the program does
     points = Points(job.get("at", 0), job.get("how", ""))
     if "at" in job:
         points.watch()

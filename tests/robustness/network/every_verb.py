@@ -25,6 +25,6 @@ def live(verbs):
         yield name, (status, error.getvalue(), out.getvalue())
 
 
-if __name__ == "__main__":  # the processes of --workers import this too
+if __name__ == "__main__":
     os.chdir(sys.argv[1])
     print(json.dumps(dict(live(json.loads(sys.argv[2])))))

@@ -68,7 +68,7 @@ def watched(program, folder, *, alone=True):
     (folder / "site").mkdir()
     shutil.copy(HERE / "watch.py", folder / "site/sitecustomize.py")
     log = folder / "watched.jsonl"
-    path = os.pathsep.join([str(folder / "site"), str(Path(cli.__file__).parents[1])])
+    path = os.pathsep.join([str(folder / "site"), str(Path(cli.__file__).parents[2])])
     for_tests = {"PYTHONPATH": path, "DREAMING_WATCH": str(log), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         [*(without_network() if alone else ()), sys.executable, *program],
@@ -123,7 +123,7 @@ def test_fetching_tries_one_for_each_mirror_and_says_that_there_is_no_network(li
 
 def test_the_processes_of_workers_are_watched_too(lived):
     watched_ones = [note for note in lived[1] if (note["verb"], note["event"]) == ("train", "watched")]
-    assert len([note for note in watched_ones if "spawn_main" in note["about"]]) == 2
+    assert len([note for note in watched_ones if "popen_loky" in note["about"]]) == 2
 
 
 CONNECTS = """
