@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from dreaming.data.loading import SOURCES
 from dreaming.evaluation.measures.organisation import INTRA_INTER
 from dreaming.paper.figures import DRAWINGS
-from dreaming.paper.figures.drawing import COLOURS, DATASETS, LABELS, MARKS, saved
+from dreaming.paper.figures.drawing import COLOURS, LABELS, MARKS, saved
 from dreaming.paper.plan.panels import FIGURES, OF_THE_PAPER
 from dreaming.paper.tables import incomplete
 from dreaming.runs.tables import csv
@@ -66,7 +67,7 @@ def test_a_figure_can_be_drawn_from_its_csv_alone(drawn, name):
 def test_every_seed_is_seen_behind_the_mean_and_axes_have_units(drawn, name):
     table, picture = drawn[name]
     datasets, conditions = (list(dict.fromkeys(table[c].dropna())) for c in ("dataset", "condition"))
-    assert [panel.get_title(loc="left")[4:] for panel in picture.axes] == [DATASETS[d] for d in datasets]
+    assert [panel.get_title(loc="left")[4:] for panel in picture.axes] == [SOURCES[d].label for d in datasets]
     for panel in picture.axes:
         means, seeds = bold(panel), thin(panel)
         assert [line.get_label() for line in means] == [LABELS[c] for c in conditions]
