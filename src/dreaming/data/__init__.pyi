@@ -4,6 +4,7 @@ from . import download as download
 from . import loading as loading
 from . import readers as readers
 from . import sources as sources
+from . import weights as weights
 from .batches import epoch_order as epoch_order
 from .batches import to_activity as to_activity
 from .dataset import Dataset as Dataset
