@@ -103,25 +103,27 @@ class Control:
         weights = readout.train_readout(train, labels, classes, self.seed, self.protocol)
         return label, float(readout.accuracy(weights, test[None].to(self.device), images.test.labels)[0])
 
-    def accuracy(self, progress: NoProgress) -> tuple[str, float, Path | None]:
-        """Return what `measure` does, from the cache, or measured now and kept there; and the file if it was.
-
-        A file that is damaged is made anew, a cache that cannot be written is done without, and both are said.
-        """
-        origin = self.origin()
-        file = cached(origin)
+    def kept(self, progress: NoProgress) -> tuple[str, float] | None:
+        """Return what was found for an earlier run; None if nothing is kept, or it is damaged, which is said."""
+        origin, file = self.origin(), self.file
         try:
-            if file.exists():
-                return *_read(file, origin), file
+            return _read(file, origin) if file.exists() else None
         except UserError as damage:
             progress.say(f"{damage}; the control is measured again")
-        label, share = self.measure()
+            return None
+
+    def keep(self, label: str, share: float, progress: NoProgress) -> None:
+        """Keep what was found for other runs; a cache that cannot be written is done without, and that is said."""
+        content = {"accuracy": torch.tensor(share, dtype=torch.float64)}
         try:
-            kept = {"accuracy": torch.tensor(share, dtype=torch.float64)}
-            write_tensors(file, kept, {"origin": origin, "features": label})
+            write_tensors(self.file, content, {"origin": self.origin(), "features": label})
         except UserError as refusal:
             progress.say(f"the control is not kept for other runs: {refusal}")
-        return label, share, None
+
+    @property
+    def file(self) -> Path:
+        """Where it is kept."""
+        return cached(self.origin())
 
     def origin(self) -> dict[str, Any]:
         """Return all that the accuracy depends on, as JSON values.

@@ -65,6 +65,9 @@ class Readout(Measure):
         """Add a control's row, which belongs to no epoch, to a table: from the cache, or measured now."""
         channels, seed = table.config.networks.image_channels, table.config.seed
         control = Control(kind, images, channels, seed, self.protocol, device)
-        label, share, file = control.accuracy(table.progress)
-        source = "" if file is None else f" (as kept in {file})"
+        known = control.kept(table.progress)
+        label, share = known or control.measure()
+        source = f" (as kept in {control.file})" if known else ""
         table.add(self, tabled([(None, ACCURACY, self.name(label), share)]), source)
+        if not known:
+            control.keep(label, share, table.progress)
