@@ -11,17 +11,10 @@ import pytest
 from PIL import Image
 from tests.paper import made_up
 
-from dreaming.data.loading import SOURCES
 from dreaming.evaluation.measures.organisation import INTRA_INTER
-<<<<<<< HEAD
 from dreaming.paper.figures import FIGURES, OF_THE_PAPER
 from dreaming.paper.figures.drawing import dataset_name, draw, label, saved
 from dreaming.paper.results import figure_table
-=======
-from dreaming.paper.figures import DRAWINGS
-from dreaming.paper.figures.drawing import COLOURS, LABELS, MARKS, saved
-from dreaming.paper.plan.panels import FIGURES, OF_THE_PAPER
->>>>>>> hA
 from dreaming.paper.tables import incomplete
 from dreaming.runs.tables import csv
 
@@ -79,11 +72,7 @@ def test_a_figure_can_be_drawn_from_its_csv_alone(whole, name):
 def test_every_seed_is_seen_behind_the_mean_and_axes_have_units(whole, name):
     table, picture = whole[name]
     datasets, conditions = (list(dict.fromkeys(table[c].dropna())) for c in ("dataset", "condition"))
-<<<<<<< HEAD
     assert [panel.get_title(loc="left")[4:] for panel in picture.axes] == [dataset_name(d) for d in datasets]
-=======
-    assert [panel.get_title(loc="left")[4:] for panel in picture.axes] == [SOURCES[d].label for d in datasets]
->>>>>>> hA
     for panel in picture.axes:
         means, seeds = bold(panel), thin(panel)
         assert [line.get_label() for line in means] == [label(c) for c in conditions]
