@@ -65,7 +65,7 @@ def begin(configs: Sequence[Config]) -> tuple[CapturedCycle, list[TrainingState]
     seen = load("digits", limit=config.dataset.limit).to(device).train.images
     while len(seen) < CYCLES * config.training.batch_size:
         seen = torch.cat([seen, seen])
-    lives = [TrainingState.born(each, device) for each in configs]
+    lives = [TrainingState.initial(each, device) for each in configs]
     return CapturedCycle(lives, configs, seen[: CYCLES * config.training.batch_size]), lives
 
 
