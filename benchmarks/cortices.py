@@ -47,7 +47,7 @@ class Plain:
         where = torch.device(config.training.device)
         seen = Split(images, torch.zeros(len(images), dtype=torch.int64)).to(where)
         dataset = Dataset("images", seen, seen, (), "")
-        self.run = Run(TrainingState.born(config, where), RunFolder(Path()), config, dataset)
+        self.run = Run(TrainingState.initial(config, where), RunFolder(Path()), config, dataset)
 
     def __call__(self, count: int) -> list[float]:
         """Live so many cycles; return the milliseconds of each."""
@@ -84,7 +84,9 @@ class Programmed:
         self.config = configs[0]
         where = torch.device(self.config.training.device)
         few = images[: CYCLES * self.config.training.batch_size].to(where)
-        self.program = CapturedCycle([TrainingState.born(config, where) for config in configs], configs, few)
+        self.program = CapturedCycle(
+            [TrainingState.initial(config, where) for config in configs], configs, few
+        )
         self.program.open()
 
     def __call__(self, count: int) -> list[float]:

@@ -18,7 +18,6 @@ def test_a_run_folder_holds_config_environment_losses_snapshots_dreams_and_state
     kept = [f"{epoch:04d}" for epoch in range(3)]
     assert set(tree(run)) == {
         "config.yaml",
-        "checksums.json",
         "environment.json",
         "losses.csv",
         "state.before.safetensors",

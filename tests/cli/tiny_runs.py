@@ -5,7 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-from dreaming.runs.folder import RunFolder
 from dreaming.runs.tensors import read_tensors
 
 SMALL = (
@@ -83,11 +82,6 @@ def tree(folder):
     }
 
 
-def reseal(path):
-    """Give a file that a test wrote by hand the checksum of its content."""
-    RunFolder(path.parent).write(path, path.read_bytes())
-
-
 def without_seconds(losses):
     """The text of a losses.csv without its column of seconds, which no two runs share."""
     return [line.split(",")[:2] + line.split(",")[3:] for line in losses.read_text().splitlines()]
@@ -97,14 +91,6 @@ def tensors_of(path):
     """What a file of tensors holds: bits and metadata, but for seconds and the checksum over them."""
     tensors, about = read_tensors(path)
     about.get("position", {}).pop("seconds", None)
-    texts = about.pop(
-        "texts", {}
-    )  # they tell of machines and times too; all but losses.csv are compared as files
-    assert set(texts) in (
-        set(),
-        {"config.yaml", "environment.json"},
-        {"config.yaml", "environment.json", "losses.csv"},
-    )
     return about, {name: (str(value.dtype), value.numpy().tobytes()) for name, value in tensors.items()}
 
 

@@ -85,7 +85,7 @@ class TestDose:
         config = make("phases.rem.dose=0.4", epochs=1)
         run = train(config, out=tmp_path, dataset=images)
         found = RunFolder(run).read_losses().iloc[0]
-        life = TrainingState.born(config, torch.device("cpu"))
+        life = TrainingState.initial(config, torch.device("cpu"))
         seen: dict = {}
         order = dreaming.data.epoch_order(40, 8, dreaming.rng.generator(0, "order", 1))
         for cycle in range(5):
@@ -113,7 +113,7 @@ class TestSteps:
         seen = torch.rand(8, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
         ends = []
         for phases in ((Wake(), NREM(steps=2)), (Wake(), NREM(), NREM(name="again"))):
-            life = TrainingState.born(config, torch.device("cpu"))
+            life = TrainingState.initial(config, torch.device("cpu"))
             draws = draw(steps_of((Wake(), NREM(steps=2))), Random(0), 8, 8)
             draws["again"] = draws["nrem.1"]
             _, terms = run_cycle(
@@ -160,7 +160,7 @@ class TestEveryPath:
     def test_a_graph_is_of_one_kind_of_cycle(self, make, images):
         config = make("phases.rem.dose=0.4")
         program = CapturedCycle(
-            [TrainingState.born(config, torch.device("cpu"))], [config], images.train.images
+            [TrainingState.initial(config, torch.device("cpu"))], [config], images.train.images
         )
         program.run(lambda: True, lambda: None)
         assert program.counts == {("wake", "nrem", "rem"): 2, ("wake", "nrem"): 3}

@@ -5,15 +5,13 @@ import json
 import os
 from pathlib import Path
 
-import pandas as pd
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from dreaming.config.config import Config
 from dreaming.errors import UserError
-from dreaming.runs import folder as runs
 from dreaming.runs.folder import RunFolder, run_path
-from dreaming.runs.tables import read_table
 from dreaming.runs.tensors import read_tensors, write_tensors
 from dreaming.system.disk import write
 
@@ -233,40 +231,25 @@ def test_a_folder_that_holds_no_run_is_refused_and_one_inside_suggested(tmp_path
         RunFolder.existing(tmp_path)
 
 
-def test_a_table_goes_round_to_the_last_bit(tmp_path):
-    values = torch.rand(200, generator=torch.Generator().manual_seed(0), dtype=torch.float64).tolist()
-    values += [1e-300, 0.1, 1 / 3, 1e22, 2.0, 5e-324, 123456789.123456789]
-    table = pd.DataFrame({"epoch": range(1, len(values) + 1), "cycles": 5, "seconds": 0.5, "wake.kl": values})
-    folder = RunFolder(tmp_path)
-    folder.write_table(folder.losses, table)
-    again = folder.read_losses()
-    assert again["wake.kl"].tolist() == values
-    assert again["epoch"].tolist() == table["epoch"].tolist()
-
-
-@pytest.mark.parametrize(
-    "content",
-    [b"", b"\xff\xfe\x00garbage", b"epoch;cycles;seconds\n1;2;3\n", b"a,b\n1,2,3,4\n1\n", b"1,5,0.2,0.4\n"],
-)
-def test_a_damaged_table_is_named(tmp_path, content):
-    path = tmp_path / "losses.csv"
-    with pytest.raises(UserError, match=r"losses\.csv is damaged"):
-        read_table(path, ("epoch", "cycles", "seconds"), content)
-
-
 def test_measures_that_were_never_made_are_an_empty_table(tmp_path):
     measures = RunFolder(tmp_path).read_measures()
     assert list(measures) == ["dataset", "condition", "seed", "epoch", "measure", "parameter", "value"]
     assert len(measures) == 0
 
 
-NO_SESSIONS = ["{}", '{"sessions": 3}', '{"sessions": []}', '{"sessions": [3]}']
+NO_SESSIONS = [
+    "{}",
+    '{"sessions": 3}',
+    '{"sessions": []}',
+    '{"sessions": [3]}',
+    '{"sessions": [{"dataset": 3}]}',
+]
 
 
 @pytest.mark.parametrize("content", ["", "no json", "[]", '{"sessions": []', "\x00", *NO_SESSIONS], ids=repr)
 def test_a_damaged_environment_is_named(tmp_path, content):
     folder = RunFolder(tmp_path)
-    folder.write(folder.environment, content.encode())
+    folder.environment.write_text(content)
     with pytest.raises(UserError, match=r"environment\.json is damaged"):
         folder.read_environment()
 
@@ -277,81 +260,18 @@ def test_an_environment_goes_round(tmp_path):
     assert json.loads((tmp_path / "environment.json").read_text())
 
 
-def test_a_text_that_is_not_what_was_written_is_damaged(tmp_path):
+def test_a_config_goes_round_and_one_that_somebody_corrected_is_read(tmp_path):
+    folder, config = RunFolder(tmp_path), Config(seed=3)
+    folder.write_config(config)
+    assert folder.read_config() == config
+    folder.config.write_text(folder.config.read_text().replace("seed: 3", "seed: 4  # was 3"))
+    assert folder.read_config() == Config(seed=4)
+
+
+@pytest.mark.parametrize("lines", [0, 1, 5, 30, -1])
+def test_a_config_that_is_cut_short_is_named(tmp_path, lines):
     folder = RunFolder(tmp_path)
-    folder.write(folder.losses, b"epoch,cycles,seconds\n1,2,0.25\n")
-    for content in (b"epoch,cycles,seconds\n1,2,0.2\n", b"", b"epoch,cycles,seconds\n1,3,0.25\n"):
-        folder.losses.write_bytes(content)
-        with pytest.raises(
-            UserError, match=r"losses\.csv is damaged \(or checksums\.json beside it\): its checksum"
-        ):
-            folder.read_losses()
-
-
-@pytest.mark.parametrize("content", [b"", b"[]", b"{", b'{"losses.csv": 3}', b"\xff"])
-def test_damaged_checksums_are_named(tmp_path, content):
-    folder = RunFolder(tmp_path)
-    folder.write(folder.losses, b"epoch,cycles,seconds\n")
-    folder.checksums.write_bytes(content)
-    with pytest.raises(UserError, match=r"checksums\.json is damaged"):
-        folder.read_losses()
-    folder.checksums.unlink()
-    with pytest.raises(UserError, match=r"checksums\.json is missing"):
-        folder.read_losses()
-
-
-def test_a_write_that_fails_between_checksum_and_content_leaves_the_old_content_whole(tmp_path, monkeypatch):
-    folder, written = RunFolder(tmp_path), []
-    folder.write(folder.config, b"old")
-    real = runs.write
-
-    def fails_for_the_config(path, content):
-        written.append(path.name)
-        if path.name == "config.yaml":
-            raise UserError("full")
-        real(path, content)
-
-    for attempt in (b"new", b"newer", b"newest"):  # however often it fails
-        with monkeypatch.context() as patch:
-            patch.setattr(runs, "write", fails_for_the_config)
-            with pytest.raises(UserError, match="full"):
-                folder.write(folder.config, attempt)
-        assert folder.read(folder.config) == b"old"
-    assert written[:2] == ["checksums.json", "config.yaml"]
-    folder.write(folder.config, b"newest")
-    assert folder.read(folder.config) == b"newest"
-
-
-def test_a_flipped_bit_anywhere_in_a_text_file_is_found(tmp_path):
-    folder = RunFolder(tmp_path)
-    folder.write(folder.losses, b"epoch,cycles,seconds\n1,5,0.25\n")
-    good = folder.losses.read_bytes()
-    for position in range(len(good)):
-        damaged = bytearray(good)
-        damaged[position] ^= 1
-        folder.losses.write_bytes(damaged)
-        with pytest.raises(UserError, match=r"losses\.csv is damaged"):
-            folder.read_losses()
-
-
-def test_when_the_power_goes_between_checksum_and_content_the_old_content_is_still_good(
-    tmp_path, monkeypatch
-):
-    folder = RunFolder(tmp_path)
-    for content in (b"first", b"second"):
-        folder.write(folder.losses, content)
-    original = Path.replace
-
-    def only_checksums(path, target):
-        return original(path, target) if target == folder.checksums else full()
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "replace", only_checksums)
-        with pytest.raises(UserError, match=r"losses\.csv"):
-            folder.write(folder.losses, b"third")
-    assert folder.read(folder.losses) == b"second"
-    folder.write(folder.losses, b"third")
-    assert folder.read(folder.losses) == b"third"
-    folder.losses.write_bytes(b"first")
-    with pytest.raises(UserError, match=r"losses\.csv is damaged"):
-        folder.read(folder.losses)
+    folder.write_config(Config())
+    folder.config.write_text("".join(folder.config.read_text().splitlines(keepends=True)[:lines]))
+    with pytest.raises(UserError, match=r"config\.yaml"):
+        folder.read_config()

@@ -30,7 +30,7 @@ def config(condition="pad", seed=0, **training):
 
 
 def born(configs, dtype=torch.float32):
-    lives = [TrainingState.born(each, CPU) for each in configs]
+    lives = [TrainingState.initial(each, CPU) for each in configs]
     for life, each in zip(lives, configs, strict=True):
         if dtype == torch.float64:
             life.cortex.double()

@@ -6,25 +6,17 @@ from itertools import groupby
 
 import pandas as pd
 
+from dreaming.errors import UserError
 from dreaming.runs.folder import RunFolder
-from dreaming.runs.tables import csv, read_table
+from dreaming.runs.tables import read_table
 
 NOT_FINITE = "not finite"
-
-
 DEAD = "dead latents"
-
-
 COLLAPSED = "collapsed latents"
-
-
 WON = "discriminator won"
-
 
 COLUMNS = ("epoch", "phase", "term", "finding", "value")
 """Of findings.csv."""
-
-
 CORTEX = "cortex"
 """What stands for the phase where something is found of the cortex itself, after all phases of an epoch."""
 
@@ -65,7 +57,7 @@ class Finding:
         return self.term if self.phase == CORTEX else f"{self.phase}.{self.term}"
 
     def in_words(self, latent_dim: int) -> str:
-        """Say what was found, but for when.
+        """Return what was found in words, but for when.
 
         Examples
         --------
@@ -80,27 +72,26 @@ class Finding:
 
 
 def so_far(folder: RunFolder, epochs: int | None = None) -> list[Finding]:
-    """Read what was found in a run, or up to an epoch of it; of later ones, not saved, all is found again.
+    """Return what was found in a run, or up to an epoch of it; of later ones, not saved, all is found again.
 
     Raises
     ------
     UserError
-        If the file is damaged.
+        If findings.csv is no such table.
     """
     if not folder.findings.exists():
         return []
-    rows = read_table(folder.findings, COLUMNS, folder.read(folder.findings))[list(COLUMNS)]
-    found = [
-        Finding(int(e), p, t, kind, float(value)) for e, p, t, kind, value in rows.itertuples(index=False)
-    ]
+    rows = read_table(folder.findings, COLUMNS)[list(COLUMNS)]
+    if rows["epoch"].isna().any():
+        raise UserError(f"{folder.findings} is damaged: it has a row without an epoch")
+    found = [Finding(int(epoch), *rest) for epoch, *rest in rows.itertuples(index=False)]
     return [finding for finding in found if epochs is None or finding.epoch <= epochs]
 
 
 def keep(folder: RunFolder, found: Sequence[Finding]) -> None:
-    """Write all that was found so far; no file is made for nothing, and none is written that would be the same."""
-    rows, there = table(found), folder.findings.exists()
-    if (found or there) and not (there and folder.read(folder.findings) == csv(rows)):
-        folder.write_table(folder.findings, rows)
+    """Write all that was found so far; for nothing, no file is made."""
+    if found or folder.findings.exists():
+        folder.write_table(folder.findings, table(found))
 
 
 def table(found: Sequence[Finding]) -> pd.DataFrame:
@@ -110,7 +101,7 @@ def table(found: Sequence[Finding]) -> pd.DataFrame:
 
 
 def news(before: Sequence[Finding], now: Sequence[Finding], latent_dim: int) -> list[str]:
-    """Say what an epoch found that the epoch before did not, and what is over.
+    """Return in words what an epoch found that the epoch before did not, and what is over.
 
     Examples
     --------
@@ -125,7 +116,7 @@ def news(before: Sequence[Finding], now: Sequence[Finding], latent_dim: int) -> 
 
 
 def in_words(found: Sequence[Finding], latent_dim: int) -> list[str]:
-    """Say all that was found in a run, a line for each thing: how it last was, and in which epochs.
+    """Return in words all that was found in a run, a line for each thing: how it last was, and in which epochs.
 
     Examples
     --------

@@ -11,21 +11,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from dreaming.errors import UserError
+from dreaming.errors import UserError, shown
 from dreaming.system.disk import write
-from dreaming.system.texts import json_of
-
-# What a hostile or damaged file of tensors makes its readers stumble over; RecursionErrors are RuntimeErrors.
-_UNREADABLE = (
-    SafetensorError,
-    OSError,
-    ValueError,
-    AttributeError,
-    TypeError,
-    KeyError,
-    RuntimeError,
-    MemoryError,
-)
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
@@ -37,27 +24,24 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read what `write_tensors` wrote.
+    """Return what `write_tensors` wrote: the tensors by name, and the metadata.
 
     Raises
     ------
     UserError
         If the file is missing, or is not bit for bit what was written.
     """
-    if path.exists() and not path.is_file():
-        raise UserError(f"{path} is damaged: it is no plain file")
     try:
         with safe_open(path, "pt") as file:
-            metadata = json_of((file.metadata() or {}).get("about", "{}"))
+            metadata = json.loads((file.metadata() or {}).get("about", "{}"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
-        checksum = metadata.pop("sha256", None)
-        if checksum != _digest(tensors, metadata):
-            raise UserError(f"{path} is damaged: its checksum is another than when it was written")
+        whole = metadata.pop("sha256", None) == _digest(tensors, metadata)
     except FileNotFoundError:
         raise UserError(f"{path} is missing") from None
-    except _UNREADABLE as error:
-        said = (str(error) or type(error).__name__).splitlines()[0][:200]
-        raise UserError(f"{path} is damaged: {said}") from None
+    except (SafetensorError, OSError, ValueError, TypeError, AttributeError, RuntimeError) as error:
+        raise UserError(f"{path} is damaged: {shown(str(error)[:200])}") from None
+    if not whole:
+        raise UserError(f"{path} is damaged: its checksum is another than when it was written")
     return tensors, metadata
 
 

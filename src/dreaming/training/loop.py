@@ -78,8 +78,8 @@ def train(
     ...     )
     ...     run = dreaming.train(config, out=out)
     ...     sorted(path.name for path in run.iterdir())
-    ['checksums.json', 'config.yaml', 'dreams', 'environment.json', 'losses.csv', 'snapshots',
-     'state.before.safetensors', 'state.safetensors']
+    ['config.yaml', 'dreams', 'environment.json', 'losses.csv', 'snapshots', 'state.before.safetensors',
+     'state.safetensors']
     """
     progress = progress or NoProgress()
     config = resolved(config)

@@ -1,6 +1,5 @@
-"""How a run begins, or goes on: the folder that is there is made sure of, and put right where it is damaged."""
+"""How a run begins, or goes on from where it was saved."""
 
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,8 @@ from dreaming.config.settings import difference
 from dreaming.data import Dataset, to_activity
 from dreaming.errors import UserError
 from dreaming.runs import findings, snapshots
-from dreaming.runs.folder import RunFolder, environment_text
+from dreaming.runs.folder import RunFolder, fingerprint
 from dreaming.runs.sheets import sheet
-from dreaming.runs.tensors import read_tensors
 from dreaming.system import hardware
 from dreaming.system.disk import sweep, write
 from dreaming.training.state import TrainingState
@@ -23,99 +21,80 @@ from dreaming.training.state import TrainingState
 SHEET_COLUMNS = 12
 
 
-def opened(
+def open_run(
     folder: RunFolder,
     config: Config,
     dataset: Dataset,
     device: torch.device,
     own_phases: str | Path | None,
 ) -> tuple[TrainingState, list[str]]:
-    """Begin a run folder, or go on with the one that is there, after making sure it is the same run."""
-    life = TrainingState.born(config, device)
-    images = {"name": dataset.name, "fingerprint": dataset.fingerprint, "official": dataset.official}
-    session = {
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        **hardware.record(device),
-        "precision": config.training.precision,
-        "dataset": {**images, "files": dataset.source},
-    }
+    """Begin a run, or go on with the one that lies in the folder, after making sure that it is the same.
+
+    Returns
+    -------
+    state
+        Where training goes on from.
+    repairs
+        What had to be repaired for it, in a sentence each.
+
+    Raises
+    ------
+    UserError
+        If the folder holds another run, or one that lacks something.
+    """
+    state, repairs = TrainingState.initial(config, device), []
+    environment: dict[str, Any] = {"sessions": []}
     sweep(folder.path)
-    repairs: list[str] = []
-    sessions: list[dict[str, Any]] = []
-    begun = folder.config.exists() or _lived(folder)
+    begun = folder.state.exists() or folder.state_before.exists()
     if begun:
-        repairs = _gone_on_with(life, folder, config, dataset)
-        if life.epochs_done >= config.training.epochs:
-            return life, repairs
-        sessions = folder.read_environment()["sessions"]
-    elif folder.path.is_dir() and (folder.snapshots()[1:] or folder.losses.exists()):
-        raise UserError(f"{folder.config} is missing, so nobody can say which run this folder holds")
-    place = {"epoch": life.epochs_done + 1, "cycle": life.cycles_done}
-    environment = {"sessions": [*sessions, {"from": place, **session}]}
+        there = folder.read_config()
+        _require_same_config(folder, there, config)
+        repairs = state.restore(folder, config)
+        _require_same_images(folder, dataset)
+        _require_all_kept(folder, there, state.epochs_done)
+        if state.epochs_done >= config.training.epochs:
+            return state, repairs
+        environment = folder.read_environment()
+    else:
+        _require_untrained(folder)
+    environment["sessions"].append(_session(state, config, dataset, device))
+    folder.write_environment(environment)
+    folder.write_config(config)
     if not begun:
         if own_phases is not None:
             write(folder.own_phases(), Path(own_phases).read_bytes())
-        keep_epoch(life, folder, config, dataset.to(device))
-        texts = {
-            folder.config.name: config.to_yaml(),
-            folder.environment.name: environment_text(environment),
-        }
-        life.save(folder, config, texts)
-    folder.write_environment(environment)
-    folder.write(folder.config, config.to_yaml().encode())
-    return life, repairs
+        keep_epoch(state, folder, config, dataset.to(device))
+        state.save(folder, config)  # at the end: where a state is, all else is
+    return state, repairs
 
 
-def _lived(folder: RunFolder) -> bool:
-    """Tell whether a state is there of a run that has lived through any cycle."""
-    for path in (folder.state, folder.state_before):
-        with suppress(UserError):
-            position = read_tensors(path)[1].get("position", {})
-            return bool(position.get("epochs") or position.get("cycles"))
-    return False
+def _session(state: TrainingState, config: Config, dataset: Dataset, device: torch.device) -> dict[str, Any]:
+    """Return the record of a session: when, from where, on which machine and with which images."""
+    return {
+        "from": {"epoch": state.epochs_done + 1, "cycle": state.cycles_done},
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        **hardware.record(device),
+        "precision": config.training.precision,
+        "dataset": {
+            "name": dataset.name,
+            "fingerprint": dataset.fingerprint,
+            "official": dataset.official,
+            "files": dataset.source,
+        },
+    }
 
 
-def _gone_on_with(life: TrainingState, folder: RunFolder, config: Config, dataset: Dataset) -> list[str]:
-    """Bring a life to where the run was saved, put right what is damaged beside it, and say what that was."""
-    there = _readable_config(folder)
-    _refuse_imported(folder)
-    if there is not None:
-        _same_config(there, folder, config)
-    texts, repairs = life.restore(folder, config)
-    repairs += folder.repair(texts)
-    seen = folder.read_environment()["sessions"][-1].get("dataset", {}).get("fingerprint")
-    if seen != dataset.fingerprint:
-        raise UserError(
-            f"{folder.path} was trained on other images than {dataset.name} has now; use another --out"
-        )
-    _complete(folder, life)
-    return repairs
+def _require_untrained(folder: RunFolder) -> None:
+    """Refuse to begin where something was trained that cannot be gone on with."""
+    if folder.losses.exists() or any(folder.snapshots()):
+        if "imported" in folder.read_environment():
+            raise UserError(
+                f"{folder.path} was imported, without what training could go on from; use another --out or --name"
+            )
+        raise UserError(f"{folder.state} is missing; restore it, or train into another --out")
 
 
-def _refuse_imported(folder: RunFolder) -> None:
-    """Refuse to go on with what was imported: it has no state."""
-    if folder.state.exists():
-        return
-    try:
-        imported = "imported" in folder.read_environment()
-    except UserError:  # what is wrong is told where it is needed
-        imported = False
-    if imported:
-        raise UserError(
-            f"{folder.path} was imported, without what training could go on from; use another --out or --name"
-        )
-
-
-def _readable_config(folder: RunFolder) -> Config | None:
-    """Read the config; None if it is missing or damaged, to be put right from a state of the same run."""
-    try:
-        return folder.read_config()
-    except UserError:
-        return None
-
-
-def _same_config(there: Config, folder: RunFolder, config: Config) -> None:
-    """Refuse to go on with a run of another config."""
+def _require_same_config(folder: RunFolder, there: Config, config: Config) -> None:
     found = difference(there.identity(), config.identity())
     if found:
         path, old, new = found
@@ -125,8 +104,25 @@ def _same_config(there: Config, folder: RunFolder, config: Config) -> None:
         )
 
 
+def _require_same_images(folder: RunFolder, dataset: Dataset) -> None:
+    if fingerprint(folder) != dataset.fingerprint:
+        raise UserError(
+            f"{folder.path} was trained on other images than {dataset.name} has now; use another --out"
+        )
+
+
+def _require_all_kept(folder: RunFolder, there: Config, epochs: int) -> None:
+    """Make sure that what a run writes in so many epochs is there."""
+    kept = [epoch for epoch in range(epochs + 1) if there.training.keeps(epoch)]
+    missing = [epoch for epoch in kept if not folder.snapshot(epoch).exists()]
+    if missing:
+        raise UserError(f"{folder.snapshot(missing[0])} is missing; restore it, or train into another --out")
+    losses_so_far(folder, epochs)
+    findings.so_far(folder, epochs)
+
+
 def losses_so_far(folder: RunFolder, epochs: int) -> pd.DataFrame:
-    """Read the losses of the epochs that are done; rows of an epoch that was not saved are left out.
+    """Return the losses of the epochs that are done; rows of an epoch that was not saved are left out.
 
     Raises
     ------
@@ -144,22 +140,14 @@ def losses_so_far(folder: RunFolder, epochs: int) -> pd.DataFrame:
     return table
 
 
-def _complete(folder: RunFolder, life: TrainingState) -> None:
-    """Make sure that what a run should have written by now is there, and whole."""
-    kept = folder.read_config().training
-    missing = [e for e in range(life.epochs_done + 1) if kept.keeps(e) and not folder.snapshot(e).exists()]
-    if missing:
-        raise UserError(f"{folder.snapshot(missing[0])} is missing; restore it, or train into another --out")
-    losses_so_far(folder, life.epochs_done)
-    findings.so_far(folder, life.epochs_done)
-
-
-def keep_epoch(life: TrainingState, folder: RunFolder, config: Config, dataset: Dataset) -> None:
-    """Keep the weights of this epoch, and a sheet of its dreams."""
-    snapshots.save(folder, config, life.epochs_done, life.cortex)
+def keep_epoch(state: TrainingState, folder: RunFolder, config: Config, dataset: Dataset) -> None:
+    """Keep the weights after this epoch, and a sheet of its dreams."""
+    snapshots.save(folder, config, state.epochs_done, state.cortex)
     columns = min(SHEET_COLUMNS, len(dataset.train) // 2)
     seen = to_activity(dataset.train.images[: 2 * columns], config.networks.image_channels)
-    title = f"{config.condition} on {config.dataset.name}, seed {config.seed}, after epoch {life.epochs_done}"
-    phases = config.phases_in(life.epochs_done)
-    picture = sheet(life.cortex, phases, seen[:columns], seen[columns:], config.seed, title)
-    write(folder.dreams(life.epochs_done), picture)
+    title = (
+        f"{config.condition} on {config.dataset.name}, seed {config.seed}, after epoch {state.epochs_done}"
+    )
+    phases = config.phases_in(state.epochs_done)
+    picture = sheet(state.cortex, phases, seen[:columns], seen[columns:], config.seed, title)
+    write(folder.dreams(state.epochs_done), picture)

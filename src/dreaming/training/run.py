@@ -16,7 +16,7 @@ from dreaming.runs.findings import NOT_FINITE, Finding
 from dreaming.runs.folder import RunFolder, run_path
 from dreaming.system import hardware
 from dreaming.training import health
-from dreaming.training.resume import keep_epoch, losses_so_far, opened
+from dreaming.training.resume import keep_epoch, losses_so_far, open_run
 from dreaming.training.state import TrainingState
 
 
@@ -58,7 +58,7 @@ class Run:
         """
         folder = RunFolder(folder_of(config, out))
         device = hardware.device(config.training.device)
-        state, repairs = opened(folder, config, dataset, device, own_phases)
+        state, repairs = open_run(folder, config, dataset, device, own_phases)
         return cls(state, folder, config, dataset.to(device), repairs)
 
     @property
@@ -95,7 +95,7 @@ class Run:
         if lost:
             said = f"{lost[0].name} became {lost[0].value}, so {self.folder.path} keeps what was last saved"
         else:
-            self.state.save(self.folder, self.config, self.folder.texts())
+            self.state.save(self.folder, self.config)
         return Stopped(
             f"stopped in epoch {epoch} of {self.config.training.epochs}, after {self.state.cycles_done} of "
             f"{self.cycles} cycles; {said}, and the same command goes on from there"
@@ -123,7 +123,7 @@ class Run:
         losses = [] if epoch == 1 else [losses_so_far(self.folder, epoch - 1)]
         table = pd.concat([*losses, pd.DataFrame([row])], ignore_index=True)
         self.folder.write_table(self.folder.losses, table)
-        self.state.save(self.folder, self.config, self.folder.texts())
+        self.state.save(self.folder, self.config)
         return row
 
 

@@ -1,15 +1,15 @@
-"""A cortex on its way through training, which can be put on disk at any cycle and go on exactly from there."""
+"""The state of a training, which can be put on disk at any cycle and go on exactly from there."""
 
-from collections.abc import Mapping
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from dreaming.config.config import Config
-from dreaming.errors import UserError
+from dreaming.config.config import Config, validated
+from dreaming.config.settings import difference
+from dreaming.errors import UserError, brief
 from dreaming.model.hippocampus import Hippocampus
 from dreaming.model.networks import Cortex
 from dreaming.model.plasticity import Synapses
@@ -20,7 +20,7 @@ from dreaming.system.disk import keep
 
 @dataclass
 class TrainingState:
-    """A cortex on its way: what it is, what it remembers, and where in its training it stands."""
+    """A cortex in training: what it is, what it remembers, and how far it has come."""
 
     cortex: Cortex
     synapses: Synapses
@@ -34,22 +34,14 @@ class TrainingState:
     """Sums of each term over the cycles done in the epoch that is under way."""
 
     @classmethod
-    def born(cls, config: Config, device: torch.device) -> "TrainingState":
-        """Begin a life: initial weights, no memories."""
+    def initial(cls, config: Config, device: torch.device) -> "TrainingState":
+        """Return the state before the first cycle: initial weights, no memories."""
         cortex = config.networks.build(config.seed).to(device)
         cortex.precision = config.training.number_type
         return cls(cortex, Synapses(cortex, config.optimizer))
 
-    def save(self, folder: RunFolder, config: Config, texts: Mapping[str, str] | None = None) -> None:
-        """Write everything that is needed to go on exactly from here; the state before this one is kept.
-
-        Parameters
-        ----------
-        folder, config
-            The run.
-        texts
-            What the run's text files hold, by name: kept in the state too, so that they can be repaired from it.
-        """
+    def save(self, folder: RunFolder, config: Config) -> None:
+        """Write everything that is needed to go on exactly from here; the state before this one is kept."""
         days = {"today": self.hippocampus.today, "yesterday": self.hippocampus.yesterday}
         groups = {
             "cortex": self.cortex.state_dict(),
@@ -60,49 +52,51 @@ class TrainingState:
         tensors = {
             f"{group}.{name}": value for group, named in groups.items() for name, value in named.items()
         }
-        position: dict[str, Any] = {
+        position = {
             "epochs": self.epochs_done,
             "cycles": self.cycles_done,
             "seconds": self.seconds,
+            "terms": list(self.totals),  # in the order in which losses.csv has them
         }
-        position["terms"] = list(self.totals)  # in the order in which losses.csv has them
-        about = {"position": position, "run": config.identity(), "texts": dict(texts or {})}
         if folder.state.is_file():
             keep(folder.state, folder.state_before)
-        write_tensors(folder.state, tensors, about)
+        write_tensors(folder.state, tensors, {"position": position, "run": config.identity()})
 
-    def restore(self, folder: RunFolder, config: Config) -> tuple[dict[str, str], list[str]]:
+    def restore(self, folder: RunFolder, config: Config) -> list[str]:
         """Go on from where `save` was called; if that state is damaged, from the one before it.
 
         Returns
         -------
-        texts
-            As `save` was given them.
-        repairs
+        list of str
             What was repaired, in a sentence; empty if nothing had to be.
 
         Raises
         ------
         UserError
-            If both are missing, damaged, or another cortex's: what is wrong with the first.
+            If both are missing, damaged, or another run's: what is wrong with the first.
         """
         try:
-            return self._taken_over(folder.state, config), []
+            self._load(folder.state, config)
         except UserError as mistake:
             try:
-                texts = self._taken_over(folder.state_before, config)
+                self._load(folder.state_before, config)
             except UserError:
-                raise mistake from None
-            if folder.state.is_dir():
                 raise mistake from None
             keep(folder.state_before, folder.state)
             at = f"epoch {self.epochs_done}" + (f", cycle {self.cycles_done}" * bool(self.cycles_done))
-            return texts, [f"{mistake}; repaired from {folder.state_before.name}, which is of {at}"]
+            return [f"{mistake}; repaired from {folder.state_before.name}, which is of {at}"]
+        return []
 
-    def _taken_over(self, path: Path, config: Config) -> dict[str, str]:
+    def _load(self, path: Path, config: Config) -> None:
         tensors, about = read_tensors(path)
-        if about.get("run") != config.identity():
-            raise UserError(f"{path} is not the state of this run")
+        # Made a config again, so that a field which came later has its default; sorted, as metadata are written.
+        runs = [validated(about.get("run"), str(path)), config]
+        other = difference(*(json.loads(json.dumps(run.identity(), sort_keys=True)) for run in runs))
+        if other:
+            name, old, new = other
+            raise UserError(
+                f"{path} is not the state of this run: its {name} is {brief(old)}, not {brief(new)}"
+            )
         device = self.cortex.device
 
         def group(name: str) -> dict[str, Tensor]:
@@ -112,13 +106,10 @@ class TrainingState:
         try:
             self.cortex.load_state_dict(group("cortex"))
             self.synapses.restore(group("adam"))
-            position = about["position"]
+            position, totals = about["position"], group("totals")
             self.epochs_done, self.cycles_done = int(position["epochs"]), int(position["cycles"])
             self.seconds = float(position["seconds"])
-            totals = group("totals")
             self.totals = {name: totals[name] for name in position["terms"]}
             self.hippocampus = Hippocampus(**group("hippocampus"))
-            texts = {str(name): str(text) for name, text in about.get("texts", {}).items()}
-        except (RuntimeError, KeyError, ValueError, TypeError, AttributeError, OverflowError):
+        except (RuntimeError, KeyError, ValueError, TypeError, OverflowError):
             raise UserError(f"{path} is not the state of this run") from None
-        return texts

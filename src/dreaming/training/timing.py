@@ -23,7 +23,7 @@ def begin(configs: Sequence[Config], cycles: int = CYCLES) -> tuple[CapturedCycl
     images = load("digits", limit=config.dataset.limit).to(device).train.images
     while len(images) < count:
         images = torch.cat([images, images])
-    states = [TrainingState.born(each, device) for each in configs]
+    states = [TrainingState.initial(each, device) for each in configs]
     return CapturedCycle(states, configs, images[:count]), states
 
 

@@ -127,7 +127,7 @@ def test_other_images_are_refused_too(tmp_path):
 def test_a_damaged_run_is_named_and_the_others_are_planned(tmp_path, name):
     train(tmp_path, "figure-5", titles=["digits/pad/seed-0"])
     folder = RunFolder(tmp_path / "runs" / "digits" / "pad" / "seed-0")
-    getattr(folder, name).write_bytes(b"epoch,cycles,seconds\n")
+    getattr(folder, name).write_bytes(b"nothing of the kind\n")
     runs = planned(tmp_path, "figure-5")
     assert f"{name}." in runs["digits/pad/seed-0"].lacking
     assert "is damaged" in runs["digits/pad/seed-0"].lacking

@@ -17,10 +17,10 @@ from tests.robustness.faults.victims import Victims
 
 NOTES = """Every strike is followed by the same commands, given until they end; then weights after each epoch, the
 states, losses.csv but for its seconds, measures.csv and the sheets of dreams are those of a run that nothing
-disturbed, bit for bit, or the command has said in one sentence which file is wrong. *Points* are before and
-half-way through each write, before each synchronisation, before and after each move, before each link. A *power
-cut* leaves what was synchronised and none, all or some of what was not. Whatever is not so stops the harness, and
-there is no record then."""
+disturbed, bit for bit, or the command has said in one sentence which file is wrong; a damaged text that still says
+something is read as it stands. *Points* are before and half-way through each write, before each synchronisation,
+before and after each move, before each link. A *power cut* leaves what was synchronised and none, all or some of
+what was not. Whatever is not so stops the harness, and there is no record then."""
 
 
 def main(

@@ -36,7 +36,7 @@ configs yaml, as far as they are Python. What is found is kept in
 `tests/robustness/fuzz/corpus.zip`, and the tests replay it."""
 TARGETS = (
     *("batches", "archives", "parquets", "pictures", "checkpoints", "tensors", "headers", "states"),
-    *("tables", "configs", "settings", "lists", "environments", "checksums"),
+    *("tables", "configs", "settings", "lists", "environments"),
 )
 
 

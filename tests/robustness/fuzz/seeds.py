@@ -140,7 +140,7 @@ def _saved() -> tuple[dict[str, torch.Tensor], bytes]:
     """A state just born: its tensors, and what it says about itself without which run it is."""
     with tempfile.TemporaryDirectory() as name:
         folder = RunFolder(Path(name))
-        TrainingState.born(run_config(), torch.device("cpu")).save(folder, run_config())
+        TrainingState.initial(run_config(), torch.device("cpu")).save(folder, run_config())
         tensors, about = read_tensors(folder.state)
         return tensors, json.dumps({"position": about["position"]}).encode()
 
@@ -162,7 +162,7 @@ def of_a_run() -> dict[str, bytes]:
     with tempfile.TemporaryDirectory() as name:
         folder = RunFolder(Path(name))
         folder.write_environment({"sessions": [{"from": {"epoch": 1}, "dataset": {"fingerprint": "f0"}}]})
-        folder.write(folder.config, run_file())
+        folder.config.write_bytes(run_file())
         return {path.name: path.read_bytes() for path in folder.path.iterdir()}
 
 
@@ -226,7 +226,6 @@ def inputs() -> dict[str, list[bytes]]:
         ],
         "lists": [b"pad:10,without_rem:20,pad", b"phases.rem.dose=0,0.5,1", b"1,5,50", b"all\nends"],
         "environments": [run["environment.json"], b'{"sessions": [{}]}'],
-        "checksums": [run["checksums.json"], b"{}", b'{"config.yaml": ["0"]}'],
     }
 
 

@@ -173,7 +173,7 @@ def states(content: bytes) -> None:
         write_tensors(folder.state, seeds.state_tensors(), identity)
     except (ValueError, UnicodeEncodeError):
         return
-    life = TrainingState.born(config, torch.device("cpu"))
+    life = TrainingState.initial(config, torch.device("cpu"))
     life.restore(folder, config)
     assert type(life.epochs_done) is type(life.cycles_done) is int
     assert type(life.seconds) is float
@@ -183,9 +183,9 @@ def states(content: bytes) -> None:
 def tables(content: bytes) -> None:
     """A table of a run folder: what is read is written and read again as it was."""
     columns = MEASURES if content.startswith(b"dataset") else ("epoch", "cycles", "seconds")
-    table = read_table(Path("table.csv"), columns, content)
+    table = read_table(held("table.csv", content), columns)
     assert tuple(table.columns[: len(columns)]) == columns
-    again = read_table(Path("table.csv"), columns, csv(table))
+    again = read_table(held("again.csv", csv(table)), columns)
     assert table.equals(again), "a table is another one when it is written and read again"
 
 
@@ -242,32 +242,19 @@ def lists(content: bytes) -> None:
 
 @refusing
 def environments(content: bytes) -> None:
-    """The record of the machines of a run, under a checksum that is right."""
+    """The record of the machines of a run."""
     folder = RunFolder(place() / "environments")
     folder.path.mkdir(exist_ok=True)
-    folder.checksums.unlink(missing_ok=True)
-    folder.write(folder.environment, content)
+    folder.environment.write_bytes(content)
     sessions = folder.read_environment()["sessions"]
     assert sessions
     assert all(isinstance(session, dict) for session in sessions)
-
-
-@refusing
-def checksums(content: bytes) -> None:
-    """The checksums of a run folder, and a config that only the right ones let through."""
-    folder = RunFolder(place() / "checksums")
-    folder.path.mkdir(exist_ok=True)
-    folder.config.write_bytes(seeds.run_file())
-    folder.checksums.write_bytes(content)
-    assert folder.read(folder.config) == seeds.run_file()
-    folder.write(folder.losses, b"epoch,cycles,seconds\n")
-    assert len(folder.read_losses()) == 0
 
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
     target.__name__: target
     for target in (
         *(batches, archives, parquets, pictures, checkpoints),
-        *(tensors, headers, states, tables, configs, settings, lists, environments, checksums),
+        *(tensors, headers, states, tables, configs, settings, lists, environments),
     )
 }

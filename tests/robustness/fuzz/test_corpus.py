@@ -5,14 +5,12 @@ import pickle
 import tarfile
 
 import pytest
-import yaml
 from tests.robustness.fuzz import __main__ as fuzz
 from tests.robustness.fuzz.seeds import CORPUS, inputs, kept
 from tests.robustness.fuzz.targets import TARGETS
 
 from dreaming.errors import UserError
 from dreaming.runs.folder import RunFolder
-from dreaming.system.texts import yaml_of
 
 VARYING = ("parquets", "archives", "pictures", "checkpoints")  # which name times, versions and places
 DEEP = 100_000 * b"["
@@ -55,15 +53,12 @@ FOUND = {
     "tensors that say a list about themselves": ("headers", b"[]"),
     "tensors that say something endless": ("headers", DEEP),
     "an endless record of machines": ("environments", DEEP),
-    "endless checksums": ("checksums", DEEP),
     "a state after infinite epochs": (
         "states",
         b'{"position": {"epochs": 1e999, "cycles": 1, "seconds": 1, "terms": []}}',
     ),
     "a row longer than the header": ("tables", b"epoch,cycles,seconds\n1,2,3,4\n"),
     "an infinite whole number": ("tables", b"epoch,cycles,seconds\ninf,2,3\n"),
-    "a whole number past 64 bits": ("tables", b"epoch,cycles,seconds\n1e300,2,3\n"),
-    "a carriage return in a cell": ("tables", b'epoch,cycles,seconds,dataset\n1,2,3,"\r"\n'),
     "an endless config": ("configs", DEEP),
     "phases that are a number": ("configs", b"phases: 3"),
     "phases that are nothing": ("configs", b"phases:"),
@@ -133,11 +128,6 @@ def test_a_snapshot_whose_number_is_no_digit_of_ours_is_passed_over(tmp_path):
     (tmp_path / "snapshots").mkdir()
     (tmp_path / "snapshots/²².safetensors").write_bytes(b"")
     assert RunFolder(tmp_path).snapshots() == []
-
-
-def test_an_alias_in_yaml_is_refused_since_a_few_hold_more_than_the_memory():
-    with pytest.raises(yaml.YAMLError, match="alias"):
-        yaml_of("a: &a [1]\nb: *a")
 
 
 def test_a_refusal_is_short_whatever_was_given():

@@ -21,7 +21,6 @@ from dreaming.paper.report import report
 from dreaming.paper.reproduction import make_figures
 from dreaming.paper.results import Attempts
 from dreaming.runs.folder import RunFolder, run_path
-from dreaming.runs.tables import csv
 from dreaming.system.progress import NoProgress
 
 LEADING_OUT = [
@@ -94,8 +93,8 @@ def test_a_comparison_shows_names_as_they_are(name, tmp_path, capsys):
     dataset = f"folder:/data/{name}\x1b[2J".replace("\x1b", "")
     row = (dataset, name, 0, 1, "readout_accuracy", "latent", 0.5)
     columns = ["dataset", "condition", "seed", "epoch", "measure", "parameter", "value"]
-    folder.write(folder.config, Config(dataset={"name": dataset}).to_yaml().encode())
-    folder.write(folder.measures, csv(pd.DataFrame([row, (*row[:3], 0, *row[4:])], columns=columns)))
+    folder.write_config(Config(dataset={"name": dataset}))
+    folder.write_table(folder.measures, pd.DataFrame([row, (*row[:3], 0, *row[4:])], columns=columns))
     assert main(["compare", str(folder.path), "--to", str(tmp_path / "to")]) == 0
     said = "".join(capsys.readouterr().out.split())
     assert "".join(name.split())[:4] in said
@@ -108,8 +107,8 @@ def test_codes_in_the_names_of_a_table_do_not_reach_the_terminal(tmp_path, capsy
     folder = RunFolder(tmp_path / "run")
     row = ("digits\x1b]0;evil\x07", "pad\x1b[31m", 0, 1, "readout_accuracy", "latent", 0.5)
     columns = ["dataset", "condition", "seed", "epoch", "measure", "parameter", "value"]
-    folder.write(folder.config, Config().to_yaml().encode())
-    folder.write(folder.measures, csv(pd.DataFrame([row], columns=columns)))
+    folder.write_config(Config())
+    folder.write_table(folder.measures, pd.DataFrame([row], columns=columns))
     assert main(["compare", str(folder.path), "--to", str(tmp_path / "to")]) == 0
     said = capsys.readouterr().out
     assert "\x1b" not in said

@@ -7,6 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dreaming.errors import UserError
 from dreaming.model.conditions import condition, conditions
 from dreaming.model.phases import REM, Wake
 from dreaming.model.plasticity import Plasticity
@@ -161,14 +162,20 @@ class TestRecord:
         assert lines[0] == "epoch,phase,term,finding,value"
         assert lines[3] == "2,nrem,latent,not finite,nan"
 
-    def test_the_same_is_not_written_twice_and_what_is_gone_is_taken_out(self, tmp_path):
+    def test_what_is_gone_is_taken_out(self, tmp_path):
         folder = RunFolder(tmp_path)
         findings.keep(folder, self.FOUND)
-        before = folder.findings.stat().st_mtime_ns, folder.checksums.read_bytes()
-        findings.keep(folder, self.FOUND)
-        assert (folder.findings.stat().st_mtime_ns, folder.checksums.read_bytes()) == before
         findings.keep(folder, [])
         assert findings.so_far(folder) == []
+
+    @pytest.mark.parametrize(
+        "row", [",cortex,latents,dead latents,0.5", "one,cortex,latents,dead latents,0.5"]
+    )
+    def test_a_row_without_its_epoch_is_refused(self, row, tmp_path):
+        folder = RunFolder(tmp_path)
+        folder.findings.write_text(f"epoch,phase,term,finding,value\n{row}\n")
+        with pytest.raises(UserError, match=r"findings\.csv is damaged"):
+            findings.so_far(folder)
 
     def test_what_changed_is_news_and_what_lasts_is_not(self):
         old, new = ([Finding(e, "cortex", "latents", DEAD, e / 8)] for e in (1, 2))

@@ -130,7 +130,7 @@ def import_checkpoint(
         if losses is not None:
             unfinished.write_table(unfinished.losses, losses)
         unfinished.write_environment(_record(path, content, images))
-        unfinished.write(unfinished.config, config.to_yaml().encode())
+        unfinished.write_config(config)
         disk.publish(unfinished.path, folder.path)
     finally:
         shutil.rmtree(unfinished.path, ignore_errors=True)
