@@ -12,8 +12,8 @@ import tyro
 from sklearn.decomposition import PCA
 from torch import Tensor
 
-from dreaming.data import load, to_activity
-from dreaming.evaluation.features.controls import pca, pixels
+from dreaming.data import load_dataset, to_activity
+from dreaming.evaluation.features.controls import pca, pixel_features
 from dreaming.evaluation.readout import accuracy, train_readout
 
 
@@ -31,12 +31,12 @@ def main(
     seeds: Annotated[int, tyro.conf.arg(help="readouts of each, of seeds 0 to N-1")] = 3,
 ) -> None:
     """Read out pixels and principal components at their own scale and at that of latents."""
-    images = load(dataset, data_dir, trust=trust_data)
+    images = load_dataset(dataset, data_dir, trust=trust_data)
     train, test = images.train.images, images.test.images
     x, y = (to_activity(split).flatten(1) for split in (train, test))
     features = {
         "pixels in [-1, 1]": (x, y),
-        "pixels, as the control has them": pixels(train, test, 3, 0)[1:],
+        "pixels, as the control has them": pixel_features(train, test, 3, 0)[1:],
         "256 components": raw_pca(x, y),
         "256 components, as the control has them": pca(train, test, 3, 0)[1:],
     }

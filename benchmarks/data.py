@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 from benchmarks.measure import Way, headline, in_turn, repeated, row
 from benchmarks.record import RECORDS, Record
 from benchmarks.standin import Compose, Normalize, ToTensor, pictures
-from dreaming.data import epoch_order, load, to_activity
+from dreaming.data import epoch_order, load_dataset, to_activity
 
 NOTES = """*dreaming* indexes the images, which lie in memory, and makes activity of them. *loader* is
 torch's DataLoader without workers over PIL images with torchvision's ToTensor and Normalize (a stand-in
@@ -49,9 +49,9 @@ def main(
     """
     settings = dict(locals())
     record = Record("data", out, threads)
-    opening = {"load": repeated(lambda: load(dataset, data_dir, trust=trust_data))}
+    opening = {"load": repeated(lambda: load_dataset(dataset, data_dir, trust=trust_data))}
     loading = in_turn(opening, loads, warm=0)
-    images = load(dataset, data_dir, trust=trust_data).train.images
+    images = load_dataset(dataset, data_dir, trust=trust_data).train.images
     times = in_turn(batch_ways(images, batch), rounds, block=10, drop=1)
     tables = [
         (f"Loading {dataset}, {len(images)} training images", [row(loading, "load")]),

@@ -14,7 +14,7 @@ from benchmarks.measure import Row, Table, cifar10
 from benchmarks.record import RECORDS, Record
 from benchmarks.residence import peak
 from dreaming.config.config import Config
-from dreaming.data import Dataset, load
+from dreaming.data import Dataset, load_dataset
 from dreaming.evaluation.measuring import evaluate
 from dreaming.model.networks import Cortex
 from dreaming.runs.folder import RunFolder
@@ -75,7 +75,7 @@ def main(
     """
     settings = dict(locals())
     record = Record("evaluation", out, threads, device)
-    images = load("digits") if data_dir is None else cifar10(data_dir, trust_data)
+    images = load_dataset("digits") if data_dir is None else cifar10(data_dir, trust_data)
     source = {"data_dir": data_dir, "trust_data": trust_data, "device": str(record.where)}
     config = dreaming.configure(
         "untrained",

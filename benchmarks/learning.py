@@ -16,7 +16,7 @@ import tyro
 from scipy import stats
 
 import dreaming
-from dreaming.data import Dataset, load
+from dreaming.data import Dataset, load_dataset
 from dreaming.evaluation.features.latents import infer
 from dreaming.evaluation.readout import accuracy, train_readout
 from dreaming.system.hardware import record
@@ -54,7 +54,7 @@ def main(
 
     With --beside, the first path is the first one of an older record of the same images and epochs.
     """
-    images = load(dataset, data_dir, limit=limit, trust=trust_data)
+    images = load_dataset(dataset, data_dir, limit=limit, trust=trust_data)
     kept = list(range(epochs + 1))
     result: dict = {"commands": [], "accuracy": {path: {} for path in paths}}
     if beside is not None:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dreaming.data import Dataset, load
+from dreaming.data import Dataset, load_dataset
 from dreaming.errors import UserError
 from dreaming.training.timing import synchronize
 
@@ -141,4 +141,4 @@ def some_images(data_dir: Path | None, trust_data: bool, n: int = 20_000) -> Ten
 
 def cifar10(data_dir: Path, trust_data: bool) -> Dataset:
     """CIFAR-10 from a folder."""
-    return load("cifar10", data_dir, trust=trust_data)
+    return load_dataset("cifar10", data_dir, trust=trust_data)

@@ -9,7 +9,7 @@ import pandas as pd
 import tyro
 
 import dreaming
-from dreaming.data import load
+from dreaming.data import load_dataset
 from dreaming.evaluation.features.latents import infer
 from dreaming.evaluation.readout import Protocol, accuracy, train_readout
 from dreaming.runs.folder import RunFolder
@@ -27,7 +27,7 @@ def main(
     rows = []
     for run in runs:
         config = RunFolder.existing(run).read_config()
-        images = load(config.dataset.name, data_dir, limit=config.dataset.limit, trust=trust_data)
+        images = load_dataset(config.dataset.name, data_dir, limit=config.dataset.limit, trust=trust_data)
         cortex = dreaming.load(run, epoch)
         train, test = (infer(cortex, split.images)[None] for split in (images.train, images.test))
         for rate in learning_rates:

@@ -13,7 +13,7 @@ import tyro
 from torch import Tensor
 from torch.nn import functional
 
-from dreaming.data import load
+from dreaming.data import load_dataset
 from dreaming.evaluation.features.extractors import extractor
 from dreaming.evaluation.features.frechet import frechet_distance
 from dreaming.evaluation.measures.realism import SAMPLES
@@ -29,7 +29,7 @@ def main(
     device: str = "cpu",
 ) -> None:
     """Measure training images against others, against themselves averaged over tiles, and against noise."""
-    where, images = hardware.device(device), load(dataset, data_dir, trust=trust_data)
+    where, images = hardware.device(device), load_dataset(dataset, data_dir, trust=trust_data)
     each = extractor(features, images, where, progress=TerminalProgress())
     count = min(SAMPLES, len(images.train) // 2)
     seen, others = images.train.images[:count], images.train.images[count : 2 * count]

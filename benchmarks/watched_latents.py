@@ -33,7 +33,7 @@ def lowest(condition: str, settings: Sequence[str]) -> str:
         health.of_latents = judged
     spread, share, dimension = map(min, zip(*seen, strict=True))
     return (
-        f"{spread:.2g}  {share:.2f}  {dimension:.3f}  {findings.in_words(found, config.networks.latent_dim)}"
+        f"{spread:.2g}  {share:.2f}  {dimension:.3f}  {findings.as_lines(found, config.networks.latent_dim)}"
     )
 
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import tyro
 from PIL import Image
 
-from dreaming.data import load, to_activity
+from dreaming.data import load_dataset, to_activity
 from dreaming.runs.sheets import grid
 
 
 def main(name: str, to: Path, /, *, count: int = 60, columns: int = 12, data_dir: Path | None = None) -> None:
     """Write the first COUNT test images of data set NAME to TO, a PNG of 256 colours."""
-    images = load(name, data_dir, limit=count).test.images
+    images = load_dataset(name, data_dir, limit=count).test.images
     sheet = Image.open(io.BytesIO(grid(to_activity(images), columns)))
     sheet.quantize(256, dither=Image.Dither.NONE).save(to, optimize=True)
 

@@ -17,6 +17,11 @@ CONTRACTS = {
     "conv": "the one convolution, and its way by tiles",
     "conv_transpose": "its adjoint, and the way by tiles",
     "objective": "the objective of a phase, for one cortex and for many",
+    "SOURCE": "what is known of a data set, beside its reader",
+    "CLASSES": "the names of a data set's labels, beside its reader",
+    "read_parquets": "the reader of a data set's parquet files",
+    "FIGURE": "what is known of a figure, beside its drawing",
+    "plot": "draws a figure from its table",
 }
 
 # Words that were given up, each for the one that stands for the thing now.

@@ -4,7 +4,7 @@ import json
 
 from tests.cli.tiny_runs import SMALL
 
-from dreaming.data import load
+from dreaming.data import load_dataset
 
 
 def test_a_run_on_house_digits_is_trained_gone_on_with_measured_and_dreams(tmp_path, dreaming_does):
@@ -15,7 +15,7 @@ def test_a_run_on_house_digits_is_trained_gone_on_with_measured_and_dreams(tmp_p
     dreaming_does("evaluate", run, "--epochs", "last")
     dreaming_does("dream", run, "--count", "4")
     recorded = json.loads((run / "environment.json").read_text())["sessions"][-1]["dataset"]
-    assert recorded["fingerprint"] == load("house_digits", limit=70).fingerprint
+    assert recorded["fingerprint"] == load_dataset("house_digits", limit=70).fingerprint
     assert "readout_accuracy,latent" in (run / "measures.csv").read_text()
     assert (run / "dreams/rem-0002.png").exists()
 

@@ -147,9 +147,9 @@ def test_other_images_than_a_run_was_trained_on_are_refused(
 
 
 def cached(tmp_path, folder):
-    from dreaming.data import load
+    from dreaming.data import load_dataset
 
-    load(f"folder:{folder}")
+    load_dataset(f"folder:{folder}")
     return {path.name for path in (tmp_path / "cache").rglob("*")}
 
 

@@ -12,7 +12,7 @@ from dreaming.config.config import Config, validated
 from dreaming.config.configure import configure
 from dreaming.errors import UserError
 from dreaming.model.conditions import conditions
-from dreaming.paper.plan.profile import Profile, made
+from dreaming.paper.plan.profile import Profile, profile_of
 
 PLAIN = st.recursive(
     st.one_of(
@@ -98,7 +98,7 @@ def written(content):
 @given(field=st.sampled_from(sorted(Profile.model_fields)), value=PLAIN)
 def test_a_profile_of_any_values_is_made_or_refused(field, value):
     content = {"name": "own", "datasets": ("digits",), field: value}
-    profile = made_or_refused(lambda: made(content, "own.yaml"), "own.yaml: ")
+    profile = made_or_refused(lambda: profile_of(content, "own.yaml"), "own.yaml: ")
     assert profile is None or isinstance(profile, Profile)
 
 

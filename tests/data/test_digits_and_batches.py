@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 
-from dreaming.data import Split, check, describe, epoch_order, load, names, to_activity
+from dreaming.data import Split, check, dataset_info, epoch_order, load_dataset, names, to_activity
 from dreaming.data.dataset import fingerprint
 from dreaming.errors import UserError
 
 
 def test_digits_keep_order_and_every_class_is_in_both_splits():
-    digits = load("digits")
+    digits = load_dataset("digits")
     small = load_digits()
     assert (len(digits.train), len(digits.test)) == (1437, 360)
     assert torch.equal(torch.cat([digits.train.labels, digits.test.labels]), torch.from_numpy(small.target))
@@ -30,25 +30,28 @@ def test_digits_keep_order_and_every_class_is_in_both_splits():
 
 
 def test_digits_are_the_same_bytes_everywhere():
-    assert load("digits").fingerprint == "d15ddbc1eddcb2f88a4008028d5b04921943f0cde93dce281737274b7acfeca8"
+    assert (
+        load_dataset("digits").fingerprint
+        == "d15ddbc1eddcb2f88a4008028d5b04921943f0cde93dce281737274b7acfeca8"
+    )
 
 
 def test_the_limit_takes_the_first_and_is_in_the_fingerprint():
-    whole, part = load("digits"), load("digits", limit=30)
+    whole, part = load_dataset("digits"), load_dataset("digits", limit=30)
     assert torch.equal(part.train.images, whole.train.images[:30])
     assert torch.equal(part.test.labels, whole.test.labels[:30])
     assert part.fingerprint == fingerprint(part.train, part.test) != whole.fingerprint
-    assert len(load("digits", limit=1000).test) == 360
+    assert len(load_dataset("digits", limit=1000).test) == 360
     for limit, sentence in ((0, "at least 1"), (1, "all of class '0'.*--limit 2 ")):
         with pytest.raises(UserError, match=sentence):
-            load("digits", limit=limit)
+            load_dataset("digits", limit=limit)
 
 
 def test_an_unknown_name_suggests_the_nearest():
     for ask in (load, describe, lambda name: check(name, Path("nowhere"))):
         with pytest.raises(UserError, match="no data set is called 'cifar'; did you mean 'cifar10'"):
             ask("cifar")
-    assert all(describe(name).n_test > 0 for name in names())
+    assert all(dataset_info(name).n_test > 0 for name in names())
 
 
 def test_the_fingerprint_sees_a_pixel_a_label_and_the_border_between_splits():
@@ -62,7 +65,7 @@ def test_the_fingerprint_sees_a_pixel_a_label_and_the_border_between_splits():
 
 
 def test_to_moves_and_changes_nothing():
-    digits = load("digits", limit=20)
+    digits = load_dataset("digits", limit=20)
     moved = digits.to("meta")
     assert moved.train.images.device.type == "meta"
     assert moved.fingerprint == digits.fingerprint

@@ -13,7 +13,7 @@ from dreaming.errors import UserError
 from dreaming.evaluation import measuring
 from dreaming.evaluation.measures import NAMES, help_text
 from dreaming.evaluation.measures.measure import Measure, Quantity, parameter, tabled
-from dreaming.evaluation.measures.measure_table import in_words
+from dreaming.evaluation.measures.measure_table import rows_in_words
 from dreaming.evaluation.measures.organisation import Organisation
 from dreaming.evaluation.measures.projection import Projection
 from dreaming.evaluation.measures.readout import Readout
@@ -21,8 +21,8 @@ from dreaming.evaluation.measures.realism import Realism
 from dreaming.evaluation.measures.robustness import Robustness
 from dreaming.evaluation.measuring import MEASURES, chosen_measures, evaluate
 from dreaming.evaluation.readout import Protocol
-from dreaming.evaluation.statistics.comparison import compare, plot
-from dreaming.runs.folder import PROJECTION, RunFolder
+from dreaming.evaluation.statistics.comparison import compare, plot_measure
+from dreaming.runs.folder import PROJECTION_COLUMNS, RunFolder
 
 TENTHS = [f"{tenth / 10:.1f}" for tenth in range(11)]
 pytestmark = pytest.mark.usefixtures("without_drawing")
@@ -90,7 +90,7 @@ def test_all_measures_give_all_their_rows_at_every_epoch(run, images):
     assert len(table) == 3 * 16 + 2
     assert RunFolder(run).read_measures()["value"].tolist() == table["value"].tolist()
     coordinates = RunFolder(run).read_projection()
-    assert list(coordinates.columns) == list(PROJECTION)
+    assert list(coordinates.columns) == list(PROJECTION_COLUMNS)
     assert (
         coordinates.groupby("epoch").size().tolist() == [12 * 2 * 2] * 3
     )  # 3 test images of each of 4 classes
@@ -257,7 +257,7 @@ def test_a_measure_of_the_users_own_is_told_and_compared_as_a_built_in_one(run, 
     assert [(row["parameter"], row["mean"]) for row in norm.in_words()] == [
         (label, f"{100 * own[label, 2]:.2f}") for label in ("mean", "mean;power=1")
     ]
-    figure = plot(norm.values, norm.quantity)
+    figure = plot_measure(norm.values, norm.quantity)
     assert [panel.get_title() for panel in figure.axes] == ["digits, mean", "digits, mean;power=1"]
     assert figure.axes[0].get_ylabel() == "norm of latents, of 100 % (%)"
     # Without the class, values are numbers under their name.
@@ -289,4 +289,4 @@ def test_many_snapshots_are_measured_in_portions(run, images, measured, monkeypa
 
 def test_of_many_values_only_the_number_is_said():
     rows = [(1, "projection", "pca", 0.5)] * 21
-    assert in_words(tabled(rows), Projection()) == ["projection, epoch 1: 21 values"]
+    assert rows_in_words(tabled(rows), Projection()) == ["projection, epoch 1: 21 values"]

@@ -9,11 +9,11 @@ import pandas as pd
 
 from dreaming.data import Dataset
 from dreaming.paper.figures import FIGURES
-from dreaming.paper.figures.pictures import COLUMNS, occluded, png
+from dreaming.paper.figures.pictures import PICTURE_COLUMNS, occluded, png
 from dreaming.paper.plan.profile import Profile
 from dreaming.paper.results import doses_of, wanted
-from dreaming.paper.tables import KEYS, Tables
-from dreaming.runs.folder import PROJECTION
+from dreaming.paper.tables import FIGURE_KEYS, Tables
+from dreaming.runs.folder import PROJECTION_COLUMNS
 
 LEVEL = {
     "pad": 0.58,
@@ -52,7 +52,7 @@ def value(name, seed, epoch, measure, parameter):
 def rows(profile):
     """Every value that the figures of a profile need."""
     table = pd.concat([wanted(figure, profile) for figure in FIGURES]).drop_duplicates(ignore_index=True)
-    about = table[list(KEYS[1:])].itertuples(index=False, name=None)
+    about = table[list(FIGURE_KEYS[1:])].itertuples(index=False, name=None)
     return table.assign(value=[value(*row) for row in about])
 
 
@@ -68,7 +68,7 @@ def projection(profile):
             moved = clean + random.normal(scale=0.3, size=2) + (4.0 if name == "without_nrem" else 0.0)
             for occlusion, point in ((0.0, clean), (0.3, moved)):
                 parts += [(*about, image, label, occlusion, c, x) for c, x in enumerate(point, start=1)]
-    return pd.DataFrame(parts, columns=list(PROJECTION))
+    return pd.DataFrame(parts, columns=list(PROJECTION_COLUMNS))
 
 
 def pictures(profile, dataset_of):
@@ -86,7 +86,9 @@ def pictures(profile, dataset_of):
             for column in range(8)
         ]
         parts += [occluded(images), pd.DataFrame(rows)]
-    return pd.concat([part.dropna(axis=1, how="all") for part in parts]).reindex(columns=list(COLUMNS))
+    return pd.concat([part.dropna(axis=1, how="all") for part in parts]).reindex(
+        columns=list(PICTURE_COLUMNS)
+    )
 
 
 @cache

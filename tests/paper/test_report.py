@@ -8,7 +8,7 @@ from playwright.sync_api import sync_playwright
 from tests.paper import made_up
 from tests.paper.browser import launched
 
-from dreaming.paper.claims.numbers import numbers
+from dreaming.paper.claims.numbers import numbers_table
 from dreaming.paper.figures import FIGURES
 from dreaming.paper.plan.plan import make_plan
 from dreaming.paper.plan.profile import Profile
@@ -47,7 +47,7 @@ def made(dataset_of, folder):
     attempts = Attempts(NoProgress())
     attempts.note(FAILED, f"wake.image became nan in epoch 5 {ATTACK}")
     drawn = make_figures(plan, tables, attempts)
-    found = numbers({figure.name: figure.table for figure in drawn}, PROFILE)
+    found = numbers_table({figure.name: figure.table for figure in drawn}, PROFILE)
     path = folder / "report.html"
     path.write_text(report(plan, tables, drawn, found, attempts.failures), encoding="utf-8")
     return path

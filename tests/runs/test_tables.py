@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dreaming.errors import UserError
-from dreaming.runs.folder import MEASURES, RunFolder
+from dreaming.runs.folder import MEASURE_COLUMNS, RunFolder
 from dreaming.runs.tables import read_table
 
 WORDS = st.text(
@@ -31,12 +31,12 @@ def bits(value):
 
 @given(rows=ROWS)
 def test_any_rows_go_round_to_the_last_bit(tmp_path_factory, rows):
-    columns = dict(zip(MEASURES, map(list, zip(*rows, strict=True)), strict=True))
+    columns = dict(zip(MEASURE_COLUMNS, map(list, zip(*rows, strict=True)), strict=True))
     table = pd.DataFrame({**columns, "epoch": pd.array(columns["epoch"], dtype="Int64")})
     folder = RunFolder(tmp_path_factory.mktemp("run"))
     folder.write_table(folder.measures, table)
     again = folder.read_measures()
-    assert tuple(again.columns) == MEASURES
+    assert tuple(again.columns) == MEASURE_COLUMNS
     for number, row in enumerate(rows):
         found = again.iloc[number]
         texts = [found[name] for name in ("dataset", "condition", "measure", "parameter")]

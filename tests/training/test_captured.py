@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import dreaming
-from dreaming.data import epoch_order, load, to_activity
+from dreaming.data import epoch_order, load_dataset, to_activity
 from dreaming.model.conditions import conditions
 from dreaming.model.cycle import draw, objective, sleep_wake_cycle, steps_of
 from dreaming.model.hippocampus import Hippocampus
@@ -16,7 +16,7 @@ from dreaming.training.captured import CapturedCycle
 from dreaming.training.state import TrainingState
 
 CPU = torch.device("cpu")
-IMAGES = load("digits", limit=32).train.images
+IMAGES = load_dataset("digits", limit=32).train.images
 CYCLES = 4
 
 

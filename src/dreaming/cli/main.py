@@ -18,10 +18,10 @@ from dreaming.cli.verbs import (
     Dream,
     Evaluate,
     FetchData,
-    Images,
+    ImageOptions,
     Import,
     ListData,
-    Number,
+    OptionalInt,
     Reproduce,
     Text,
     Words,
@@ -81,14 +81,14 @@ class _Run:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Train(Images, _Run):
+class Train(ImageOptions, _Run):
     """Train a cortex through sleep-wake cycles, or go on with a training that was stopped."""
 
     seeds: int = 1
     """how many runs, of this seed and those after it"""
     sweep: Annotated[str | None, arg(metavar="PATH=VALUE,...")] = None
     """train once with each value of a field, such as phases.rem.dose=0,0.5,1"""
-    workers: Number = None
+    workers: OptionalInt = None
     """how many of them are trained at once, each in a process; as many as there are cores, or one on a GPU"""
     out: Path = Path("runs")
     """the folder of runs; this one lies in OUT/DATASET/CONDITION/seed-N"""
@@ -166,7 +166,7 @@ class Doctor:
     def __call__(self) -> None:
         """Examine."""
         from dreaming.system.progress import TerminalProgress
-        from dreaming.training.doctor import examine, table
+        from dreaming.training.doctor import check_table, examine
 
         with TerminalProgress() as progress:
             checks = examine(
@@ -176,7 +176,7 @@ class Doctor:
                 seeds=self.seeds,
                 progress=progress,
             )
-        print(table(checks))
+        print(check_table(checks))
         if wrong := ", ".join(check.path for check in checks if not check.passed):
             print(
                 f"dreaming: {wrong}: wrong on this machine; please report it, with the table", file=sys.stderr

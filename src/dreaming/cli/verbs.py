@@ -14,8 +14,8 @@ from dreaming.evaluation.measures import help_text
 # The library is imported where a verb calls it, so that --help and mistakes need not wait for torch.
 
 Words = Annotated[tuple[str, ...], UseAppendAction, arg(metavar="PATH=VALUE")]
-Runs = Annotated[Positional[tuple[str, ...]], arg(metavar="RUN...")]
-Number = Annotated[int | None, arg(metavar="INT")]
+RunPaths = Annotated[Positional[tuple[str, ...]], arg(metavar="RUN...")]
+OptionalInt = Annotated[int | None, arg(metavar="INT")]
 Folder = Annotated[Path | None, arg(metavar="DIR")]
 Text = Annotated[str | None, arg(metavar="STR")]
 
@@ -25,7 +25,7 @@ def _data_dir() -> Path:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Images:
+class ImageOptions:
     """Where images come from."""
 
     data_dir: Folder = None
@@ -35,10 +35,10 @@ class Images:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evaluate(Images):
+class Evaluate(ImageOptions):
     """Measure runs, into measures.csv (and projection.csv); what is measured already is not done again."""
 
-    runs: Runs
+    runs: RunPaths
     """run folders"""
     measures: Annotated[str, arg(help=f"with commas between them; or all:\n{help_text()}")] = "readout"
     set: Words = ()
@@ -68,14 +68,14 @@ class Evaluate(Images):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Dream(Images):
+class Dream(ImageOptions):
     """Draw a sheet of dreams of one run as PNG."""
 
     run: Positional[Path]
     """run folder"""
     phase: Literal["nrem", "rem"] = "rem"
     """which sleep"""
-    epoch: Number = None
+    epoch: OptionalInt = None
     """after which epoch; the last one kept by default"""
     count: int = 64
     """how many dreams"""
@@ -99,7 +99,7 @@ class Dream(Images):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Import(Images):
+class Import(ImageOptions):
     """Make a run folder of a checkpoint of the published program, to be measured, compared, and dreamt with."""
 
     file: Annotated[Positional[Path], arg(metavar="FILE.pth")]
@@ -110,11 +110,11 @@ class Import(Images):
     """what to call the condition, and its folder: published_CONDITION by default"""
     dataset: str = "cifar10"
     """the images it was trained on, which the file does not say: cifar10, svhn or folder:PATH"""
-    limit: Number = None
+    limit: OptionalInt = None
     """measure it on the first INT images of each split"""
     seed: int = 0
     """number of the run, and the seed of its measures; the published program has none"""
-    epoch: Number = None
+    epoch: OptionalInt = None
     """after how many epochs it was kept, if the file has no losses"""
     out: Path = Path("runs")
     """the folder of runs; this one lies in OUT/DATASET/CONDITION/seed-N"""
@@ -142,7 +142,7 @@ class Import(Images):
 class Compare:
     """Compare evaluated runs: a table and a plot for each measure that one of them has."""
 
-    runs: Runs
+    runs: RunPaths
     """run folders, or folders that contain some"""
     to: Path = Path("comparison")
     """folder for the plots and the tables"""
@@ -160,7 +160,7 @@ class Compare:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reproduce(Images):
+class Reproduce(ImageOptions):
     """Make figures and tables of the paper: train and measure what is missing, draw, and write a report."""
 
     profile: str = "demo"
@@ -175,7 +175,7 @@ class Reproduce(Images):
     """doses: PAD with each value of a field, such as phases.rem.dose=0,0.5,1; can be repeated"""
     dry_run: bool = False
     """list the runs, what is there already, and the hours they will take here; run nothing"""
-    workers: Number = None
+    workers: OptionalInt = None
     """how many runs are trained at once, each in a process; as many as there are cores, or one on a GPU"""
     device: str = "auto"
     """auto, cpu, cuda or cuda:N"""
@@ -222,13 +222,13 @@ class ListData:
         """List."""
         from rich.table import Table
 
-        from dreaming.data import describe, names
+        from dreaming.data import dataset_info, names
         from dreaming.data.weights import NETWORKS
         from dreaming.system.progress import console
 
         table = Table("name", "train", "test", "fetched from", "download", "licence")
         for name in names():
-            found = describe(name)
+            found = dataset_info(name)
             size = f"{found.size / 1e6:.0f} MB" if found.size else "none"
             table.add_row(name, f"{found.n_train:,}", f"{found.n_test:,}", found.host, size, found.licence)
         table.add_row("folder:PATH", "", "", "PATH/{train,test}/CLASS/*.{png,jpg,webp}", "none", "yours")

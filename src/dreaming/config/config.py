@@ -14,7 +14,7 @@ from pydantic import (
     model_validator,
 )
 
-from dreaming.config.schedule import Phases, Stage, kind_of, made
+from dreaming.config.schedule import Phases, Stage, kind_of, phase_of
 from dreaming.config.settings import assign, path_and_value, sentence
 from dreaming.errors import UserError, brief
 from dreaming.model.networks import Cortex
@@ -228,7 +228,7 @@ class Config(Parameters):
         own = {kind_of(type(phase)): type(phase) for each in self._cycles() for phase in each}
         try:
             for part in (content, *_stages(content)):
-                part["phases"] = [made(name, values, own) for name, values in part["phases"].items()]
+                part["phases"] = [phase_of(name, values, own) for name, values in part["phases"].items()]
         except ValueError as error:
             raise UserError(f"--set: {error}") from None
         return validated(content, "--set")

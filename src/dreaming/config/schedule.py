@@ -12,7 +12,7 @@ from dreaming.model.parameters import Parameters
 from dreaming.model.phases import NREM, REM, Draws, Outcome, Phase, Wake
 from dreaming.model.plasticity import Plasticity
 
-KINDS: dict[str, type[Phase]] = {"wake": Wake, "nrem": NREM, "rem": REM}
+PHASE_KINDS: dict[str, type[Phase]] = {"wake": Wake, "nrem": NREM, "rem": REM}
 
 
 class RecordedPhase(Phase):
@@ -34,16 +34,16 @@ class RecordedPhase(Phase):
 
 def kind_of(phase: type[Phase]) -> str:
     """Return what a class of phases is called in a config."""
-    return next((kind for kind, known in KINDS.items() if known is phase), phase.__name__)
+    return next((kind for kind, known in PHASE_KINDS.items() if known is phase), phase.__name__)
 
 
 def _phase(name: str, values: Any) -> Phase:
     if not isinstance(values, Mapping) or not all(isinstance(key, str) for key in values):
         raise ValueError(f"phase '{name}' wants a mapping of its parameters")
-    return made(name, values, {})
+    return phase_of(name, values, {})
 
 
-def made(name: str, values: Mapping[str, Any], own: Mapping[str, type[Phase]]) -> Phase:
+def phase_of(name: str, values: Mapping[str, Any], own: Mapping[str, type[Phase]]) -> Phase:
     """Make a phase of its name and values; ``own`` are classes of the user's, by name.
 
     Raises
@@ -52,9 +52,9 @@ def made(name: str, values: Mapping[str, Any], own: Mapping[str, type[Phase]]) -
         If there is no such phase, or a value does not fit.
     """
     kind = str(values.get("kind", name))
-    phase = {**KINDS, **own}.get(kind)
+    phase = {**PHASE_KINDS, **own}.get(kind)
     if phase is None and "kind" not in values:
-        raise ValueError(f"there is no phase '{name}'; {nearest(name, KINDS)}")
+        raise ValueError(f"there is no phase '{name}'; {nearest(name, PHASE_KINDS)}")
     if phase is None or phase is RecordedPhase:
         phase, given = RecordedPhase, {**values, "kind": kind}
     else:

@@ -5,8 +5,8 @@ in memory (or on the accelerator), so there is no loader and there are no worker
 
 Examples
 --------
->>> from dreaming.data import load, to_activity
->>> digits = load("digits", limit=100)
+>>> from dreaming.data import load_dataset, to_activity
+>>> digits = load_dataset("digits", limit=100)
 >>> to_activity(digits.train.images[:2]).shape
 torch.Size([2, 3, 32, 32])
 """

@@ -10,9 +10,9 @@ from .batches import to_activity as to_activity
 from .dataset import Dataset as Dataset
 from .dataset import Split as Split
 from .download.fetching import fetch as fetch
-from .loading import Description as Description
+from .loading import DatasetInfo as DatasetInfo
 from .loading import check as check
-from .loading import describe as describe
-from .loading import load as load
+from .loading import dataset_info as dataset_info
+from .loading import load_dataset as load_dataset
 from .loading import names as names
 from .sources import FileCheck as FileCheck

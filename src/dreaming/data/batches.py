@@ -90,7 +90,7 @@ def epoch_order(n: int, batch_size: int, generator: torch.Generator) -> Int64[Te
     return torch.randperm(n, generator=generator)[: cycles * batch_size].view(cycles, batch_size)
 
 
-def pixels(images: Float[Tensor, "b c h w"]) -> UInt8[Tensor, "b h w 3"]:
+def to_pixels(images: Float[Tensor, "b c h w"]) -> UInt8[Tensor, "b h w 3"]:
     """Turn activity in [-1, 1] into pixels in 0..255, the inverse of `dreaming.data.to_activity`.
 
     Examples

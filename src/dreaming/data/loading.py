@@ -16,7 +16,7 @@ SOURCES = {each.SOURCE.name: each.SOURCE for each in (digits, house_digits, cifa
 
 
 @dataclass(frozen=True)
-class Description:
+class DatasetInfo:
     """A data set in one row of a list.
 
     Attributes
@@ -52,7 +52,7 @@ def names() -> tuple[str, ...]:
     return tuple(SOURCES)
 
 
-def folder_of(name: str, *others: str) -> Path | None:
+def image_folder(name: str, *others: str) -> Path | None:
     """Return PATH of ``folder:PATH``; None for every other known name, and an error for an unknown one.
 
     ``others`` are names that may be meant too, though they are none of data sets.
@@ -68,7 +68,7 @@ def folder_of(name: str, *others: str) -> Path | None:
     return None
 
 
-def describe(name: str) -> Description:
+def dataset_info(name: str) -> DatasetInfo:
     """Return what a data set is in short; reads no image.
 
     Parameters
@@ -86,15 +86,15 @@ def describe(name: str) -> Description:
     >>> describe("cifar10").n_train, describe("digits").size
     (50000, 0)
     """
-    folder = folder_of(name)
+    folder = image_folder(name)
     if folder is not None:
         listing = list_folder(folder)
-        return Description(
+        return DatasetInfo(
             name, len(listing.train), len(listing.test), "this machine", "your own", listing.size
         )
     source = SOURCES[name]
     size = sum(file.size for layout in source.layouts[:1] for file in layout.files)
-    return Description(name, source.n_train, source.n_test, source.host, source.licence, size)
+    return DatasetInfo(name, source.n_train, source.n_test, source.host, source.licence, size)
 
 
 def check(name: str, data_dir: Path) -> list[FileCheck]:
@@ -128,14 +128,14 @@ def check(name: str, data_dir: Path) -> list[FileCheck]:
     """
     if name in NETWORKS:
         return [check_file(file, data_dir) for file in NETWORKS[name].files]
-    folder = folder_of(name, *NETWORKS)
+    folder = image_folder(name, *NETWORKS)
     if folder is not None:
         listing = list_folder(folder)
         return [FileCheck(listing.root / split, "ok") for split in ("train", "test")]
     return check_files(SOURCES[name], data_dir)
 
 
-def load(
+def load_dataset(
     name: str, data_dir: Path | None = None, *, limit: int | None = None, trust: bool = False
 ) -> Dataset:
     """Read a data set into memory.
@@ -165,11 +165,11 @@ def load(
 
     Examples
     --------
-    >>> digits = load("digits", limit=50)
+    >>> digits = load_dataset("digits", limit=50)
     >>> len(digits.train), digits.classes[3], digits.official
     (50, '3', True)
     """
-    folder = folder_of(name)
+    folder = image_folder(name)
     if folder is not None:
         return _dataset(name, read_folder(folder), limit)
     source = SOURCES[name]

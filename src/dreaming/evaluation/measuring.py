@@ -8,7 +8,7 @@ import pandas as pd
 from pydantic import ValidationError
 
 from dreaming.config.settings import assign, path_and_value, sentence
-from dreaming.data import Dataset, load
+from dreaming.data import Dataset, load_dataset
 from dreaming.errors import UserError, nearest
 from dreaming.evaluation import measures as modules
 from dreaming.evaluation.features.controls import CONTROLS
@@ -16,7 +16,7 @@ from dreaming.evaluation.measures.measure import Measure
 from dreaming.evaluation.measures.measure_table import MeasureTable
 from dreaming.evaluation.measures.readout import Readout
 from dreaming.evaluation.measures.snapshot_batch import SnapshotBatch, Stopwatch
-from dreaming.runs.folder import RunFolder, fingerprint
+from dreaming.runs.folder import RunFolder, images_fingerprint
 from dreaming.system import hardware
 from dreaming.system.locks import locked
 from dreaming.system.progress import NoProgress
@@ -106,8 +106,8 @@ def evaluate(
         watch = Stopwatch(where)
         with watch.stage("images"):
             about = config.dataset
-            images = dataset or load(about.name, place, limit=about.limit, trust=trust_data)
-            if fingerprint(folder) != images.fingerprint:
+            images = dataset or load_dataset(about.name, place, limit=about.limit, trust=trust_data)
+            if images_fingerprint(folder) != images.fingerprint:
                 raise UserError(f"{folder.path} was trained on other images than {images.name} has now")
         with stopping(MEASURING):
             for readout, control in controls:

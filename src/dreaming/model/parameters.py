@@ -1,8 +1,12 @@
 """What every group of parameters has in common: frozen, typed, and no unknown names."""
 
-from typing import Any
+from typing import Annotated, Any
 
+from annotated_types import Ge
 from pydantic import BaseModel, ConfigDict, field_validator
+
+Count = Annotated[int, Ge(1)]
+"""A whole number, at least 1."""
 
 
 class Parameters(BaseModel):

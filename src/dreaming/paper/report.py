@@ -182,7 +182,7 @@ def _run(run: PlannedRun, failures: Mapping[str, str]) -> dict[str, Any]:
     }
     try:
         latents = run.config.networks.latent_dim
-        row["findings"] = findings.in_words(findings.so_far(run.folder), latents)
+        row["findings"] = findings.as_lines(findings.so_far(run.folder), latents)
         if run.done:
             row["seconds"] = duration(float(run.folder.read_losses()["seconds"].sum()))
         if run.folder.config.exists():

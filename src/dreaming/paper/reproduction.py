@@ -12,9 +12,9 @@ from dreaming import data
 from dreaming.data import Dataset
 from dreaming.errors import RunsFailed, UserError
 from dreaming.paper.claims.claims import judged
-from dreaming.paper.claims.numbers import numbers
+from dreaming.paper.claims.numbers import numbers_table
 from dreaming.paper.figures import FIGURES
-from dreaming.paper.figures.drawing import draw, saved
+from dreaming.paper.figures.drawing import draw_figure, saved
 from dreaming.paper.plan.plan import Plan, make_plan
 from dreaming.paper.plan.profile import Profile
 from dreaming.paper.report import Drawn, report
@@ -26,7 +26,7 @@ from dreaming.system.locks import locked
 from dreaming.system.progress import NoProgress
 from dreaming.training.population import train_all
 
-KINDS = ("svg", "pdf", "png")
+FILE_KINDS = ("svg", "pdf", "png")
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def reproduce(
 
         @cache
         def images(name: str) -> Dataset:
-            return data.load(name, place, limit=profile.limit, trust=trust_data)
+            return data.load_dataset(name, place, limit=profile.limit, trust=trust_data)
 
         for run in plan.runs:
             if run.lacking:
@@ -113,7 +113,7 @@ def reproduce(
             )
         tables = gathered(plan, images, attempts)
         figures = make_figures(plan, tables, attempts)
-        found = numbers({figure.name: figure.table for figure in figures}, profile)
+        found = numbers_table({figure.name: figure.table for figure in figures}, profile)
         write(plan.out / "numbers.csv", csv(found))
         write(plan.out / "claims.csv", csv(_claims_table(figures)))
         page = report(plan, tables, figures, found, attempts.failures)
@@ -154,8 +154,8 @@ def _make_figure(figure: str, plan: Plan, tables: Tables, made: list[Drawn]) -> 
     write(place / f"{figure}.csv", csv(table))
     files: dict[str, bytes] = {}
     if plot and len(table):
-        picture = draw(plot, table)
-        files = {kind: saved(picture, kind) for kind in KINDS}
+        picture = draw_figure(plot, table)
+        files = {kind: saved(picture, kind) for kind in FILE_KINDS}
         for kind, content in files.items():
             write(place / f"{figure}.{kind}", content)
     made.append(Drawn(figure, table, judged(figure, plan.profile, table), files.get("png")))

@@ -14,11 +14,11 @@ from dreaming.paper.figures.pictures import occluded, seen_and_dreamt
 from dreaming.paper.plan.plan import Keys, Plan, PlannedRun, keys_of, measures_of
 from dreaming.paper.plan.profile import Profile
 from dreaming.paper.published import Number, published
-from dreaming.paper.tables import COLUMNS, KEYS, LOSS, Tables
-from dreaming.runs.folder import MEASURES
+from dreaming.paper.tables import FIGURE_COLUMNS, FIGURE_KEYS, LOSS, Tables
+from dreaming.runs.folder import MEASURE_COLUMNS
 from dreaming.system.progress import NoProgress
 
-Images = Callable[[str], Dataset]
+DatasetReader = Callable[[str], Dataset]
 """Reads a data set by its name."""
 
 
@@ -72,7 +72,7 @@ class Attempts:
             self.progress.say(f"{name}: FAILED: {why}")
 
 
-def gathered(plan: Plan, images: Images, attempts: Attempts) -> Tables:
+def gathered(plan: Plan, images: DatasetReader, attempts: Attempts) -> Tables:
     """Read what was measured of the runs of a plan, and show what they saw and dreamt.
 
     Parameters
@@ -89,7 +89,7 @@ def gathered(plan: Plan, images: Images, attempts: Attempts) -> Tables:
     Tables
         As far as there is anything.
     """
-    values = [pd.DataFrame(columns=list(MEASURES))]
+    values = [pd.DataFrame(columns=list(MEASURE_COLUMNS))]
     projections: list[pd.DataFrame] = []
     pictures: list[pd.DataFrame] = []
     for run in plan.runs:
@@ -120,17 +120,17 @@ def _read(run: PlannedRun, values: list[pd.DataFrame], projections: list[pd.Data
             "seed": config.seed,
         }
         long = table.melt("epoch", terms, "parameter", "value").assign(measure=LOSS, **about)
-        values.append(long[list(MEASURES)])
+        values.append(long[list(MEASURE_COLUMNS)])
 
 
-def _show(run: PlannedRun, images: Images, pictures: list[pd.DataFrame]) -> None:
+def _show(run: PlannedRun, images: DatasetReader, pictures: list[pd.DataFrame]) -> None:
     shown = tuple(epoch for epoch in run.shown if epoch in run.folder.snapshots())
     if shown:
         config = run.folder.read_config()
         pictures.append(seen_and_dreamt(run.folder, config, images(config.dataset.name), shown))
 
 
-def _occlude(dataset: str, images: Images, pictures: list[pd.DataFrame]) -> None:
+def _occlude(dataset: str, images: DatasetReader, pictures: list[pd.DataFrame]) -> None:
     pictures.append(occluded(images(dataset)))
 
 
@@ -162,17 +162,20 @@ def figure_table(figure: str, profile: Profile, tables: Tables) -> pd.DataFrame:
         With the columns `dreaming.paper.tables.COLUMNS`, and those that the figure adds.
     """
     about = FIGURES[figure]
-    there = tables.values.astype({"epoch": "Int64", "seed": "Int64"}).drop_duplicates(list(KEYS))
-    found = wanted(figure, profile).merge(there, how="left", on=list(KEYS))
+    there = tables.values.astype({"epoch": "Int64", "seed": "Int64"}).drop_duplicates(list(FIGURE_KEYS))
+    found = wanted(figure, profile).merge(there, how="left", on=list(FIGURE_KEYS))
     printed = [
         (n.dataset, n.condition, pd.NA, n.epoch, n.measure, n.parameter, n.value, n.sem, "published")
         for dataset in about.datasets(profile.datasets)
         for n in _printed(figure, dataset, profile)
     ]
-    parts = [found.assign(sem=float("nan"), source="measured"), pd.DataFrame(printed, columns=list(COLUMNS))]
+    parts = [
+        found.assign(sem=float("nan"), source="measured"),
+        pd.DataFrame(printed, columns=list(FIGURE_COLUMNS)),
+    ]
     whole = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
     whole = whole.astype({"epoch": "Int64", "seed": "Int64", "value": float, "sem": float})
-    return about.add(whole[list(COLUMNS)], tables)
+    return about.add(whole[list(FIGURE_COLUMNS)], tables)
 
 
 def wanted(figure: str, profile: Profile) -> pd.DataFrame:
@@ -188,7 +191,7 @@ def wanted(figure: str, profile: Profile) -> pd.DataFrame:
         for epoch in profile.epochs_of(need.when)
         for seed in range(profile.seeds)
     ]
-    table = pd.DataFrame(rows, columns=list(KEYS)).drop_duplicates(ignore_index=True)
+    table = pd.DataFrame(rows, columns=list(FIGURE_KEYS)).drop_duplicates(ignore_index=True)
     return table.astype({"epoch": "Int64", "seed": "Int64"})
 
 

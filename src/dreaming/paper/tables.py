@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from dreaming.evaluation.statistics.statistics import Summary, summary
-from dreaming.runs.folder import MEASURES
+from dreaming.runs.folder import MEASURE_COLUMNS
 
-KEYS = MEASURES[:-1]
-COLUMNS = (*MEASURES, "sem", "source")
+FIGURE_KEYS = MEASURE_COLUMNS[:-1]
+FIGURE_COLUMNS = (*MEASURE_COLUMNS, "sem", "source")
 """Of a figure's table: tidy rows; ``source`` is ``measured``, or ``published`` with ``sem`` and without a seed. A
 value that should have been measured and was not has a row too, with an empty value."""
 LOSS, DISCRIMINATOR = "loss", "discriminator"

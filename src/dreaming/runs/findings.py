@@ -15,7 +15,7 @@ DEAD = "dead latents"
 COLLAPSED = "collapsed latents"
 WON = "discriminator won"
 
-COLUMNS = ("epoch", "phase", "term", "finding", "value")
+FINDING_COLUMNS = ("epoch", "phase", "term", "finding", "value")
 """Of findings.csv."""
 CORTEX = "cortex"
 """What stands for the phase where something is found of the cortex itself, after all phases of an epoch."""
@@ -81,23 +81,23 @@ def so_far(folder: RunFolder, epochs: int | None = None) -> list[Finding]:
     """
     if not folder.findings.exists():
         return []
-    rows = read_table(folder.findings, COLUMNS)[list(COLUMNS)]
+    rows = read_table(folder.findings, FINDING_COLUMNS)[list(FINDING_COLUMNS)]
     if rows["epoch"].isna().any():
         raise UserError(f"{folder.findings} is damaged: it has a row without an epoch")
     found = [Finding(int(epoch), *rest) for epoch, *rest in rows.itertuples(index=False)]
     return [finding for finding in found if epochs is None or finding.epoch <= epochs]
 
 
-def keep(folder: RunFolder, found: Sequence[Finding]) -> None:
+def write_all(folder: RunFolder, found: Sequence[Finding]) -> None:
     """Write all that was found so far; for nothing, no file is made."""
     if found or folder.findings.exists():
-        folder.write_table(folder.findings, table(found))
+        folder.write_table(folder.findings, as_table(found))
 
 
-def table(found: Sequence[Finding]) -> pd.DataFrame:
+def as_table(found: Sequence[Finding]) -> pd.DataFrame:
     """Return findings as rows of findings.csv, values as text: an empty field is what CSV has for NaN."""
     rows = [(*astuple(finding)[:-1], repr(finding.value)) for finding in found]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    return pd.DataFrame(rows, columns=list(FINDING_COLUMNS))
 
 
 def news(before: Sequence[Finding], now: Sequence[Finding], latent_dim: int) -> list[str]:
@@ -115,7 +115,7 @@ def news(before: Sequence[Finding], now: Sequence[Finding], latent_dim: int) -> 
     return begun + over
 
 
-def in_words(found: Sequence[Finding], latent_dim: int) -> list[str]:
+def as_lines(found: Sequence[Finding], latent_dim: int) -> list[str]:
     """Return in words all that was found in a run, a line for each thing: how it last was, and in which epochs.
 
     Examples

@@ -19,8 +19,8 @@ from dreaming.runs.tables import csv, read_table
 from dreaming.system.disk import write
 from dreaming.system.texts import content_of
 
-MEASURES = ("dataset", "condition", "seed", "epoch", "measure", "parameter", "value")
-PROJECTION = (*MEASURES[:-1], "image", "label", "occluded", "component", "value")
+MEASURE_COLUMNS = ("dataset", "condition", "seed", "epoch", "measure", "parameter", "value")
+PROJECTION_COLUMNS = (*MEASURE_COLUMNS[:-1], "image", "label", "occluded", "component", "value")
 
 
 def run_path(out: Path, dataset: str, condition: str, seed: int) -> Path:
@@ -152,11 +152,11 @@ class RunFolder:
         UserError
             If the file is no such table.
         """
-        return _so_far(self.measures, MEASURES)
+        return _so_far(self.measures, MEASURE_COLUMNS)
 
     def read_projection(self) -> pd.DataFrame:
         """Return what has been projected so far, as `read_measures` does."""
-        return _so_far(self.projection, PROJECTION)
+        return _so_far(self.projection, PROJECTION_COLUMNS)
 
     def write_table(self, path: Path, table: pd.DataFrame) -> None:
         """Write one of the folder's tables as CSV, every float to its last bit."""
@@ -172,7 +172,7 @@ def _is_session(found: object) -> bool:
     return isinstance(found, dict) and all(isinstance(found.get(group, {}), dict) for group in groups)
 
 
-def fingerprint(folder: RunFolder) -> str | None:
+def images_fingerprint(folder: RunFolder) -> str | None:
     """Return the checksum of the images that a run saw last, or None if its record has none."""
     found = folder.read_environment()["sessions"][-1].get("dataset", {}).get("fingerprint")
     return found if isinstance(found, str) else None

@@ -10,8 +10,8 @@ from jaxtyping import Float
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from dreaming.data import load, to_activity
-from dreaming.data.batches import pixels
+from dreaming.data import load_dataset, to_activity
+from dreaming.data.batches import to_pixels
 from dreaming.errors import UserError
 from dreaming.model.dreams import dream, remember, sleep_of
 from dreaming.model.networks import Cortex
@@ -111,7 +111,9 @@ def dream_sheet(
     cortex = snapshots.load(folder.path, epoch)
     epoch = folder.snapshots()[-1] if epoch is None else epoch
     where = None if data_dir is None else Path(data_dir)
-    images = load(config.dataset.name, where, limit=config.dataset.limit, trust=trust_data).test.images
+    images = load_dataset(
+        config.dataset.name, where, limit=config.dataset.limit, trust=trust_data
+    ).test.images
     if not 1 <= count <= len(images) // 2:
         raise UserError(
             f"--count is {count}; {config.dataset.name} has test images for 1 to {len(images) // 2} dreams"
@@ -140,7 +142,7 @@ def labelled(rows: Sequence[tuple[str, Float[Tensor, "b c h w"]]], title: str) -
     for line, (label, images) in enumerate(rows):
         top = 2 * MARGIN + 14 + line * (side + GAP)
         pen.multiline_text((MARGIN, top + side // 2 - 9 * (1 + label.count("\n"))), label, INK, font=font)
-        for column, image in enumerate(pixels(images)):
+        for column, image in enumerate(to_pixels(images)):
             tile = Image.fromarray(image.numpy()).resize((side, side), Image.Resampling.NEAREST)
             canvas.paste(tile, (MARGIN + LABEL + column * (side + GAP), top))
     return _png(canvas)
@@ -151,7 +153,7 @@ def grid(images: Float[Tensor, "b c h w"], columns: int) -> bytes:
     side = images.shape[-1] * SCALE
     lines = -(-len(images) // columns)
     canvas = Image.new("RGB", (columns * (side + GAP) + GAP, lines * (side + GAP) + GAP), PAPER)
-    for index, image in enumerate(pixels(images)):
+    for index, image in enumerate(to_pixels(images)):
         tile = Image.fromarray(image.numpy()).resize((side, side), Image.Resampling.NEAREST)
         line, column = divmod(index, columns)
         canvas.paste(tile, (GAP + column * (side + GAP), GAP + line * (side + GAP)))

@@ -7,7 +7,7 @@ import pandas as pd
 from dreaming.errors import UserError, shown
 
 TEXTS = ("dataset", "condition", "measure", "parameter", "phase", "term", "finding")
-WHOLE = ("epoch", "cycles", "seed", "image", "label", "component")
+WHOLE_NUMBERS = ("epoch", "cycles", "seed", "image", "label", "component")
 
 
 def read_table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
@@ -34,11 +34,11 @@ def read_table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     try:
         header = pd.read_csv(path, nrows=0).columns
         numbers = header.difference(list(TEXTS))
-        floats = numbers.difference(list(WHOLE))
+        floats = numbers.difference(list(WHOLE_NUMBERS))
         # Floats are made of texts, since older versions of pandas lose their last bit when they read them.
         table = pd.read_csv(
             path,
-            dtype={column: "Int64" if column in WHOLE else "str" for column in header},
+            dtype={column: "Int64" if column in WHOLE_NUMBERS else "str" for column in header},
             keep_default_na=False,  # a condition may be called "NA"
             na_values={column: ["", "nan"] for column in numbers},
         ).astype(dict.fromkeys(floats, "float64"))

@@ -111,7 +111,7 @@ def examine(
     if where.type == "cuda":
         passed(where).unlink(missing_ok=True)
         if all(check.passed for check in checks):
-            write(passed(where), f"{table(checks)}\n".encode())
+            write(passed(where), f"{check_table(checks)}\n".encode())
     return checks
 
 
@@ -219,7 +219,7 @@ def _deviation(mine: Losses, plain: Losses) -> float:
     return float(torch.stack(apart).max())
 
 
-def table(checks: Sequence[Check]) -> str:
+def check_table(checks: Sequence[Check]) -> str:
     """Return checks as a table in text."""
     lines = ["path             differs from plain float32 by   allowed"]
     for check in checks:

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from dreaming.config.config import Config
-from dreaming.data import Dataset, epoch_order, load, to_activity
+from dreaming.data import Dataset, epoch_order, load_dataset, to_activity
 from dreaming.errors import RunsFailed, Stopped, UserError
 from dreaming.model.cycle import active_phases, sleep_wake_cycle
 from dreaming.model.hippocampus import Hippocampus
@@ -21,7 +21,7 @@ from dreaming.system.progress import NoProgress
 from dreaming.system.signals import Interrupt, listening
 from dreaming.training.captured import CapturedCycle
 from dreaming.training.precision import exactly, resolved
-from dreaming.training.run import Run, folder_of
+from dreaming.training.run import Run, run_folder_path
 from dreaming.training.state import TrainingState
 
 
@@ -84,7 +84,7 @@ def train(
     progress = progress or NoProgress()
     config = resolved(config)
     dataset = _images(config, dataset, data_dir, trust_data)
-    with listening() as interrupt, locked(folder_of(config, Path(out)), "training"):
+    with listening() as interrupt, locked(run_folder_path(config, Path(out)), "training"):
         run = Run.open(config, dataset, Path(out), own_phases)
         _show_repairs(run, progress)
         if run.finished:
@@ -148,7 +148,7 @@ def _images(
     """Load the images of a run, unless they are given, and make sure that they fill a mini-batch."""
     if dataset is None:
         where = Path(data_dir) if data_dir is not None else None
-        dataset = load(config.dataset.name, where, limit=config.dataset.limit, trust=trust_data)
+        dataset = load_dataset(config.dataset.name, where, limit=config.dataset.limit, trust=trust_data)
     if config.training.epochs and len(dataset.train) < config.training.batch_size:
         raise UserError(
             f"a batch of {config.training.batch_size} images is larger than the {len(dataset.train)} images "
@@ -213,7 +213,7 @@ def train_together(
     images = _images(configs[0], dataset, data_dir, trust_data)
     with listening() as interrupt, ExitStack() as locks:
         for config in configs:
-            locks.enter_context(locked(folder_of(config, Path(out)), "training"))
+            locks.enter_context(locked(run_folder_path(config, Path(out)), "training"))
         runs = [Run.open(config, images, Path(out), own_phases) for config in configs]
         for run in runs:
             _show_repairs(run, progress)

@@ -12,7 +12,7 @@ from dreaming.config.settings import difference
 from dreaming.data import Dataset, to_activity
 from dreaming.errors import UserError
 from dreaming.runs import findings, snapshots
-from dreaming.runs.folder import RunFolder, fingerprint
+from dreaming.runs.folder import RunFolder, images_fingerprint
 from dreaming.runs.sheets import sheet
 from dreaming.system import hardware
 from dreaming.system.disk import sweep, write
@@ -105,7 +105,7 @@ def _require_same_config(folder: RunFolder, there: Config, config: Config) -> No
 
 
 def _require_same_images(folder: RunFolder, dataset: Dataset) -> None:
-    if fingerprint(folder) != dataset.fingerprint:
+    if images_fingerprint(folder) != dataset.fingerprint:
         raise UserError(
             f"{folder.path} was trained on other images than {dataset.name} has now; use another --out"
         )

@@ -56,7 +56,7 @@ class Run:
         UserError
             If the folder holds another run, or a damaged one.
         """
-        folder = RunFolder(folder_of(config, out))
+        folder = RunFolder(run_folder_path(config, out))
         device = hardware.device(config.training.device)
         state, repairs = open_run(folder, config, dataset, device, own_phases)
         return cls(state, folder, config, dataset.to(device), repairs)
@@ -114,7 +114,7 @@ class Run:
         epoch = self.state.epochs_done
         found = _found(row, self.state, self.config, self.dataset)
         before = findings.so_far(self.folder, epoch - 1)
-        findings.keep(self.folder, [*before, *found])
+        findings.write_all(self.folder, [*before, *found])
         _finite(found, self.folder)
         last = [finding for finding in before if finding.epoch == epoch - 1]
         self.news = findings.news(last, found, self.config.networks.latent_dim)
@@ -127,7 +127,7 @@ class Run:
         return row
 
 
-def folder_of(config: Config, out: Path) -> Path:
+def run_folder_path(config: Config, out: Path) -> Path:
     """Return the folder of a run among others."""
     return run_path(out, config.dataset.name, config.condition, config.seed)
 

@@ -7,7 +7,7 @@ from statistics import median
 import torch
 
 from dreaming.config.config import Config
-from dreaming.data.loading import load
+from dreaming.data.loading import load_dataset
 from dreaming.training.captured import CapturedCycle
 from dreaming.training.precision import exactly
 from dreaming.training.state import TrainingState
@@ -20,7 +20,7 @@ def begin(configs: Sequence[Config], cycles: int = CYCLES) -> tuple[CapturedCycl
     """Begin cortices, and an epoch of so many cycles, on the digits that come with the package."""
     config = configs[0]
     device, count = torch.device(config.training.device), cycles * config.training.batch_size
-    images = load("digits", limit=config.dataset.limit).to(device).train.images
+    images = load_dataset("digits", limit=config.dataset.limit).to(device).train.images
     while len(images) < count:
         images = torch.cat([images, images])
     states = [TrainingState.initial(each, device) for each in configs]

@@ -25,7 +25,7 @@ from tests.data.download.faulty_server import (
     to,
 )
 
-from dreaming.data import check, load
+from dreaming.data import check, load_dataset
 from dreaming.data.download.fetching import download
 from dreaming.data.download.mirror import Patience
 from dreaming.data.sources import RemoteFile
@@ -208,7 +208,7 @@ def test_a_part_is_no_file_of_a_data_set(tmp_path):
     for name in ("cifar10", "svhn"):
         assert {found.state for found in check(name, tmp_path)} == {"missing"}
         with pytest.raises(UserError, match=f"{name} is not in "):
-            load(name, tmp_path)
+            load_dataset(name, tmp_path)
 
 
 @pytest.mark.parametrize("code", [None, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS])

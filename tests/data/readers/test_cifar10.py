@@ -14,7 +14,7 @@ import pytest
 import torch
 from PIL import Image
 
-from dreaming.data import check, load
+from dreaming.data import check, load_dataset
 from dreaming.data.loading import load_source
 from dreaming.data.readers.cifar10 import CLASSES, MEMBERS, SOURCE
 from dreaming.errors import UserError
@@ -112,7 +112,7 @@ def test_all_layouts_hold_the_same_pixels_in_the_same_order(tmp_path):
     write_parquet(tmp_path / "d/plain_text/test-00000-of-00001.parquet", images[5 * N :], labels[5 * N :])
     places = [tmp_path / name for name in "abcd"]
     places += [tmp_path / "b/cifar-10-batches-py", tmp_path / "d/plain_text"]  # the folder itself; flat
-    found = [load("cifar10", place, trust=True) for place in places]
+    found = [load_dataset("cifar10", place, trust=True) for place in places]
     for dataset in found:
         assert_is_some_images(dataset)
         assert not dataset.official
@@ -124,9 +124,9 @@ def test_another_checksum_is_refused_unless_trusted_and_the_right_one_is_officia
     with pytest.raises(
         UserError, match=r"not the official md5:c58f30108f718f92721af3b95e74349a.*--trust-data"
     ):
-        load("cifar10", tmp_path)
+        load_dataset("cifar10", tmp_path)
     md5 = "md5:" + hashlib.md5(path.read_bytes()).hexdigest()
-    trusted = load("cifar10", tmp_path, trust=True)
+    trusted = load_dataset("cifar10", tmp_path, trust=True)
     assert (trusted.official, trusted.source) == (False, {path.name: md5})
     (found,) = check("cifar10", tmp_path)
     assert found.state == f"other checksum (found {md5}, expected md5:c58f30108f718f92721af3b95e74349a)"
@@ -152,7 +152,7 @@ def test_a_pickle_that_runs_a_command_is_refused_and_does_not_run(tmp_path):
     files["data_batch_3"] = pickle.dumps({b"data": Hostile()}, protocol=2)
     write_folder(tmp_path, files)
     with pytest.raises(UserError, match=r"data_batch_3 is a pickle that asks for \w+\.system"):
-        load("cifar10", tmp_path, trust=True)
+        load_dataset("cifar10", tmp_path, trust=True)
     assert not ran.exists()
 
 
@@ -174,7 +174,7 @@ def test_a_pickle_that_runs_a_command_is_refused_and_does_not_run(tmp_path):
 def test_what_else_is_no_batch_is_refused_in_a_sentence(tmp_path, content):
     write_folder(tmp_path, batch_files() | {"data_batch_1": content})
     with pytest.raises(UserError, match=r"data_batch_1"):
-        load("cifar10", tmp_path, trust=True)
+        load_dataset("cifar10", tmp_path, trust=True)
 
 
 def pickled(**changes):
@@ -199,7 +199,7 @@ def pickled(**changes):
 def test_arrays_and_labels_are_checked_before_they_are_used(tmp_path, content, sentence):
     write_folder(tmp_path, batch_files() | {"data_batch_2": content})
     with pytest.raises(UserError, match=sentence):
-        load("cifar10", tmp_path, trust=True)
+        load_dataset("cifar10", tmp_path, trust=True)
 
 
 def test_a_cut_or_incomplete_archive_is_named(tmp_path):
@@ -208,12 +208,12 @@ def test_a_cut_or_incomplete_archive_is_named(tmp_path):
     for content in (whole[: len(whole) // 2], whole[:10], b"no archive", b""):
         path.write_bytes(content)
         with pytest.raises(UserError, match=r"cifar-10-python.tar.gz is (damaged or )?cut off"):
-            load("cifar10", tmp_path, trust=True)
+            load_dataset("cifar10", tmp_path, trust=True)
     files = batch_files()
     del files["test_batch"]
     write_archive(tmp_path, files)
     with pytest.raises(UserError, match=r"lacks cifar-10-batches-py/test_batch"):
-        load("cifar10", tmp_path, trust=True)
+        load_dataset("cifar10", tmp_path, trust=True)
 
 
 def test_parquet_that_is_cut_has_other_columns_or_sizes_is_refused(tmp_path):
@@ -225,40 +225,40 @@ def test_parquet_that_is_cut_has_other_columns_or_sizes_is_refused(tmp_path):
     for content in (whole[:-100], whole[:100], b""):
         train.write_bytes(content)
         with pytest.raises(UserError, match="damaged or cut off"):
-            load("cifar10", tmp_path, trust=True)
+            load_dataset("cifar10", tmp_path, trust=True)
     train.write_bytes(whole.replace(b"label", b"\xa9abel"))
     with pytest.raises(UserError, match=r"damaged or cut off|has not the columns"):
-        load("cifar10", tmp_path, trust=True)
+        load_dataset("cifar10", tmp_path, trust=True)
     write_parquet(train, images[:5], labels[:5], column="image")
     with pytest.raises(UserError, match="has not the columns 'img'"):
-        load("cifar10", tmp_path, trust=True)
+        load_dataset("cifar10", tmp_path, trust=True)
     write_parquet(train, images[:5, :, :16], labels[:5])
     with pytest.raises(UserError, match="row 0 holds an image of 32 x 16"):
-        load("cifar10", tmp_path, trust=True)
+        load_dataset("cifar10", tmp_path, trust=True)
     write_parquet(train, images[:5], [0, 1, 2, 3, 10])
     with pytest.raises(UserError, match="row 4 has label 10"):
-        load("cifar10", tmp_path, trust=True)
+        load_dataset("cifar10", tmp_path, trust=True)
     pq.write_table(pa.table({"img": [{"bytes": b"\x89PNG cut", "path": ""}], "label": [1]}), train)
     with pytest.raises(UserError, match=r"row 0 is no PNG image"):
-        load("cifar10", tmp_path, trust=True)
+        load_dataset("cifar10", tmp_path, trust=True)
 
 
 def test_missing_files_are_named_with_the_way_to_get_them(tmp_path, monkeypatch):
     monkeypatch.delenv("DREAMING_DATA", raising=False)
     with pytest.raises(UserError, match=r"dreaming data fetch cifar10 --data-dir DIR"):
-        load("cifar10")
+        load_dataset("cifar10")
     with pytest.raises(UserError, match=r"no directory"):
-        load("cifar10", tmp_path / "nowhere")
+        load_dataset("cifar10", tmp_path / "nowhere")
     with pytest.raises(
         UserError, match=r"is not in .*cifar-10-python.tar.gz, or cifar-10-batches-py/data_batch_1"
     ):
-        load("cifar10", tmp_path)
+        load_dataset("cifar10", tmp_path)
     files = batch_files()
     del files["test_batch"]
     write_folder(tmp_path, files)
     with pytest.raises(UserError, match=r"but not cifar-10-batches-py/test_batch"):
-        load("cifar10", tmp_path)
+        load_dataset("cifar10", tmp_path)
     assert [found.state for found in check("cifar10", tmp_path)].count("missing") == 1
     monkeypatch.setenv("DREAMING_DATA", str(tmp_path / "b"))
     write_folder(tmp_path / "b", batch_files())
-    assert_is_some_images(load("cifar10", trust=True))
+    assert_is_some_images(load_dataset("cifar10", trust=True))

@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from dreaming.data import check, describe, fetch, load
+from dreaming.data import check, dataset_info, fetch, load_dataset
 from dreaming.data.readers.pictures import open_picture, to_square
 from dreaming.errors import UserError
 
@@ -40,7 +40,7 @@ def pixels_of(path):
 
 
 def test_images_of_32_by_32_are_kept_exactly_in_sorted_order(folder):
-    dataset = load(f"folder:{folder}")
+    dataset = load_dataset(f"folder:{folder}")
     assert dataset.classes == ("ant", "cat")
     assert dataset.train.labels.tolist() == [0, 0, 0, 1, 1, 1]
     names = [f"train/{c}/{f}" for c in ("ant", "cat") for f in ("a.PNG", "b.png", "c.jpg")]
@@ -48,7 +48,7 @@ def test_images_of_32_by_32_are_kept_exactly_in_sorted_order(folder):
         assert torch.equal(dataset.train.images[row], pixels_of(folder / name))
     assert torch.equal(dataset.test.images[1], pixels_of(folder / "test/cat/x.webp"))
     assert (dataset.source, dataset.official) == ({}, True)
-    assert describe(f"folder:{folder}").n_train == 6
+    assert dataset_info(f"folder:{folder}").n_train == 6
     assert [found.state for found in check(f"folder:{folder}", folder)] == ["ok", "ok"]
     with pytest.raises(UserError, match="needs no fetching"):
         fetch(f"folder:{folder}", folder)
@@ -97,19 +97,19 @@ def test_a_file_that_is_cut_off_or_no_image_is_named(folder, cache, file):
     for content in (whole[: len(whole) // 2], b"", b"no image", b"GIF89a" + bytes(20)):
         path.write_bytes(content)
         with pytest.raises(UserError, match=f"{file} is no PNG, JPEG, WEBP image, or is cut off"):
-            load(f"folder:{folder}")
+            load_dataset(f"folder:{folder}")
     assert not cache.exists()
 
 
 def test_folders_that_are_laid_out_otherwise_are_refused(folder, tmp_path):
     def refuses(sentence):
         with pytest.raises(UserError, match=sentence):
-            load(f"folder:{folder}")
+            load_dataset(f"folder:{folder}")
 
     with pytest.raises(UserError, match="names no folder"):
-        load("folder:")
+        load_dataset("folder:")
     with pytest.raises(UserError, match=r"there is no folder .*nowhere"):
-        load(f"folder:{tmp_path}/nowhere")
+        load_dataset(f"folder:{tmp_path}/nowhere")
     (folder / "train/dog").mkdir()
     refuses(r"train/dog holds no \.png")
     Image.new("RGB", (9, 9)).save(folder / "train/dog/1.png")
@@ -129,33 +129,33 @@ def test_folders_that_are_laid_out_otherwise_are_refused(folder, tmp_path):
 
 def test_a_limit_within_the_first_class_says_how_many_are_needed(folder):
     with pytest.raises(UserError, match=r"first 2 train images are all of class 'ant'.*--limit 4 "):
-        load(f"folder:{folder}", limit=2)
+        load_dataset(f"folder:{folder}", limit=2)
 
 
 def test_the_cache_is_used_until_a_file_changes(folder, cache):
-    before = load(f"folder:{folder}")
+    before = load_dataset(f"folder:{folder}")
     (kept,) = cache.iterdir()
     written = kept.stat().st_mtime_ns
     path = folder / "train/ant/a.PNG"
     status = path.stat()
     path.write_bytes(bytes(status.st_size))  # no image, but of the same size and time: it is not looked at
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
-    assert load(f"folder:{folder}").fingerprint == before.fingerprint
+    assert load_dataset(f"folder:{folder}").fingerprint == before.fingerprint
     assert kept.stat().st_mtime_ns == written
     Image.new("RGB", (32, 32), "red").save(path)
-    assert load(f"folder:{folder}").train.images[0, :, 0, 0].tolist() == [255, 0, 0]
+    assert load_dataset(f"folder:{folder}").train.images[0, :, 0, 0].tolist() == [255, 0, 0]
     assert len(list(cache.iterdir())) == 2
 
 
 def test_a_damaged_cache_is_made_anew(folder, cache):
-    before = load(f"folder:{folder}")
+    before = load_dataset(f"folder:{folder}")
     (kept,) = cache.iterdir()
     whole = kept.read_bytes()
     one_byte = bytearray(whole)
     one_byte[-5000] ^= 1
     for content in (whole[:-100], whole[:4], b"", b"\xff" * 100, bytes(one_byte)):
         kept.write_bytes(content)
-        assert load(f"folder:{folder}").fingerprint == before.fingerprint
+        assert load_dataset(f"folder:{folder}").fingerprint == before.fingerprint
         assert kept.read_bytes() == whole
     assert list(cache.iterdir()) == [kept]  # nothing unfinished is left
 
@@ -163,4 +163,4 @@ def test_a_damaged_cache_is_made_anew(folder, cache):
 def test_a_cache_that_cannot_be_written_is_done_without(folder, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("DREAMING_CACHE", str(tmp_path / "file"))
-    assert len(load(f"folder:{folder}").train) == 6
+    assert len(load_dataset(f"folder:{folder}").train) == 6

@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from dreaming.data import check, describe, load, names
+from dreaming.data import check, dataset_info, load_dataset, names
 from dreaming.data.readers import house_digits
 from dreaming.data.readers.house_digits import (
     BLOCK,
@@ -14,14 +14,14 @@ from dreaming.data.readers.house_digits import (
     RANGES,
     Scene,
     colour,
+    digits_side_by_side,
     draw_block,
     handwriting,
     ink,
-    numbers,
     read_house_digits,
 )
 from dreaming.errors import UserError
-from dreaming.evaluation.features.controls import pixels
+from dreaming.evaluation.features.controls import pixel_features
 from dreaming.evaluation.readout import accuracy, train_readout
 
 LIGHTNESS = np.array([0.299, 0.587, 0.114])
@@ -36,7 +36,7 @@ def drawn_numbers(split="train", block=0):
     """The digits chosen for one block, and where there is paint on its images."""
     writing, scene = handwriting(split), Scene(split, block)
     targets = np.argsort(scene.between("class").reshape(-1, 10), axis=1).ravel()
-    chosen = numbers(writing, targets, scene)
+    chosen = digits_side_by_side(writing, targets, scene)
     return writing, targets, chosen, ink(writing, chosen, scene)
 
 
@@ -57,14 +57,14 @@ def test_an_image_depends_on_its_split_and_its_index_alone(drawn):
 
 def test_house_digits_are_the_same_bytes_everywhere():
     wanted = "dbcb61ca7a706e9ae87a3b6c25dee60fc7b96d711f3832e9af84673f61072821"
-    assert load("house_digits", limit=200).fingerprint == wanted
+    assert load_dataset("house_digits", limit=200).fingerprint == wanted
 
 
 def test_as_many_are_drawn_as_are_asked_for(monkeypatch):
-    assert (describe("house_digits").n_train, describe("house_digits").n_test) == (8000, 2000)
+    assert (dataset_info("house_digits").n_train, dataset_info("house_digits").n_test) == (8000, 2000)
     monkeypatch.setattr(house_digits, "N_TRAIN", 20)
     monkeypatch.setattr(house_digits, "N_TEST", 10)
-    usual, more, fewer = (load("house_digits", limit=limit) for limit in (None, 50, 7))
+    usual, more, fewer = (load_dataset("house_digits", limit=limit) for limit in (None, 50, 7))
     assert [len(data.train) for data in (usual, more, fewer)] == [20, 50, 7]
     assert [len(data.test) for data in (usual, more, fewer)] == [10, 50, 7]
     for data in (more, fewer):
@@ -85,15 +85,15 @@ def test_as_many_are_drawn_as_are_asked_for(monkeypatch):
 )
 def test_a_limit_that_cannot_be_is_refused(limit, sentence):
     with pytest.raises(UserError, match=sentence):
-        load("house_digits", limit=limit)
+        load_dataset("house_digits", limit=limit)
 
 
 def test_it_is_known_wherever_digits_are(tmp_path):
     assert names()[:2] == ("digits", "house_digits")
     assert check("house_digits", tmp_path) == []
-    assert describe("house_digits").size == 0
+    assert dataset_info("house_digits").size == 0
     with pytest.raises(UserError, match="did you mean 'house_digits'"):
-        load("house_digit")
+        load_dataset("house_digit")
 
 
 def test_writers_of_training_and_test_images_are_kept_apart():
@@ -119,7 +119,7 @@ def test_the_digit_in_the_middle_is_the_label_and_any_digit_may_stand_beside_it(
     for block in range(30):
         writing, scene = handwriting("test"), Scene("test", block)
         targets = np.argsort(scene.between("class").reshape(-1, 10), axis=1).ravel()
-        chosen = numbers(writing, targets, scene)
+        chosen = digits_side_by_side(writing, targets, scene)
         assert np.array_equal(writing.labels[chosen[:, 1]], targets)
         assert chosen.min() >= 0
         assert chosen.max() <= len(writing.labels)
@@ -213,10 +213,10 @@ def test_layers_cover_each_other_like_paint():
 
 
 def test_pixels_read_out_poorly_where_those_of_digits_read_out_well(drawn):
-    digits = load("digits")
+    digits = load_dataset("digits")
     found = {}
     for name, train, test in (("digits", digits.train, digits.test), ("house", drawn.train, drawn.test)):
-        _, x, y = pixels(train.images, test.images, 3, seed=0)
+        _, x, y = pixel_features(train.images, test.images, 3, seed=0)
         weights = train_readout(x[None], train.labels, 10, seed=0)
         found[name] = accuracy(weights, y[None], test.labels).item()
     assert found["digits"] > 0.8

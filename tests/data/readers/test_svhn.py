@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from scipy.io import savemat
 
-from dreaming.data import check, load
+from dreaming.data import check, load_dataset
 from dreaming.errors import UserError
 
 
@@ -26,7 +26,7 @@ def write_mat(path, n=12, **changes):
 def test_mat_files_keep_pixels_and_order_and_label_10_is_digit_0(tmp_path):
     pixels, labels = write_mat(tmp_path / "train_32x32.mat")
     write_mat(tmp_path / "test_32x32.mat", n=11, y=np.arange(1.0, 12.0)[:, None] % 10 + 1)
-    dataset = load("svhn", tmp_path, trust=True)
+    dataset = load_dataset("svhn", tmp_path, trust=True)
     assert torch.equal(dataset.train.images, torch.from_numpy(pixels.transpose(3, 2, 0, 1).copy()))
     assert dataset.train.labels.tolist() == [1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1, 2]
     assert labels[9] == 10
@@ -35,13 +35,13 @@ def test_mat_files_keep_pixels_and_order_and_label_10_is_digit_0(tmp_path):
     assert not dataset.official
     assert set(dataset.source) == {"train_32x32.mat", "test_32x32.mat"}
     with pytest.raises(UserError, match="not the official md5:e26dedcc434d2e4c54c9b2d4a06d8373"):
-        load("svhn", tmp_path)
+        load_dataset("svhn", tmp_path)
 
 
 def test_only_one_file_names_the_other(tmp_path):
     write_mat(tmp_path / "train_32x32.mat")
     with pytest.raises(UserError, match=r"holds train_32x32.mat but not test_32x32.mat"):
-        load("svhn", tmp_path)
+        load_dataset("svhn", tmp_path)
     assert [found.state.split(" (")[0] for found in check("svhn", tmp_path)] == ["other checksum", "missing"]
 
 
@@ -57,15 +57,15 @@ def test_parquet_needs_trust_as_no_checksum_is_published(tmp_path, monkeypatch):
         path = tmp_path / f"cropped_digits/{split}-00000-of-00001.parquet"
         pq.write_table(pa.table({"image": rows, "label": pa.array(range(5))}), path)
     with pytest.raises(UserError, match="no official one is published"):
-        load("svhn", tmp_path)
+        load_dataset("svhn", tmp_path)
     assert check("svhn", tmp_path)[0].state.startswith("no official checksum (found sha256:")
-    dataset = load("svhn", tmp_path, trust=True)
+    dataset = load_dataset("svhn", tmp_path, trust=True)
     assert torch.equal(dataset.train.images, torch.from_numpy(images))
     assert dataset.test.labels.tolist() == [0, 1, 2, 3, 4]
     monkeypatch.setitem(sys.modules, "pyarrow", None)  # as where it is not installed
     monkeypatch.delitem(sys.modules, "pyarrow.parquet")
     with pytest.raises(UserError, match=r"needs pyarrow: pip install 'dreaming\[parquet\]'"):
-        load("svhn", tmp_path, trust=True)
+        load_dataset("svhn", tmp_path, trust=True)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_other_arrays_are_refused(tmp_path, changes, sentence):
     write_mat(tmp_path / "train_32x32.mat", **changes)
     write_mat(tmp_path / "test_32x32.mat")
     with pytest.raises(UserError, match=sentence):
-        load("svhn", tmp_path, trust=True)
+        load_dataset("svhn", tmp_path, trust=True)
 
 
 def test_a_cut_file_is_named(tmp_path):
@@ -94,4 +94,4 @@ def test_a_cut_file_is_named(tmp_path):
         with pytest.raises(
             UserError, match=r"train_32x32.mat (is damaged or cut off|holds .*, where SVHN has X)"
         ):
-            load("svhn", tmp_path, trust=True)
+            load_dataset("svhn", tmp_path, trust=True)

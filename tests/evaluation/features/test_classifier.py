@@ -8,8 +8,8 @@ from dreaming.evaluation.features import classifier as module
 from dreaming.evaluation.features.classifier import (
     Classifier,
     Protocol,
-    accuracy,
     classifier,
+    classifier_accuracy,
     train_classifier,
 )
 
@@ -35,8 +35,8 @@ def equal(a, b):
 
 def test_it_learns_the_classes_and_its_features_tell_them(images):
     network = train_classifier(images.train, 10, SMALL)
-    assert accuracy(Classifier(10, SMALL).eval(), images.test) < 0.4
-    assert accuracy(network, images.test) > 0.9
+    assert classifier_accuracy(Classifier(10, SMALL).eval(), images.test) < 0.4
+    assert classifier_accuracy(network, images.test) > 0.9
     features = network.features(images.test.images)
     assert features.shape == (60, 12)
     assert (features >= 0).all()
@@ -115,7 +115,7 @@ def test_a_cache_that_cannot_be_written_is_done_without_and_that_is_said(images,
     cache.write_text("no folder")
     heard = Heard()
     network = classifier(images, SMALL, heard)
-    assert accuracy(network, images.test) > 0.9
+    assert classifier_accuracy(network, images.test) > 0.9
     assert "not kept for the next time: cannot write" in heard.lines[-1]
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import dreaming
-from dreaming.evaluation.features.controls import pca, pixels
+from dreaming.evaluation.features.controls import pca, pixel_features
 from dreaming.evaluation.features.latents import infer
 
 
@@ -59,7 +59,7 @@ def flat(images):
 
 def test_pixels_are_centred_and_scaled_on_training_images_alone(tiny_dataset):
     train, test = tiny_dataset.train.images, tiny_dataset.test.images
-    name, x, y = pixels(train, test, 3, 0)
+    name, x, y = pixel_features(train, test, 3, 0)
     assert name == "pixels"
     assert (x.shape, y.shape) == ((40, 3072), (20, 3072))
     centred = flat(train) - flat(train).mean(axis=0)
@@ -72,7 +72,7 @@ def test_pixels_are_centred_and_scaled_on_training_images_alone(tiny_dataset):
 
 
 def test_pixels_of_one_channel_are_luminance(tiny_dataset):
-    _, x, y = pixels(tiny_dataset.train.images, tiny_dataset.test.images, 1, 0)
+    _, x, y = pixel_features(tiny_dataset.train.images, tiny_dataset.test.images, 1, 0)
     assert (x.shape, y.shape) == ((40, 1024), (20, 1024))
     assert x.square().sum(dim=1).mean().item() == pytest.approx(256, rel=1e-5)
 

@@ -47,7 +47,15 @@ def naive_means(z, labels, metric):
 
 
 @pytest.mark.parametrize("distance", ["euclidean", "squared"])
-@pytest.mark.parametrize("n", [40, organisation.BLOCK, organisation.BLOCK + 1, 2 * organisation.BLOCK + 30])
+@pytest.mark.parametrize(
+    "n",
+    [
+        40,
+        organisation.LATENTS_AT_ONCE,
+        organisation.LATENTS_AT_ONCE + 1,
+        2 * organisation.LATENTS_AT_ONCE + 30,
+    ],
+)
 def test_all_pairs_in_blocks_agree_with_naive_loops(distance, n):
     z, labels = clusters(n, apart=1.0)
     found = mean_of_all_pairs(z, labels, distance)

@@ -6,7 +6,7 @@ import torch
 
 from dreaming.errors import UserError
 from dreaming.evaluation.measures.projection import Projection, principal_components
-from dreaming.runs.folder import PROJECTION
+from dreaming.runs.folder import PROJECTION_COLUMNS
 
 
 def two_clouds(n=60, features=7, moved=0.0):
@@ -50,7 +50,7 @@ def test_two_components_of_fewer_images_or_latents_are_refused(shape):
 
 def test_the_table_says_which_image_each_coordinate_is_of(snapshots):
     table = Projection(images_per_class=3).measure(snapshots)
-    assert set(PROJECTION) - {"dataset", "condition", "seed"} == set(table.columns)
+    assert set(PROJECTION_COLUMNS) - {"dataset", "condition", "seed"} == set(table.columns)
     assert len(table) == 2 * 4 * 3 * 2 * 2  # snapshots, classes, images, clean and occluded, components
     labels = snapshots.images.test.labels
     for epoch in (0, 1):

@@ -9,7 +9,7 @@ import pytest
 from dreaming.config.config import Config
 from dreaming.evaluation.measures.measure import Quantity
 from dreaming.evaluation.measures.readout import Readout
-from dreaming.evaluation.statistics.comparison import MeasureComparison, compare, plot, summary
+from dreaming.evaluation.statistics.comparison import MeasureComparison, compare, plot_measure, summary_table
 from dreaming.runs.folder import RunFolder
 from dreaming.runs.tables import csv
 
@@ -41,7 +41,7 @@ THREE = table(
 
 
 def test_mean_and_sem_are_over_seeds_at_the_last_epoch():
-    (row,) = summary(THREE).to_dict("records")
+    (row,) = summary_table(THREE).to_dict("records")
     last = [0.50, 0.52, 0.57]
     assert row["mean"] == pytest.approx(sum(last) / 3, abs=1e-12)
     variance = sum((value - sum(last) / 3) ** 2 for value in last) / 2
@@ -54,7 +54,7 @@ def test_mean_and_sem_are_over_seeds_at_the_last_epoch():
 
 
 def test_one_seed_has_no_sem():
-    (row,) = summary(table(rows("pad", 5, {0: 0.1, 3: 0.4}))).to_dict("records")
+    (row,) = summary_table(table(rows("pad", 5, {0: 0.1, 3: 0.4}))).to_dict("records")
     assert (row["seeds"], row["epoch"], row["mean"], row["untrained"]) == (1, 3, 0.4, 0.1)
     assert math.isnan(row["sem"])
     assert math.isnan(row["pixels"])
@@ -62,7 +62,7 @@ def test_one_seed_has_no_sem():
 
 def test_the_last_epoch_is_the_last_that_all_seeds_have_and_others_are_listed():
     values = table(rows("pad", 0, {0: 0.1, 1: 0.2, 2: 0.9, 4: 0.8}), rows("pad", 1, {0: 0.3, 1: 0.4, 3: 0.7}))
-    (row,) = summary(values).to_dict("records")
+    (row,) = summary_table(values).to_dict("records")
     assert (row["seeds"], row["epoch"]) == (2, 1)
     assert row["mean"] == pytest.approx(0.3)
     assert row["sem"] == pytest.approx(statistics.stdev([0.2, 0.4]) / math.sqrt(2))
@@ -70,33 +70,37 @@ def test_the_last_epoch_is_the_last_that_all_seeds_have_and_others_are_listed():
 
 
 def test_seeds_without_an_epoch_in_common_have_no_mean():
-    (row,) = summary(table(rows("pad", 0, {1: 0.2}), rows("pad", 1, {2: 0.3}))).to_dict("records")
+    (row,) = summary_table(table(rows("pad", 0, {1: 0.2}), rows("pad", 1, {2: 0.3}))).to_dict("records")
     assert math.isnan(row["mean"])
     assert pd.isna(row["epoch"])
     assert row["missing"] == "epoch 1: not every seed; epoch 2: not every seed"
 
 
 def test_an_untrained_accuracy_that_one_seed_lacks_is_reported():
-    (row,) = summary(table(rows("pad", 0, {0: 0.1, 1: 0.2}), rows("pad", 1, {1: 0.3}))).to_dict("records")
+    (row,) = summary_table(table(rows("pad", 0, {0: 0.1, 1: 0.2}), rows("pad", 1, {1: 0.3}))).to_dict(
+        "records"
+    )
     assert row["missing"] == "epoch 0: not every seed"
 
 
 def test_controls_that_one_seed_lacks_are_not_averaged_silently():
     lacking = THREE[~((THREE["seed"] == 2) & (THREE["parameter"] == "pixels"))]
-    (row,) = summary(lacking).to_dict("records")
+    (row,) = summary_table(lacking).to_dict("records")
     assert "pixels" in row["missing"] or math.isnan(row["pixels"])
 
 
 def test_principal_components_of_different_number_are_not_averaged_silently():
     values = THREE.copy()
     values.loc[(values["seed"] == 2) & (values["parameter"] == "pca-256"), "parameter"] = "pca-79"
-    (row,) = summary(values).to_dict("records")
+    (row,) = summary_table(values).to_dict("records")
     assert "pca" in row["missing"] or math.isnan(row["pca"])
 
 
 def test_runs_that_are_not_evaluated_are_listed_with_their_condition():
     unmeasured = [("digits", "pad", 7), ("digits", "wake_only", 0), ("svhn", "pad", 1)]
-    found = {(row["dataset"], row["condition"]): row for row in summary(THREE, unmeasured).to_dict("records")}
+    found = {
+        (row["dataset"], row["condition"]): row for row in summary_table(THREE, unmeasured).to_dict("records")
+    }
     assert found["digits", "pad"]["missing"] == "seed 7: not evaluated"
     assert found["digits", "pad"]["seeds"] == 3
     for key, seed in ((("digits", "wake_only"), 0), (("svhn", "pad"), 1)):
@@ -106,7 +110,7 @@ def test_runs_that_are_not_evaluated_are_listed_with_their_condition():
 
 def test_a_seed_of_controls_alone_is_listed():
     values = table(rows("pad", 0, {0: 0.1}), rows("pad", 1, {None: 0.8}, parameter="pixels"))
-    (row,) = summary(values).to_dict("records")
+    (row,) = summary_table(values).to_dict("records")
     assert row["seeds"] == 1
     assert "seed 1" in row["missing"]
 
@@ -117,7 +121,7 @@ def test_data_sets_and_conditions_are_kept_apart_in_the_order_they_come():
         rows("pad", 0, {1: 0.5}),
         rows("pad", 0, {1: 0.2}, dataset="svhn"),
     )
-    found = summary(values)
+    found = summary_table(values)
     keys = list(zip(found["dataset"], found["condition"], found["mean"], strict=True))
     assert keys == [("digits", "wake_only", 0.4), ("digits", "pad", 0.5), ("svhn", "pad", 0.2)]
 
@@ -126,7 +130,7 @@ def test_in_words_accuracies_are_percent_and_what_is_not_there_a_dash():
     values = table(
         rows("pad", 0, {0: 0.1, 1: 0.5}), rows("pad", 1, {0: 0.1, 1: 0.6}), rows("one", 0, {1: 0.25})
     )
-    two, one = MeasureComparison(QUANTITY, values, summary(values)).in_words()
+    two, one = MeasureComparison(QUANTITY, values, summary_table(values)).in_words()
     columns = "data set", "condition", "seeds", "epoch", "latent", "untrained", "pixels", "pca", "missing"
     assert tuple(two) == tuple(one) == columns
     assert tuple(two.values()) == ("digits", "pad", "2", "1", "55.00 ± 5.00", "10.00", "-", "-", "")
@@ -135,7 +139,7 @@ def test_in_words_accuracies_are_percent_and_what_is_not_there_a_dash():
 
 def test_the_plot_shows_each_seed_the_mean_and_the_controls():
     values = pd.concat([THREE, table(rows("one", 0, {0: 0.2, 1: 0.25}))], ignore_index=True)
-    figure = plot(values, QUANTITY)
+    figure = plot_measure(values, QUANTITY)
     (panel,) = figure.axes
     drawn = [sorted(line.get_ydata().tolist()) for line in panel.lines if len(line.get_xdata()) > 2]
     for seed in range(3):
@@ -151,7 +155,7 @@ def test_the_plot_shows_each_seed_the_mean_and_the_controls():
 
 def test_each_data_set_has_a_panel():
     values = table(rows("pad", 0, {0: 0.1, 1: 0.2}), rows("pad", 0, {0: 0.3, 1: 0.4}, dataset="svhn"))
-    assert [panel.get_title() for panel in plot(values, QUANTITY).axes] == ["digits", "svhn"]
+    assert [panel.get_title() for panel in plot_measure(values, QUANTITY).axes] == ["digits", "svhn"]
 
 
 def others(measure, seed, values, parameter="p", condition="pad"):
@@ -165,7 +169,7 @@ def test_of_another_measure_each_parameter_is_a_row_and_a_seed_that_lacks_one_is
         others("ratio", 1, {0: 2.0, 2: 5.0}),
         others("ratio", 1, {2: 7.0}, parameter="q;wide=1"),
     )
-    found = summary(values, [("digits", "pad", 3), ("digits", "one", 0)])
+    found = summary_table(values, [("digits", "pad", 3), ("digits", "one", 0)])
     wanted = ["dataset", "condition", "parameter", "seeds", "epoch", "mean", "sem", "untrained", "missing"]
     assert list(found.columns) == wanted
     p, q, one = found.to_dict("records")
@@ -184,17 +188,17 @@ def test_of_another_measure_each_parameter_is_a_row_and_a_seed_that_lacks_one_is
 
 def test_what_belongs_to_no_epoch_is_a_row_without_one_and_a_level_of_its_condition():
     values = table(others("size", 0, {None: 2.0}), others("size", 1, {None: 4.0}))
-    (row,) = summary(values).to_dict("records")
+    (row,) = summary_table(values).to_dict("records")
     assert (row["seeds"], row["mean"], row["missing"]) == (2, 3, "")
-    (words,) = MeasureComparison(Quantity("size"), values, summary(values)).in_words()
+    (words,) = MeasureComparison(Quantity("size"), values, summary_table(values)).in_words()
     assert (words["epoch"], words["mean"]) == ("-", "3.0000 ± 1.0000")
-    (panel,) = plot(values, Quantity("size")).axes
+    (panel,) = plot_measure(values, Quantity("size")).axes
     assert [line.get_ydata()[0] for line in panel.lines] == [3]
 
 
 def test_of_many_parameters_the_first_are_drawn_and_that_is_said():
     values = table(*(others("ratio", 0, {0: 1.0, 1: 2.0}, parameter=f"{n:02}") for n in range(30)))
-    figure = plot(values, Quantity("ratio"))
+    figure = plot_measure(values, Quantity("ratio"))
     assert [panel.get_title() for panel in figure.axes] == [f"digits, {n:02}" for n in range(12)]
     assert figure.get_supxlabel() == "12 of 30 parameters; the tables have all"
 

@@ -12,7 +12,7 @@ from tests.paper.authors.published_checkpoint import Published, save, without
 
 import dreaming
 from dreaming.cli.main import main
-from dreaming.data import load, to_activity
+from dreaming.data import load_dataset, to_activity
 from dreaming.errors import UserError
 from dreaming.paper.authors import checkpoint as published_program
 from dreaming.paper.authors.checkpoint import import_checkpoint
@@ -40,7 +40,7 @@ def test_the_imported_cortex_infers_and_dreams_as_the_published_one(zipped, nump
     path = save(published.content(), tmp_path / "trained.pth", zipped=zipped, numpy_one=numpy_one)
     assert (b"numpy.core" in path.read_bytes()) is numpy_one
     cortex = dreaming.load(import_checkpoint(path, out=tmp_path / "runs", **HERE))
-    images = to_activity(load("digits", limit=64).train.images, channels)
+    images = to_activity(load_dataset("digits", limit=64).train.images, channels)
     with torch.no_grad():
         latents, externality = published.discriminator(images)
         z, d_logit = cortex.encoder(images)
@@ -136,14 +136,14 @@ def test_what_a_killed_import_left_is_swept_and_what_came_meanwhile_stands(publi
     place = tmp_path / "runs/digits/published_pad"
     left = place / ".seed-0.999999999.part"
     (left / "snapshots").mkdir(parents=True)
-    load = published_program.load
+    load = published_program.load_dataset
 
     def load_while_another_imports(*words, **settings):
         (place / "seed-0").mkdir()
         (place / "seed-0/config.yaml").touch()
         return load(*words, **settings)
 
-    monkeypatch.setattr(published_program, "load", load_while_another_imports)
+    monkeypatch.setattr(published_program, "load_dataset", load_while_another_imports)
     with pytest.raises(UserError, match=r"cannot write .*seed-0 .*not empty"):
         import_checkpoint(path, out=tmp_path / "runs", **HERE)
     assert [path.name for path in place.iterdir()] == ["seed-0"]

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from dreaming.evaluation.statistics.statistics import summary
-from dreaming.paper.claims.verdicts import compare
+from dreaming.paper.claims.verdicts import beside_published
 from dreaming.paper.published import NUMBERS, Number, published
 
 TABLE = """
@@ -35,14 +35,14 @@ def number(value=0.58, sem=0.007, rounding=0.00005):
 def test_the_interval_is_welchs():
     random = np.random.default_rng(0)
     theirs, ours = random.normal(0.58, 0.01, 4), random.normal(0.56, 0.02, 6)
-    found = compare(number(theirs.mean(), theirs.std(ddof=1) / 2), summary(ours))
+    found = beside_published(number(theirs.mean(), theirs.std(ddof=1) / 2), summary(ours))
     low, high = stats.ttest_ind(ours, theirs, equal_var=False).confidence_interval(0.95)
     assert (found.low, found.high) == pytest.approx((low, high), rel=1e-9)
 
 
 def test_without_a_spread_the_interval_is_students_widened_by_the_rounding():
     ours = summary([0.57, 0.58, 0.60])
-    found = compare(number(0.59, None, 0.005), ours)
+    found = beside_published(number(0.59, None, 0.005), ours)
     low, high = stats.t.interval(0.95, 2, ours.mean - 0.59, ours.sem)
     assert (found.low, found.high) == pytest.approx((low - 0.005, high + 0.005))
 
@@ -57,12 +57,12 @@ def test_without_a_spread_the_interval_is_students_widened_by_the_rounding():
     ],
 )
 def test_verdicts_have_a_direction(values, verdict):
-    assert compare(number(), summary(values)).verdict == verdict
+    assert beside_published(number(), summary(values)).verdict == verdict
 
 
 def test_other_runs_a_missing_seed_or_nothing_published_are_never_judged():
     ours = summary([0.58, 0.58])
-    assert compare(number(), ours, ["2 epochs in place of 50"]).verdict == "not comparable"
-    assert compare(number(), None).verdict == "cannot tell"
-    assert compare(None, ours).verdict == "no number published"
-    assert math.isnan(compare(number(), None).low)
+    assert beside_published(number(), ours, ["2 epochs in place of 50"]).verdict == "not comparable"
+    assert beside_published(number(), None).verdict == "cannot tell"
+    assert beside_published(None, ours).verdict == "no number published"
+    assert math.isnan(beside_published(number(), None).low)

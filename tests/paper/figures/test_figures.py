@@ -13,7 +13,7 @@ from tests.paper import made_up
 
 from dreaming.evaluation.measures.organisation import INTRA_INTER
 from dreaming.paper.figures import FIGURES, OF_THE_PAPER
-from dreaming.paper.figures.drawing import dataset_name, draw, label, saved
+from dreaming.paper.figures.drawing import dataset_name, draw_figure, label, saved
 from dreaming.paper.results import figure_table
 from dreaming.paper.tables import incomplete
 from dreaming.runs.tables import csv
@@ -22,7 +22,7 @@ PAPERS = [name for name in OF_THE_PAPER if name != "table-1"]
 
 
 def picture_of(name, table):
-    return draw(FIGURES[name].plot, table)
+    return draw_figure(FIGURES[name].plot, table)
 
 
 @pytest.fixture(scope="session")

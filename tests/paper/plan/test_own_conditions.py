@@ -5,9 +5,9 @@ import math
 import pytest
 
 from dreaming.errors import UserError
-from dreaming.paper.claims.numbers import numbers
+from dreaming.paper.claims.numbers import numbers_table
 from dreaming.paper.figures import FIGURES
-from dreaming.paper.figures.drawing import draw
+from dreaming.paper.figures.drawing import draw_figure
 from dreaming.paper.plan.plan import make_plan
 from dreaming.paper.plan.presets import PROFILES, chosen
 from dreaming.paper.plan.profile import Profile
@@ -27,7 +27,7 @@ LAB = Profile(
 
 
 def picture_of(figure, tables):
-    return draw(FIGURES[figure].plot, figure_table(figure, LAB, tables))
+    return draw_figure(FIGURES[figure].plot, figure_table(figure, LAB, tables))
 
 
 def test_a_schedule_is_a_condition_of_the_plan():
@@ -109,7 +109,7 @@ def test_a_table_of_doses_has_each_value_and_the_numbers_list_each_condition_onc
         ("phases.nrem.weight", "0"),
         ("phases.nrem.weight", "1"),
     ]
-    found = numbers(prepared, LAB)
+    found = numbers_table(prepared, LAB)
     doses = ["pad+rem.dose-0", "pad+rem.dose-0.5", "pad+nrem.weight-0"]
     assert list(found["condition"]) == ["pad", NAME, *doses]
     assert found["mean"].notna().all()

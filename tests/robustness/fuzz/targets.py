@@ -31,7 +31,7 @@ from dreaming.evaluation.measuring import chosen_measures
 from dreaming.paper.authors.checkpoint import import_checkpoint
 from dreaming.paper.plan.presets import profile
 from dreaming.runs import snapshots
-from dreaming.runs.folder import MEASURES, RunFolder
+from dreaming.runs.folder import MEASURE_COLUMNS, RunFolder
 from dreaming.runs.tables import csv, read_table
 from dreaming.runs.tensors import read_tensors, write_tensors
 from dreaming.training.state import TrainingState
@@ -182,7 +182,7 @@ def states(content: bytes) -> None:
 @refusing
 def tables(content: bytes) -> None:
     """A table of a run folder: what is read is written and read again as it was."""
-    columns = MEASURES if content.startswith(b"dataset") else ("epoch", "cycles", "seconds")
+    columns = MEASURE_COLUMNS if content.startswith(b"dataset") else ("epoch", "cycles", "seconds")
     table = read_table(held("table.csv", content), columns)
     assert tuple(table.columns[: len(columns)]) == columns
     again = read_table(held("again.csv", csv(table)), columns)

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from tests.cli.tiny_runs import tree
 
-from dreaming.data import load
+from dreaming.data import load_dataset
 from dreaming.data.readers.cifar10 import read_archive
 from dreaming.data.readers.pictures import open_picture
 from dreaming.errors import UserError
@@ -56,7 +56,7 @@ def test_nothing_is_written_and_no_link_followed(name, kind, link, tmp_path):
     archive_of(path, (member(name, kind, len(content), link), content))
     before = tree(tmp_path)
     with pytest.raises(UserError, match=r"lacks cifar-10-batches-py/data_batch_1"):
-        load("cifar10", tmp_path / "data", trust=True)
+        load_dataset("cifar10", tmp_path / "data", trust=True)
     assert tree(tmp_path) == before
     assert not Path("/tmp/outside-of-dreaming").exists()
 
@@ -129,17 +129,17 @@ def folder(tmp_path):
 
 
 def test_pipes_devices_and_loops_in_a_folder_are_passed_over(folder):
-    before = load(f"folder:{folder}")
+    before = load_dataset(f"folder:{folder}")
     os.mkfifo(folder / "train/ant/2.png")
     (folder / "train/ant/3.png").symlink_to("/dev/zero")
     (folder / "train/ant/4.png").symlink_to(folder / "train/ant/2.png")
     (folder / "train/ant/5.png").symlink_to("5.png")
     (folder / "train/ant/6.png").symlink_to(folder / "train")
     (folder / "test/cat/up").symlink_to(folder)
-    assert load(f"folder:{folder}").fingerprint == before.fingerprint
+    assert load_dataset(f"folder:{folder}").fingerprint == before.fingerprint
     (folder / "train/loop").symlink_to(folder)
     with pytest.raises(UserError, match=r"train/loop holds no \.png"):
-        load(f"folder:{folder}")
+        load_dataset(f"folder:{folder}")
 
 
 def test_a_class_may_be_called_anything_and_its_name_is_shown_as_an_escape(folder, capsys):

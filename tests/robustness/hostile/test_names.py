@@ -13,10 +13,10 @@ from dreaming.cli.main import main
 from dreaming.config.config import Config
 from dreaming.errors import UserError
 from dreaming.evaluation.statistics.comparison import compare
-from dreaming.paper.claims.numbers import numbers
+from dreaming.paper.claims.numbers import numbers_table
 from dreaming.paper.plan.plan import make_plan
 from dreaming.paper.plan.presets import PROFILES
-from dreaming.paper.plan.profile import made
+from dreaming.paper.plan.profile import profile_of
 from dreaming.paper.report import report
 from dreaming.paper.reproduction import make_figures
 from dreaming.paper.results import Attempts
@@ -74,7 +74,9 @@ def test_no_name_in_a_config_or_a_profile_leads_out(name, tmp_path):
         with pytest.raises(UserError, match=r"config\.yaml"):
             Config.from_yaml(path)
     with pytest.raises(UserError):
-        make_plan(made({**PROFILES["paper"].model_dump(), "datasets": (name,)}, "mine.yaml"), (), tmp_path)
+        make_plan(
+            profile_of({**PROFILES["paper"].model_dump(), "datasets": (name,)}, "mine.yaml"), (), tmp_path
+        )
     assert [path.name for path in tmp_path.iterdir()] == ["config.yaml"]
 
 
@@ -131,7 +133,7 @@ def test_the_report_shows_names_and_configs_as_they_are(dataset_of, tmp_path):
         attempts.note(f"run {each}", f"why {each}")
     tables = made_up.tables(dataset_of, own)
     drawn = make_figures(plan, tables, attempts)
-    found = numbers({figure.name: figure.table for figure in drawn}, own)
+    found = numbers_table({figure.name: figure.table for figure in drawn}, own)
     page = report(plan, tables, drawn, found, attempts.failures)
     for active in ("<script", "<img src=x"):
         assert active not in page

@@ -153,9 +153,9 @@ class TestRecord:
     def test_it_comes_back_to_the_last_bit(self, tmp_path):
         folder = RunFolder(tmp_path)
         assert findings.so_far(folder) == []
-        findings.keep(folder, [])
+        findings.write_all(folder, [])
         assert list(tmp_path.iterdir()) == []
-        findings.keep(folder, self.FOUND)
+        findings.write_all(folder, self.FOUND)
         assert repr(findings.so_far(folder)) == repr(list(self.FOUND))
         assert findings.so_far(folder, 1) == [self.FOUND[0]]
         lines = folder.findings.read_text().splitlines()
@@ -164,8 +164,8 @@ class TestRecord:
 
     def test_what_is_gone_is_taken_out(self, tmp_path):
         folder = RunFolder(tmp_path)
-        findings.keep(folder, self.FOUND)
-        findings.keep(folder, [])
+        findings.write_all(folder, self.FOUND)
+        findings.write_all(folder, [])
         assert findings.so_far(folder) == []
 
     @pytest.mark.parametrize(

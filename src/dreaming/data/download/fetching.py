@@ -10,7 +10,7 @@ from pathlib import Path
 from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
 from dreaming.data.download.mirror import MirrorFailedError, Patience, Progress, TooSlowError, take
-from dreaming.data.loading import SOURCES, folder_of
+from dreaming.data.loading import SOURCES, image_folder
 from dreaming.data.sources import RemoteFile, found_checksum
 from dreaming.data.weights import NETWORKS
 from dreaming.errors import UserError
@@ -59,7 +59,7 @@ def fetch(name: str, data_dir: Path, *, progress: Progress | None = None) -> lis
     """
     if name in NETWORKS:
         files = NETWORKS[name].files
-    elif folder_of(name, *NETWORKS) is not None:
+    elif image_folder(name, *NETWORKS) is not None:
         raise UserError(f"{name} needs no fetching: it is a folder of your own")
     elif not SOURCES[name].layouts:
         raise UserError(f"{name} needs no fetching: it comes with scikit-learn")

@@ -173,11 +173,13 @@ def draw_block(
 ) -> tuple[UInt8[np.ndarray, "100 3 32 32"], Int64[np.ndarray, "100"]]:
     """Draw the images of one block, and say which digits stand in their middles."""
     targets = np.argsort(scene.between("class").reshape(-1, 10), axis=1).ravel()
-    paint = ink(writing, numbers(writing, targets, scene), scene)
+    paint = ink(writing, digits_side_by_side(writing, targets, scene), scene)
     return photograph(colour(paint, scene), scene), targets
 
 
-def numbers(writing: Handwriting, targets: Int64[np.ndarray, " n"], scene: Scene) -> Int64[np.ndarray, "n 3"]:
+def digits_side_by_side(
+    writing: Handwriting, targets: Int64[np.ndarray, " n"], scene: Scene
+) -> Int64[np.ndarray, "n 3"]:
     """Choose for each image the pictures of the digit at the left, in the middle and at the right."""
     by_class = np.argsort(writing.labels, kind="stable")
     ends = np.cumsum(np.bincount(writing.labels, minlength=10))

@@ -23,16 +23,14 @@ from torch.nn import functional
 
 from dreaming.data import Dataset, Split, epoch_order, to_activity
 from dreaming.errors import UserError
-from dreaming.model.parameters import Parameters
+from dreaming.model.parameters import Count, Parameters
 from dreaming.rng import generator
 from dreaming.runs.tensors import read_tensors, write_tensors
 from dreaming.system.disk import cache_dir
 from dreaming.system.progress import NoProgress, duration
 
-Count = Annotated[int, Ge(1)]
 
-
-class Protocol(Parameters):
+class ClassifierProtocol(Parameters):
     """How the classifier is made and trained: cross-entropy, Adam, one cycle of the learning rate."""
 
     version: ClassVar[int] = 1
@@ -78,7 +76,7 @@ class Classifier(nn.Module):
     (torch.Size([5, 10]), torch.Size([5, 16]))
     """
 
-    def __init__(self, classes: int, protocol: Protocol) -> None:
+    def __init__(self, classes: int, protocol: ClassifierProtocol) -> None:
         super().__init__()
         c, f = protocol.channels, protocol.features
         widths = [(3, c), (c, 2 * c), (2 * c, 4 * c)]
@@ -109,7 +107,7 @@ class Classifier(nn.Module):
         return logits
 
 
-def train_classifier(split: Split, classes: int, protocol: Protocol) -> Classifier:
+def train_classifier(split: Split, classes: int, protocol: ClassifierProtocol) -> Classifier:
     """Train a classifier on labelled images that lie on the CPU.
 
     On the CPU and on one thread, wherever and by how many threads everything else is computed: so the features
@@ -148,7 +146,7 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def accuracy(network: Classifier, split: Split) -> float:
+def classifier_accuracy(network: Classifier, split: Split) -> float:
     """Return the share of images, in [0, 1], whose class the classifier finds."""
     right = 0
     for images, labels in zip(split.images.split(500), split.labels.split(500), strict=True):
@@ -157,7 +155,7 @@ def accuracy(network: Classifier, split: Split) -> float:
 
 
 def classifier(
-    dataset: Dataset, protocol: Protocol | None = None, progress: NoProgress | None = None
+    dataset: Dataset, protocol: ClassifierProtocol | None = None, progress: NoProgress | None = None
 ) -> Classifier:
     """Return the classifier of a data set, from the cache, or trained now and put there.
 
@@ -174,7 +172,11 @@ def classifier(
     progress
         Who is told.
     """
-    protocol, progress, dataset = protocol or Protocol(), progress or NoProgress(), dataset.to("cpu")
+    protocol, progress, dataset = (
+        protocol or ClassifierProtocol(),
+        progress or NoProgress(),
+        dataset.to("cpu"),
+    )
     kept = cache_dir() / "classifiers" / f"{dataset.fingerprint[:16]}-{protocol.checksum[:16]}.safetensors"
     about = {"fingerprint": dataset.fingerprint, "protocol": protocol.checksum}
     try:
@@ -185,7 +187,7 @@ def classifier(
     progress.say(f"training the classifier of {dataset.name} whose features dreams are compared in, once")
     began = time.monotonic()
     network = train_classifier(dataset.train, len(dataset.classes), protocol)
-    took, share = time.monotonic() - began, accuracy(network, dataset.test)
+    took, share = time.monotonic() - began, classifier_accuracy(network, dataset.test)
     progress.say(
         f"it took {duration(took)}; the classifier finds the class of {share:.1%} of the test images"
     )
@@ -196,7 +198,7 @@ def classifier(
     return network
 
 
-def _read(path: Path, about: dict[str, str], classes: int, protocol: Protocol) -> Classifier:
+def _read(path: Path, about: dict[str, str], classes: int, protocol: ClassifierProtocol) -> Classifier:
     weights, found = read_tensors(path)
     if any(found.get(key) != value for key, value in about.items()):
         raise UserError(f"{path} belongs to another data set or protocol")

@@ -32,16 +32,16 @@ from dreaming.system import hardware
 from dreaming.system.disk import cache_dir
 from dreaming.system.progress import NoProgress
 
-Kind = Literal["pixels", "pca"]
-CONTROLS: tuple[Kind, ...] = ("pixels", "pca")
+ControlKind = Literal["pixels", "pca"]
+CONTROLS: tuple[ControlKind, ...] = ("pixels", "pca")
 COMPONENTS = 256
-PORTION = 1000
+IMAGES_AT_ONCE = 1000
 """Images whose squared pixels are in memory at once."""
 
 Features = tuple[str, Float[Tensor, "n f"], Float[Tensor, "m f"]]
 
 
-def pixels(
+def pixel_features(
     train: UInt8[Tensor, "n c 32 32"], test: UInt8[Tensor, "m c 32 32"], image_channels: int, seed: int
 ) -> Features:
     """Return the name ``pixels``, and the pixels of both splits as features.
@@ -51,7 +51,7 @@ def pixels(
     """
     x, y = (to_activity(images, image_channels).flatten(1) for images in (train, test))
     mean = x.mean(dim=0)
-    norms = torch.cat([part.sub_(mean).square().sum(dim=1) for part in x.split(PORTION)])
+    norms = torch.cat([part.sub_(mean).square().sum(dim=1) for part in x.split(IMAGES_AT_ONCE)])
     scale = (COMPONENTS / norms.mean()).sqrt()
     return "pixels", x.mul_(scale), y.sub_(mean).mul_(scale)
 
@@ -88,7 +88,7 @@ class Control:
         Where it is computed.
     """
 
-    kind: Kind
+    kind: ControlKind
     images: Dataset
     image_channels: int
     seed: int
@@ -97,7 +97,7 @@ class Control:
 
     def measure(self) -> tuple[str, float]:
         """Return what the features are called, and the share of test images whose class is found."""
-        features, images = {"pixels": pixels, "pca": pca}[self.kind], self.images
+        features, images = {"pixels": pixel_features, "pca": pca}[self.kind], self.images
         label, train, test = features(images.train.images, images.test.images, self.image_channels, self.seed)
         train, labels, classes = train[None].to(self.device), images.train.labels, len(images.classes)
         weights = readout.train_readout(train, labels, classes, self.seed, self.protocol)

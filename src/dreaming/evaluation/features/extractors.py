@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from dreaming.data import Dataset
-from dreaming.evaluation.features.classifier import Protocol, classifier
+from dreaming.evaluation.features.classifier import ClassifierProtocol, classifier
 from dreaming.evaluation.features.frechet import Moments, moments
 from dreaming.evaluation.features.inception import Inception
 from dreaming.system.progress import NoProgress
@@ -51,7 +51,7 @@ def extractor(
     dataset: Dataset,
     device: torch.device,
     *,
-    protocol: Protocol | None = None,
+    protocol: ClassifierProtocol | None = None,
     data_dir: Path | None = None,
     progress: NoProgress | None = None,
 ) -> Extractor:

@@ -4,12 +4,12 @@ import pandas as pd
 
 from dreaming.config.config import Config
 from dreaming.evaluation.measures.measure import Measure, Quantity
-from dreaming.runs.folder import MEASURES, PROJECTION, RunFolder
+from dreaming.runs.folder import MEASURE_COLUMNS, PROJECTION_COLUMNS, RunFolder
 from dreaming.system.progress import NoProgress
 
-SHOWN = 20
+VALUES_SHOWN = 20
 """Values of one measure and epoch that are said; of more, only how many there are."""
-KEYS = ["measure", "parameter", "epoch"]
+ROW_KEYS = ["measure", "parameter", "epoch"]
 
 
 class MeasureTable:
@@ -40,7 +40,7 @@ class MeasureTable:
 
     def epochs(self, measure: Measure) -> set[int]:
         """Return the epochs of which every row of a measure is there."""
-        rows = self._table(measure.table)[KEYS].dropna().drop_duplicates()
+        rows = self._table(measure.table)[ROW_KEYS].dropna().drop_duplicates()
         return {
             int(own["epoch"].iloc[0])
             for _, own in rows.groupby("epoch")
@@ -61,18 +61,20 @@ class MeasureTable:
         """
         name, table, config = measure.table, self._table(measure.table), self.config
         new = found.assign(dataset=config.dataset.name, condition=config.condition, seed=config.seed)
-        new = new[list(MEASURES if name == "measures" else PROJECTION)]
+        new = new[list(MEASURE_COLUMNS if name == "measures" else PROJECTION_COLUMNS)]
         if len(table):
-            new = new[~pd.MultiIndex.from_frame(new[KEYS]).isin(pd.MultiIndex.from_frame(table[KEYS]))]
+            new = new[
+                ~pd.MultiIndex.from_frame(new[ROW_KEYS]).isin(pd.MultiIndex.from_frame(table[ROW_KEYS]))
+            ]
         table = pd.concat([table, new]) if len(table) else new
-        table = table.sort_values(KEYS, ignore_index=True, kind="stable")
+        table = table.sort_values(ROW_KEYS, ignore_index=True, kind="stable")
         self.folder.write_table(getattr(self.folder, name), table)
         self._tables[name] = table
-        for line in in_words(new, measure):
+        for line in rows_in_words(new, measure):
             self.progress.say(f"{self.title}: {line}{source}")
 
 
-def in_words(rows: pd.DataFrame, measure: Measure) -> list[str]:
+def rows_in_words(rows: pd.DataFrame, measure: Measure) -> list[str]:
     """Return new rows of a measure as people read them, a line for each quantity and epoch.
 
     Examples
@@ -92,5 +94,5 @@ def in_words(rows: pd.DataFrame, measure: Measure) -> list[str]:
             lines.append(f"{about} of {own['parameter'].item()}{when}: {values[0]}")
         else:
             listed = ", ".join(map(" ".join, zip(own["parameter"], values, strict=True)))
-            lines.append(f"{about}{when}: {listed if len(own) <= SHOWN else f'{len(own)} values'}")
+            lines.append(f"{about}{when}: {listed if len(own) <= VALUES_SHOWN else f'{len(own)} values'}")
     return lines

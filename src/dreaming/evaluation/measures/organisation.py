@@ -8,11 +8,10 @@ images (CIFAR-10 at full width: 0.4 T); the distances themselves, (1,000 c + 20,
 are nothing beside it (8 M). All pairs take m² f (26 G), in memory of order m.
 """
 
-from typing import Annotated, ClassVar, Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import pandas as pd
 import torch
-from annotated_types import Ge
 from jaxtyping import Float, Int64
 from torch import Tensor
 from torch.nn import functional
@@ -21,14 +20,14 @@ from dreaming.errors import UserError
 from dreaming.evaluation.measures.measure import Measure, Quantity, Row, parameter, tabled
 from dreaming.evaluation.measures.snapshot_batch import SnapshotBatch
 from dreaming.model.occlusion import Probability, TileSize
+from dreaming.model.parameters import Count
 from dreaming.rng import Random, generator
 
 INTRA_INTER, CLEAN_OCCLUDED = "intra_inter_ratio", "clean_occluded_ratio"
-BLOCK = 256
+LATENTS_AT_ONCE = 256
 """Latents whose distances to all others are in memory at once: of 26,032 latents, 50 MB."""
 
 Distance = Literal["euclidean", "squared"]
-Count = Annotated[int, Ge(1)]
 Pairs = tuple[Int64[Tensor, " p"], Int64[Tensor, " p"]]
 """First and second image of each pair."""
 
@@ -256,11 +255,11 @@ def mean_of_all_pairs(
     z = z - z.mean(dim=0)  # distances stay, and their products below lose fewer digits
     of_class = functional.one_hot(labels).to(z.device, torch.float64)
     sums = of_class.new_zeros(of_class.shape[1], of_class.shape[1])
-    for start in range(0, len(z), BLOCK):
-        apart = torch.cdist(z[start : start + BLOCK], z)
+    for start in range(0, len(z), LATENTS_AT_ONCE):
+        apart = torch.cdist(z[start : start + LATENTS_AT_ONCE], z)
         apart.diagonal(start).zero_()  # an image is not paired with itself
         apart = apart.square_() if distance == "squared" else apart
-        sums += of_class[start : start + BLOCK].T @ (apart.double() @ of_class)
+        sums += of_class[start : start + LATENTS_AT_ONCE].T @ (apart.double() @ of_class)
     sizes = of_class.sum(dim=0)
     pairs = sizes[:, None] * sizes - torch.diag(sizes)
     alike = sizes >= 2

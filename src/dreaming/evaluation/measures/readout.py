@@ -15,7 +15,7 @@ import pandas as pd
 import torch
 
 from dreaming.data import Dataset
-from dreaming.evaluation.features.controls import Control, Kind
+from dreaming.evaluation.features.controls import Control, ControlKind
 from dreaming.evaluation.measures.measure import Measure, Quantity, parameter, tabled
 from dreaming.evaluation.measures.measure_table import MeasureTable
 from dreaming.evaluation.measures.snapshot_batch import SnapshotBatch
@@ -56,12 +56,14 @@ class Readout(Measure):
         rows = zip(snapshots.epochs, shares, strict=True)
         return tabled((epoch, ACCURACY, self.name(LATENT), share) for epoch, share in rows)
 
-    def has_control(self, kind: Kind, table: pd.DataFrame) -> bool:
+    def has_control(self, kind: ControlKind, table: pd.DataFrame) -> bool:
         """Return whether a control's row is in a table of measures, however many components there are."""
         wanted = re.compile(rf"{kind}(-\d+)?{re.escape(self.name(''))}")
         return any(wanted.fullmatch(name) for name in table.loc[table["measure"] == ACCURACY, "parameter"])
 
-    def add_control(self, kind: Kind, table: MeasureTable, images: Dataset, device: torch.device) -> None:
+    def add_control(
+        self, kind: ControlKind, table: MeasureTable, images: Dataset, device: torch.device
+    ) -> None:
         """Add a control's row, which belongs to no epoch, to a table: from the cache, or measured now."""
         channels, seed = table.config.networks.image_channels, table.config.seed
         control = Control(kind, images, channels, seed, self.protocol, device)

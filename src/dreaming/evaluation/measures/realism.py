@@ -10,7 +10,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from dreaming.data import to_activity
-from dreaming.data.batches import pixels
+from dreaming.data.batches import to_pixels
 from dreaming.errors import UserError
 from dreaming.evaluation.features import inception
 from dreaming.evaluation.features.extractors import extractor
@@ -27,7 +27,7 @@ from dreaming.runs.snapshots import load
 
 SAMPLES = 10_000
 """Images, and dreams of each phase (paper: 10,000 pairs)."""
-PORTION = 500
+DREAMS_AT_ONCE = 500
 """Dreams dreamt at once."""
 
 
@@ -94,7 +94,7 @@ class Realism(Measure):
             extractor(name, images, device, data_dir=snapshots.data_dir, progress=snapshots.progress)
             for name in self.features
         ]
-        waking = torch.cat([_rgb(to_activity(part, channels)) for part in seen.split(PORTION)])
+        waking = torch.cat([_rgb(to_activity(part, channels)) for part in seen.split(DREAMS_AT_ONCE)])
         references = [each.moments(waking, device) for each in extractors]
         random = Random(config.seed, ("realism",), device)
         nights: dict[str, NREM | REM] = {
@@ -137,7 +137,7 @@ def dream_of(
         Dreams in 0..255, shape [n, 3, 32, 32], on the CPU.
     """
     yesterday = latents.roll(min(batch_size, len(latents) // 2), dims=0)
-    nights = zip(latents.split(PORTION), yesterday.split(PORTION), strict=True)
+    nights = zip(latents.split(DREAMS_AT_ONCE), yesterday.split(DREAMS_AT_ONCE), strict=True)
     return torch.cat(
         [
             _rgb(dreams.dream(cortex, phase, Hippocampus(z, z_old), random.at(night)))
@@ -148,4 +148,4 @@ def dream_of(
 
 def _rgb(activity: Tensor) -> Tensor:
     """Turn activity in [-1, 1], [n, c, 32, 32], into pixels in 0..255, [n, 3, 32, 32], on the CPU."""
-    return pixels(activity).permute(0, 3, 1, 2)
+    return to_pixels(activity).permute(0, 3, 1, 2)

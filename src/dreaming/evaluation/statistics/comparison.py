@@ -25,13 +25,13 @@ from dreaming.system.disk import write
 COLOURS = ("#000000", "#E69F00", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#8C8C00")
 """Okabe and Ito's palette, which people of any colour vision can tell apart (its yellow darkened)."""
 LINES = ("-", "--", "-.", ":")
-FINDINGS = ("dataset", "condition", "seed", *findings.COLUMNS)
-CONTROLS = {"pixels": ":", "pca": "--"}
+FINDINGS = ("dataset", "condition", "seed", *findings.FINDING_COLUMNS)
+CONTROL_LINES = {"pixels": ":", "pca": "--"}
 OTHERWISE = f"{ACCURACY}_otherwise"
 """Readouts that were not trained by the protocol, which have a table and a plot of their own."""
 DRAWN = 12
 """Parameters of one measure that are drawn, a panel each; of more, the tables have all."""
-KEYS = ["dataset", "condition", "seed", "epoch", "measure", "parameter"]
+VALUE_KEYS = ["dataset", "condition", "seed", "epoch", "measure", "parameter"]
 
 
 @dataclass(frozen=True)
@@ -138,10 +138,10 @@ def compare(
         config = folder.read_config()
         found = findings.so_far(folder)
         about = (config.dataset.name, config.condition, config.seed)
-        for each in findings.table(found).itertuples(index=False):
+        for each in findings.as_table(found).itertuples(index=False):
             wrong[(*about, *each)] = None
         title = "{}/{}/seed-{}".format(*about)
-        said += [f"{title}: {line}" for line in findings.in_words(found, config.networks.latent_dim)]
+        said += [f"{title}: {line}" for line in findings.as_lines(found, config.networks.latent_dim)]
         runs.append(about)
         tables.append(_by_measure(folder.read_measures()))
     if not any(tables):
@@ -159,13 +159,13 @@ def compare(
     compared = {}
     for name in names:
         values = pd.concat([own[name] for own in tables if name in own], ignore_index=True).drop_duplicates()
-        twice = values[values.duplicated(KEYS)]
+        twice = values[values.duplicated(VALUE_KEYS)]
         if len(twice):
             run = "{dataset}/{condition}/seed-{seed}".format(**twice.iloc[0])
             raise UserError(f"two of the folders hold {run} with different values; compare one of them")
         lacking = [run for run, own in zip(runs, tables, strict=True) if name not in own]
         quantity = quantities.get(name, Quantity(name.replace("_", " ")))
-        compared[name] = MeasureComparison(quantity, values, summary(values, lacking))
+        compared[name] = MeasureComparison(quantity, values, summary_table(values, lacking))
     contents = {name: content for each in compared.items() for name, content in _files(*each)}
     contents["findings.csv"] = csv(pd.DataFrame(list(wrong), columns=list(FINDINGS)))
     for name, content in contents.items():
@@ -191,7 +191,7 @@ def _files(name: str, found: MeasureComparison) -> Iterator[tuple[str, bytes]]:
     """Yield the name and the content of each file about a measure; its name may be anything that a table holds."""
     stem = "" if name == ACCURACY else f"{quote(name, safe='')}_"
     drawn = f"{stem}plot" if stem else "accuracy"
-    figure = plot(found.values, found.quantity)
+    figure = plot_measure(found.values, found.quantity)
     for kind in ("png", "svg"):
         buffer = io.BytesIO()
         figure.savefig(buffer, format=kind, dpi=150)
@@ -200,7 +200,7 @@ def _files(name: str, found: MeasureComparison) -> Iterator[tuple[str, bytes]]:
     yield f"{stem}table.csv", csv(found.table)
 
 
-def summary(values: pd.DataFrame, unmeasured: Sequence[tuple[str, str, int]] = ()) -> pd.DataFrame:
+def summary_table(values: pd.DataFrame, unmeasured: Sequence[tuple[str, str, int]] = ()) -> pd.DataFrame:
     """Reduce the values of a measure to a row for each data set, condition and parameter.
 
     Parameters
@@ -228,7 +228,7 @@ def summary(values: pd.DataFrame, unmeasured: Sequence[tuple[str, str, int]] = (
         about = {"dataset": dataset, "condition": condition}
         for parameter in [LATENT] if readout else dict.fromkeys(group["parameter"]) or [""]:
             own = {} if readout else {"parameter": parameter}
-            rows.append({**about, **own, **_row(group, parameter, lacking, CONTROLS if readout else ())})
+            rows.append({**about, **own, **_row(group, parameter, lacking, CONTROL_LINES if readout else ())})
     return pd.DataFrame(rows).astype({"epoch": "Int64"})
 
 
@@ -262,12 +262,12 @@ def _row(
     }
 
 
-def plot(values: pd.DataFrame, quantity: Quantity) -> Figure:
+def plot_measure(values: pd.DataFrame, quantity: Quantity) -> Figure:
     """Draw a measure over epochs: a column a data set, a row a parameter, a colour a condition."""
     values = values.assign(
         **{name: values[name].map(unformatted) for name in ("dataset", "condition", "parameter")}
     )
-    controls = values["parameter"].str.startswith(tuple(CONTROLS)) & (values["measure"] == ACCURACY)
+    controls = values["parameter"].str.startswith(tuple(CONTROL_LINES)) & (values["measure"] == ACCURACY)
     datasets = list(dict.fromkeys(values["dataset"]))
     parameters = list(dict.fromkeys(values.loc[~controls, "parameter"]))
     rows = parameters[:DRAWN] or [LATENT]
@@ -309,7 +309,7 @@ def _panel(panel: Axes, values: pd.DataFrame, controls: pd.DataFrame, quantity: 
         panel.plot(at, mean, line, color=colour, lw=2, label=name, marker="o", ms=3.5)
         if not single:
             panel.fill_between(at, mean - sem, mean + sem, color=colour, alpha=0.18, lw=0)
-    for name, line in CONTROLS.items():
+    for name, line in CONTROL_LINES.items():
         own = controls[controls["parameter"].str.startswith(name)]
         for label, level in (quantity.scale * own.groupby("parameter")["value"].mean()).items():
             panel.axhline(level, color="#777777", ls=line, lw=1.2, label=f"{label} (control)")

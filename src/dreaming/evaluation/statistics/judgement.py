@@ -10,8 +10,8 @@ import pandas as pd
 
 from dreaming.errors import UserError
 from dreaming.evaluation.statistics.statistics import (
+    ClaimKind,
     Difference,
-    Kind,
     Summary,
     Verdict,
     equivalence,
@@ -56,7 +56,7 @@ class Claim:
     """
 
     text: str
-    kind: Kind
+    kind: ClaimKind
     measure: str
     parameter: str | tuple[str, ...]
     conditions: tuple[str, ...]

@@ -28,7 +28,7 @@ from scipy import stats
 CONFIDENCE = 0.95
 """Probability with which an interval covers the true mean difference."""
 
-Kind = Literal["greater", "equivalent", "falls"]
+ClaimKind = Literal["greater", "equivalent", "falls"]
 Verdict = Literal["holds", "does not hold", "cannot tell"]
 Alternative = Literal["two-sided", "greater", "less"]
 NAN = float("nan")
@@ -142,7 +142,7 @@ def equivalence(a: Mapping[int, float], b: Mapping[int, float], margin: float) -
     return _difference(difference, max(_p(difference, -margin, "greater"), _p(difference, margin, "less")))
 
 
-def verdict(found: Difference, kind: Kind, margin: float = math.nan) -> Verdict:
+def verdict(found: Difference, kind: ClaimKind, margin: float = math.nan) -> Verdict:
     """Return what an interval tells of a claim, by the rule at the head of this module.
 
     Parameters

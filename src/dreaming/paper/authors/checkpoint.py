@@ -20,7 +20,7 @@ from torch import Tensor
 
 from dreaming.config.config import Config
 from dreaming.config.configure import configure
-from dreaming.data import Dataset, load
+from dreaming.data import Dataset, load_dataset
 from dreaming.errors import UserError
 from dreaming.model.networks import Cortex
 from dreaming.runs import snapshots
@@ -37,7 +37,7 @@ LAYERS = {
     "generator": {f"tconv{n + 1}.0": f"layers.{n}" for n in range(4)},
 }
 """Its name of each layer, and ours."""
-PATHWAYS = {"encoder": "discriminator", "generator": "generator"}
+THEIR_PATHWAYS = {"encoder": "discriminator", "generator": "generator"}
 OPTIMIZERS = ("d_optim", "g_optim")
 LOSSES = {"wake.image": "r_losses_real", "wake.kl": "kl_losses", "nrem.latent": "r_losses_fake"}
 """Our terms which it keeps as they are; the two of the externality follow from sums that it keeps."""
@@ -122,7 +122,7 @@ def import_checkpoint(
     if folder.path.exists():
         raise UserError(f"{folder.path} is there already; use another --out or --name")
     where = None if data_dir is None else Path(data_dir)
-    images = load(dataset, where, limit=limit, trust=trust_data)
+    images = load_dataset(dataset, where, limit=limit, trust=trust_data)
     losses = _losses(path, parts, epochs, config)
     unfinished = RunFolder(disk.beside(folder.path))
     try:
@@ -165,7 +165,9 @@ def _parts(content: bytes, path: Path) -> dict[str, Any]:
         raise UserError(
             f"{path} is damaged or cut off, or no file of torch.save with weights in it"
         ) from error
-    if not isinstance(parts, dict) or not all(isinstance(parts.get(p), dict) for p in PATHWAYS.values()):
+    if not isinstance(parts, dict) or not all(
+        isinstance(parts.get(p), dict) for p in THEIR_PATHWAYS.values()
+    ):
         raise UserError(
             f"{path} is no checkpoint of the published program: it holds no 'generator' and 'discriminator'"
         )
@@ -184,7 +186,7 @@ def _cortex(path: Path, parts: Mapping[str, Any]) -> Cortex:
         _tensor(path, theirs.get(f"{layer}.weight"), shape, f"discriminator.{layer}.weight")
     cortex = Cortex(latents, width, channels, torch.Generator())
     weights = {
-        f"{pathway}.{ours}.{part}": (PATHWAYS[pathway], f"{layer}.{part}")
+        f"{pathway}.{ours}.{part}": (THEIR_PATHWAYS[pathway], f"{layer}.{part}")
         for pathway, layers in LAYERS.items()
         for layer, ours in layers.items()
         for part in ("weight", "bias")
@@ -196,7 +198,10 @@ def _cortex(path: Path, parts: Mapping[str, Any]) -> Cortex:
             raise UserError(f"{path} holds a {part}.{name} that is not finite, so it was lost in training")
     known = set(weights.values())
     other = [
-        f"{part}.{name}" for part in PATHWAYS.values() for name in parts[part] if (part, name) not in known
+        f"{part}.{name}"
+        for part in THEIR_PATHWAYS.values()
+        for name in parts[part]
+        if (part, name) not in known
     ]
     if other:
         raise UserError(f"{path} holds {other[0][:80]}, which the published program has not")

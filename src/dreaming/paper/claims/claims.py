@@ -14,7 +14,7 @@ import pandas as pd
 
 from dreaming.evaluation.measures.organisation import CLEAN_OCCLUDED, INTRA_INTER
 from dreaming.evaluation.statistics.judgement import Claim, Judgement, judge
-from dreaming.evaluation.statistics.statistics import Kind
+from dreaming.evaluation.statistics.statistics import ClaimKind
 from dreaming.model.conditions import CONDITIONS
 from dreaming.paper.plan.profile import Profile
 from dreaming.paper.published import ACCURACY, OCCLUDED, TABLE_1_CONDITIONS
@@ -45,7 +45,7 @@ class PaperClaim:
 
     said: str
     text: str
-    kind: Kind
+    kind: ClaimKind
     conditions: tuple[str, ...]
     measure: str = ACCURACY
     parameter: str | tuple[str, ...] = "latent"
@@ -68,7 +68,7 @@ class PaperClaim:
         )
 
 
-def _of(kind: Kind, text: str, said: str, *conditions: str, **about: Any) -> PaperClaim:
+def _of(kind: ClaimKind, text: str, said: str, *conditions: str, **about: Any) -> PaperClaim:
     """Return a claim whose text has the conditions' labels in the place of its braces."""
     labels = (CONDITIONS[name].label for name in conditions)
     return PaperClaim(said, text.format(*labels), kind, conditions, **about)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from dreaming.paper.claims.verdicts import compare
+from dreaming.paper.claims.verdicts import beside_published
 from dreaming.paper.figures import FIGURES
 from dreaming.paper.figures.figure import DOSES, SCHEDULES
 from dreaming.paper.plan.profile import Profile
@@ -24,10 +24,10 @@ COMPARED = (
     "verdict",
     "reason",
 )
-COLUMNS = (*ABOUT, "source", *COMPARED, "values")
+NUMBER_COLUMNS = (*ABOUT, "source", *COMPARED, "values")
 
 
-def numbers(prepared: Mapping[str, pd.DataFrame], profile: Profile) -> pd.DataFrame:
+def numbers_table(prepared: Mapping[str, pd.DataFrame], profile: Profile) -> pd.DataFrame:
     """Put every published number of some figures beside ours; table 1 and own conditions also where none is.
 
     Parameters
@@ -56,7 +56,7 @@ def numbers(prepared: Mapping[str, pd.DataFrame], profile: Profile) -> pd.DataFr
             listed.update((dataset, key) for key in wanted)
             for key in wanted:
                 rows.append(_row(dataset, key, table, printed.get(key), profile))
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    return pd.DataFrame(rows, columns=list(NUMBER_COLUMNS))
 
 
 def _row(
@@ -67,7 +67,7 @@ def _row(
     own = own[(own[list(about)] == pd.Series(about)).all(axis=1)].sort_values("seed")
     there = own.dropna(subset="value")
     ours = over_seeds(own["value"])
-    found = compare(number, ours, profile.deviations())
+    found = beside_published(number, ours, profile.deviations())
     values = (f"seed {seed}: {value:.4f}" for seed, value in zip(there["seed"], there["value"], strict=True))
     return {
         **about,

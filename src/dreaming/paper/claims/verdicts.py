@@ -17,11 +17,11 @@ from scipy import stats
 from dreaming.evaluation.statistics.statistics import CONFIDENCE, Summary
 from dreaming.paper.published import SEEDS, Number
 
-Verdict = Literal["agrees", "higher", "lower", "cannot tell", "not comparable", "no number published"]
+NumberVerdict = Literal["agrees", "higher", "lower", "cannot tell", "not comparable", "no number published"]
 
 
 @dataclass(frozen=True)
-class Comparison:
+class BesidePublished:
     """A published number beside ours.
 
     Attributes
@@ -36,11 +36,13 @@ class Comparison:
 
     low: float
     high: float
-    verdict: Verdict
+    verdict: NumberVerdict
     reason: str
 
 
-def compare(number: Number | None, ours: Summary | None, deviations: Sequence[str] = ()) -> Comparison:
+def beside_published(
+    number: Number | None, ours: Summary | None, deviations: Sequence[str] = ()
+) -> BesidePublished:
     r"""Compare a published number with ours.
 
     Parameters
@@ -65,22 +67,24 @@ def compare(number: Number | None, ours: Summary | None, deviations: Sequence[st
     """
     nan = float("nan")
     if number is None:
-        return Comparison(nan, nan, "no number published", "the paper has no number for these images")
+        return BesidePublished(nan, nan, "no number published", "the paper has no number for these images")
     if ours is None:
-        return Comparison(nan, nan, "cannot tell", "not every seed is measured")
+        return BesidePublished(nan, nan, "cannot tell", "not every seed is measured")
     if deviations:
-        return Comparison(nan, nan, "not comparable", "other runs than the paper's: " + "; ".join(deviations))
+        return BesidePublished(
+            nan, nan, "not comparable", "other runs than the paper's: " + "; ".join(deviations)
+        )
     if ours.n < 2:
-        return Comparison(nan, nan, "cannot tell", "one seed alone shows no spread")
+        return BesidePublished(nan, nan, "cannot tell", "one seed alone shows no spread")
     difference = ours.mean - number.value
     reach = _reach(ours, number)
     low, high = difference - reach, difference + reach
-    verdict: Verdict = "higher" if low > 0 else "lower" if high < 0 else "agrees"
+    verdict: NumberVerdict = "higher" if low > 0 else "lower" if high < 0 else "agrees"
     reason = (
         f"ours minus published is {100 * difference:+.2f} points, 95 % interval {100 * low:+.2f} to "
         f"{100 * high:+.2f}, of {ours.n} seeds and {SEEDS} published"
     )
-    return Comparison(low, high, verdict, reason)
+    return BesidePublished(low, high, verdict, reason)
 
 
 def _reach(ours: Summary, number: Number) -> float:

@@ -12,7 +12,7 @@ CURVES = (
     (ACCURACY, "clean images", "#000000", "o"),
     (OCCLUDED, "mean over 10 to 90 % occlusion", "#E69F00", "s"),
 )
-WHOLE = ("0.0", "1.0")
+NOTHING_AND_ALL = ("0.0", "1.0")
 """No occlusion, and nothing but occlusion: neither is part of the mean."""
 
 
@@ -41,7 +41,9 @@ def _panel(panel: Panel, table: pd.DataFrame, field: str) -> None:
     words = bool(numbers.isna().any())  # numbers stand where they are, words one after another
     places = dict(zip(doses, range(len(doses)) if words else numbers, strict=True))
     for measure, name, colour, mark in CURVES:
-        own = table[(table["measure"] == measure) & ~table["parameter"].str.partition(";")[0].isin(WHOLE)]
+        own = table[
+            (table["measure"] == measure) & ~table["parameter"].str.partition(";")[0].isin(NOTHING_AND_ALL)
+        ]
         own = own[own["parameter"].eq("latent") if measure == ACCURACY else own["parameter"].notna()]
         # A mean over occlusions of which one is missing would be another mean.
         mean = own.groupby(["dose", "seed"])["value"].agg(lambda values: values.mean(skipna=False))

@@ -104,7 +104,7 @@ def canvas(width: float, height: float) -> Picture:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def draw(plot: Callable[[pd.DataFrame], Picture], table: pd.DataFrame) -> Picture:
+def draw_figure(plot: Callable[[pd.DataFrame], Picture], table: pd.DataFrame) -> Picture:
     """Draw a figure from its table in the paper's style, with a note of what it lacks."""
     from matplotlib import rc_context
 

@@ -10,8 +10,8 @@ from dreaming.paper.figures.drawing import Panel, Picture, bars, canvas, dataset
 from dreaming.paper.figures.figure import Figure, Need
 from dreaming.paper.tables import Tables, measured
 
-SHOWN = ("pad", "without_rem", "without_nrem")
-CLASSES = ("#7B3294", "#00A6CA", "#C8A200", "#D7191C")
+CONDITIONS_SHOWN = ("pad", "without_rem", "without_nrem")
+CLASS_COLOURS = ("#7B3294", "#00A6CA", "#C8A200", "#D7191C")
 """Purple, cyan, yellow (darkened) and red, as in the paper."""
 POINT = ("image", "label", "occluded", "component")
 
@@ -24,7 +24,7 @@ def with_projection(ratios: pd.DataFrame, tables: Tables) -> pd.DataFrame:
     if len(points):
         points = points[
             (points["dataset"] == shown)
-            & points["condition"].isin(SHOWN)
+            & points["condition"].isin(CONDITIONS_SHOWN)
             & (points["seed"] == 0)
             & (points["epoch"] == ratios["epoch"].max())
         ]
@@ -39,15 +39,15 @@ def plot(table: pd.DataFrame) -> Picture:
     points = table[table["source"] == "projected"]
     picture = canvas(10.5, 7.2)
     above, below = picture.subfigures(2, 1, squeeze=False)[:, 0]
-    for panel, name, letter in zip(above.subplots(1, 3), SHOWN, "bcd", strict=True):
+    for panel, name, letter in zip(above.subplots(1, 3), CONDITIONS_SHOWN, "bcd", strict=True):
         _projection(panel, points[points["condition"] == name])
         panel.set_title(f"{letter}   {label(name)}", loc="left")
     for shown in dict.fromkeys(points["dataset"]):
         above.suptitle(f"{dataset_title(shown)}, seed 0", fontsize=9, x=0.99, ha="right")
     left, right = below.subplots(1, 2)
-    _ratios(left, table, INTRA_INTER, ("untrained", *SHOWN))
+    _ratios(left, table, INTRA_INTER, ("untrained", *CONDITIONS_SHOWN))
     left.set_title("e   intra-class / inter-class distance", loc="left")
-    _ratios(right, table, CLEAN_OCCLUDED, SHOWN)
+    _ratios(right, table, CLEAN_OCCLUDED, CONDITIONS_SHOWN)
     right.set_title("f   clean-occluded / inter-class distance", loc="left")
     return picture
 
@@ -62,12 +62,12 @@ def _projection(panel: Panel, points: pd.DataFrame) -> None:
         return
     wide = points.pivot(index=["image", "label", "occluded"], columns="component", values="value")
     wide = wide.reset_index()
-    for colour, name in zip(CLASSES, sorted(wide["label"].unique()), strict=False):
+    for colour, name in zip(CLASS_COLOURS, sorted(wide["label"].unique()), strict=False):
         own = wide[wide["label"] == name]
         clean, hidden = own[own["occluded"] == 0], own[own["occluded"] > 0]
         panel.scatter(clean[1], clean[2], s=12, color=colour, lw=0, alpha=0.75, label=f"class {int(name)}")
         panel.scatter(hidden[1], hidden[2], s=12, facecolor="none", edgecolor=colour, lw=0.7, alpha=0.75)
-    if points["condition"].iloc[0] == SHOWN[0]:
+    if points["condition"].iloc[0] == CONDITIONS_SHOWN[0]:
         panel.legend(loc="best", fontsize=7, handletextpad=0.1, borderpad=0.1)
 
 
@@ -93,9 +93,9 @@ FIGURE = Figure(
     "principal components. e: distance within classes over distance between classes. f: distance between an image "
     "and its occluded version over distance between classes. Lower is better organised.",
     (
-        Need(SHOWN, "organisation", "end"),
+        Need(CONDITIONS_SHOWN, "organisation", "end"),
         Need(("pad",), "organisation", "start and end"),
-        Need(SHOWN, "projection", "end", first_seed=True),
+        Need(CONDITIONS_SHOWN, "projection", "end", first_seed=True),
     ),
     plot,
     with_projection,

@@ -15,18 +15,27 @@ from torch import Tensor
 
 from dreaming.config.config import Config
 from dreaming.data import Dataset, to_activity
-from dreaming.data.batches import pixels
+from dreaming.data.batches import to_pixels
 from dreaming.model.dreams import dream, remember, sleep_of
 from dreaming.model.occlusion import IMAGE_SIZE, occlusion_mask
 from dreaming.model.phases import NREM, REM
 from dreaming.rng import Random, generator
-from dreaming.runs.folder import MEASURES, RunFolder
+from dreaming.runs.folder import MEASURE_COLUMNS, RunFolder
 from dreaming.runs.snapshots import load
 
-SHOWN = 8
+IMAGES_SHOWN = 8
 PROBABILITIES = tuple(tenth / 10 for tenth in range(0, 11, 2))
 TILE_SIZES = (1, 2, 4, 8)
-COLUMNS = ("figure", *MEASURES[:4], "strip", "row", "column", "probability", "tile_size", "png")
+PICTURE_COLUMNS = (
+    "figure",
+    *MEASURE_COLUMNS[:4],
+    "strip",
+    "row",
+    "column",
+    "probability",
+    "tile_size",
+    "png",
+)
 
 
 def seen_and_dreamt(
@@ -41,7 +50,7 @@ def seen_and_dreamt(
     UserError
         If a snapshot is missing or damaged.
     """
-    count = min(SHOWN, len(images.test) // 2)
+    count = min(IMAGES_SHOWN, len(images.test) // 2)
     order = torch.randperm(len(images.test), generator=generator(config.seed, "evaluation", "figure-3"))
     seen = to_activity(images.test.images.cpu()[order[: 2 * count]], config.networks.image_channels)
     yesterday, today = seen[:count], seen[count:]
@@ -59,9 +68,9 @@ def seen_and_dreamt(
     rows = [
         {**about, "epoch": epoch, "strip": strip, "row": row, "column": column, "png": png(image)}
         for row, (strip, epoch, shown) in enumerate(strips)
-        for column, image in enumerate(pixels(shown))
+        for column, image in enumerate(to_pixels(shown))
     ]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    return pd.DataFrame(rows, columns=list(PICTURE_COLUMNS))
 
 
 def occluded(images: Dataset) -> pd.DataFrame:
@@ -73,9 +82,9 @@ def occluded(images: Dataset) -> pd.DataFrame:
         about = {"figure": "figure-9", "dataset": images.name, "strip": f"tiles of {size}", "tile_size": size}
         for column, probability in enumerate(PROBABILITIES):
             mask = occlusion_mask(torch.tensor([probability]), torch.tensor([size]), uniform)
-            picture = png(pixels(image * mask)[0])
+            picture = png(to_pixels(image * mask)[0])
             rows.append({**about, "row": row, "column": column, "probability": probability, "png": picture})
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    return pd.DataFrame(rows, columns=list(PICTURE_COLUMNS))
 
 
 def png(image: UInt8[Tensor, "h w 3"]) -> str:

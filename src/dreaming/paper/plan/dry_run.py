@@ -167,7 +167,7 @@ def estimate(plan: Plan) -> Cost:
 
 
 def _sizes(dataset: str, limit: int | None) -> tuple[int, int]:
-    about = data.describe(dataset)
+    about = data.dataset_info(dataset)
     sizes = (about.n_train, about.n_test)
     return sizes if limit is None else (min(limit, sizes[0]), min(limit, sizes[1]))
 
@@ -227,7 +227,7 @@ def dry_run(
             ", ".join(run.figures),
         )
     console().print(table)
-    print("\n".join([in_words(plan, cost), *plan.unavailable(data_dir)]))
+    print("\n".join([cost_in_words(plan, cost), *plan.unavailable(data_dir)]))
     return plan
 
 
@@ -246,7 +246,7 @@ def load_in_words(cost: Cost) -> str:
     )
 
 
-def in_words(plan: Plan, cost: Cost) -> str:
+def cost_in_words(plan: Plan, cost: Cost) -> str:
     """Return a few sentences on what a plan comes to."""
     if not plan.runs:
         return f"{', '.join(plan.figures)}: no run is needed"

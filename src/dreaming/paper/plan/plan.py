@@ -7,7 +7,7 @@ from typing import Literal
 
 from dreaming.config.config import Config
 from dreaming.config.settings import difference
-from dreaming.data import Dataset, describe
+from dreaming.data import Dataset, dataset_info
 from dreaming.errors import UserError
 from dreaming.evaluation.measures.measure import Measure
 from dreaming.evaluation.measures.realism import Realism
@@ -232,7 +232,7 @@ def make_plan(
     figures = chosen(profile, only)
     place = Path(out) if out is not None else Path("reproduction") / profile.name
     for dataset in profile.datasets:
-        describe(dataset)  # refuses one that there is not, before anything is run
+        dataset_info(dataset)  # refuses one that there is not, before anything is run
     needed = _needed(profile, figures)
     kept = _needed(profile, dict.fromkeys((*profile.figures, *figures)))
     runs = (_planned(profile, run, needs, kept[run], place / "runs", device) for run, needs in needed.items())

@@ -9,7 +9,7 @@ import yaml
 from dreaming.errors import UserError, nearest
 from dreaming.paper.figures import FIGURES, named
 from dreaming.paper.figures.figure import DOSES, SCHEDULES
-from dreaming.paper.plan.profile import Profile, made
+from dreaming.paper.plan.profile import Profile, profile_of
 from dreaming.system.texts import content_of, yaml_of
 
 _FIGURES = ("table-1", "figure-3", "figure-4", "figure-5", "figure-6", "figure-9")
@@ -80,7 +80,7 @@ def _read(path: Path) -> Profile:
     if base not in PROFILES:
         raise UserError(f"{path}: base: there is no profile '{base}'; {nearest(base, PROFILES)}")
     called = re.sub(r"[^A-Za-z0-9_.-]+", "-", path.stem).lstrip("_.-") or "own"
-    return made({**PROFILES[base].model_dump(), "name": called, **content}, str(path))
+    return profile_of({**PROFILES[base].model_dump(), "name": called, **content}, str(path))
 
 
 def chosen(own: Profile, only: Sequence[str]) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from dreaming.config.configure import configure
 from dreaming.config.settings import assign, path_and_value, sentence
 from dreaming.errors import UserError, nearest
 from dreaming.model.conditions import condition
-from dreaming.model.parameters import Parameters
+from dreaming.model.parameters import Count, Parameters
 from dreaming.paper.figures import OF_THE_PAPER, named
 from dreaming.paper.figures.figure import DOSES, SCHEDULES, Need, When
 from dreaming.paper.plan.own_conditions import Dose, doses, scheduled
@@ -30,7 +30,6 @@ PLANNED = (
 """Fields of the config that the plan decides on, so that no setting can."""
 NOT_OF_THE_PROTOCOL = ("training.precision", "training.path")
 """Fields of the config that change how a number is computed and not which."""
-Count = Annotated[int, Ge(1)]
 
 
 class Profile(Parameters):
@@ -198,7 +197,7 @@ class Profile(Parameters):
                     f"--set {'.'.join(path)}: neither the profile nor a run's config has '{path[0]}'; "
                     f"{nearest(path[0], known)}"
                 )
-        return made(content, "--set") if settings else self
+        return profile_of(content, "--set") if settings else self
 
     def beside(self, schedules: Sequence[str] = (), sweeps: Sequence[str] = ()) -> "Profile":
         """Add conditions of the user's own.
@@ -216,10 +215,10 @@ class Profile(Parameters):
         """
         content = self.model_dump()
         own = {"schedules": (*self.schedules, *schedules), "sweeps": (*self.sweeps, *sweeps)}
-        return made({**content, **own}, "--schedule, --sweep") if schedules or sweeps else self
+        return profile_of({**content, **own}, "--schedule, --sweep") if schedules or sweeps else self
 
 
-def made(content: Any, where: str) -> Profile:
+def profile_of(content: Any, where: str) -> Profile:
     """Make a profile of its fields; ``where`` they come from begins the sentence of a refusal.
 
     Raises
