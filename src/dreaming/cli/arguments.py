@@ -78,7 +78,23 @@ def read(verbs: Mapping[str, Any], words: Sequence[str], prog: str, description:
     return _tyro(verb, rest, " ".join(path), None)
 
 
+def condition_names() -> list[str]:
+    """Return the names of the conditions of `dreaming.model.conditions`, which is read and not imported.
+
+    Examples
+    --------
+    >>> condition_names()[0]
+    'pad'
+    """
+    functions = [node for node in _parsed("model/conditions.py").body if isinstance(node, ast.FunctionDef)]
+    return [each.name for each in functions if each.decorator_list]
+
+
 @cache
+def _parsed(module: str) -> ast.Module:
+    return ast.parse((Path(__file__).parents[1] / module).read_text("utf-8"))
+
+
 def help_of(group: str, field: str) -> str:
     """Return the help of an option that is a field of the config: the first sentences of the field's docstring.
 
@@ -90,8 +106,7 @@ def help_of(group: str, field: str) -> str:
     >>> help_of("Training", "epochs")
     'passes over the training images; more than a finished run has go on with it'
     """
-    source = Path(__file__).parents[1] / "config" / "config.py"
-    for node in ast.parse(source.read_text("utf-8")).body:
+    for node in _parsed("config/config.py").body:
         if isinstance(node, ast.ClassDef) and node.name == group:
             for line, below in pairwise(node.body):
                 if ast.unparse(line).startswith(f"{field}:") and isinstance(below, ast.Expr):

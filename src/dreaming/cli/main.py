@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from tyro.conf import arg
 
 from dreaming.cli import arguments
-from dreaming.cli.arguments import help_of
+from dreaming.cli.arguments import condition_names, help_of
 from dreaming.cli.verbs import (
     CheckData,
     Compare,
@@ -39,9 +39,7 @@ if TYPE_CHECKING:
 class _Run:
     """Which run."""
 
-    condition: str = "pad"
-    """pad, without_memory_mix, without_rem, without_nrem, wake_only, rem_noise_only, rem_memories_only,
-    rem_before_nrem, nrem_mixed, untrained"""
+    condition: Annotated[str, arg(help=", ".join(condition_names()))] = "pad"
     phases: Annotated[str | None, arg(metavar="FILE.py:NAME")] = None
     """a cycle of your own, or a phase of your own that follows the condition's; the file is executed"""
     schedule: Annotated[str | None, arg(metavar="CONDITION:EPOCH,...,CONDITION")] = None

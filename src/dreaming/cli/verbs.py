@@ -166,8 +166,7 @@ class Reproduce(ImageOptions):
     profile: str = "demo"
     """demo (minutes, no download), quick (CIFAR-10, hours), paper (as published), or FILE.yaml of your own"""
     only: Annotated[tuple[str, ...], UseAppendAction, arg(metavar="FIGURE")] = ()
-    """figure-3, figure-4, figure-5, figure-6, figure-9, table-1, appendix-figure-1 to -6, schedules, doses; can be
-    repeated"""
+    """a figure or a table, such as figure-4, appendix-figure-1 or table-1; can be repeated"""
     schedule: Annotated[tuple[str, ...], UseAppendAction, arg(metavar="CONDITION:EPOCH,...,CONDITION")] = ()
     """sleep deprivation and recovery beside the paper's conditions, such as pad:10,without_rem:20,pad; can be
     repeated"""
