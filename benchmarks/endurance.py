@@ -21,8 +21,7 @@ from benchmarks.residence import asked_for, held
 from dreaming.config.config import Config
 from dreaming.errors import UserError
 from dreaming.system.progress import NoProgress
-from dreaming.training.loop import train_together
-from dreaming.training.population import train_all
+from dreaming.training.population import train_all, train_together
 
 MOST = 4000
 """Looks at a process."""

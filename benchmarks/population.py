@@ -14,8 +14,7 @@ from benchmarks.record import RECORDS, Record
 from dreaming.config.config import Config
 from dreaming.errors import UserError
 from dreaming.runs.folder import RunFolder
-from dreaming.training.loop import train_together
-from dreaming.training.population import train_all
+from dreaming.training.population import train_all, train_together
 from dreaming.training.precision import resolved
 
 ALONE, PLAIN = "1 run", "1 run, plain"

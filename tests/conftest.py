@@ -178,5 +178,5 @@ def without_drawing():
         return f"{title}: {cortex.generator.layers[0].weight.detach().double().sum().item()!r}".encode()
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("dreaming.training.resume.sheet", undrawn)
+        patch.setattr("dreaming.training.run.sheet", undrawn)
         yield

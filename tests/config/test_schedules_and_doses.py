@@ -18,7 +18,8 @@ from dreaming.rng import Random
 from dreaming.runs.folder import RunFolder
 from dreaming.runs.snapshots import load
 from dreaming.training.captured import CapturedCycle
-from dreaming.training.loop import train, train_together
+from dreaming.training.loop import train
+from dreaming.training.population import train_together
 from dreaming.training.state import TrainingState
 
 pytestmark = pytest.mark.usefixtures("without_drawing")

@@ -24,7 +24,7 @@ def lively_snapshots(dataset_of, tmp_path_factory):
             seed=seed,
         )
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("dreaming.training.resume.sheet", lambda *args: b"no picture")
+            patch.setattr("dreaming.training.run.sheet", lambda *args: b"no picture")
             folder = RunFolder(dreaming.train(config, out=tmp_path_factory.mktemp("lively"), dataset=images))
         epochs = [0] * len(strengths)
         snapshots = SnapshotBatch(folder, folder.read_config(), images, epochs, torch.device("cpu"))

@@ -11,7 +11,8 @@ from dreaming.errors import Stopped, UserError
 from dreaming.runs.folder import RunFolder
 from dreaming.runs.tensors import read_tensors
 from dreaming.system.progress import NoProgress
-from dreaming.training.loop import train, train_together
+from dreaming.training.loop import train
+from dreaming.training.population import train_together
 
 
 def config(seed, epochs=2, **options):

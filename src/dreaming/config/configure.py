@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dreaming.config.config import Config, validated
-from dreaming.config.custom import own_phases
+from dreaming.config.custom import load_phases
 from dreaming.config.schedule import Stage
 from dreaming.errors import UserError
 from dreaming.model.conditions import condition
@@ -56,7 +56,7 @@ def configure(
             raise UserError("a schedule names its conditions itself; leave --condition and --phases out")
         cycle, stages, label = _scheduled(schedule)
     if phases is not None:
-        cycle, source = own_phases(phases, cycle)
+        cycle, source = load_phases(phases, cycle)
         label = source.name if condition_name == "pad" else f"{condition_name}+{source.name}"
     config = validated(
         {

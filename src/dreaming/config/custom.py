@@ -17,7 +17,7 @@ from dreaming.model.plasticity import Plasticity
 OWN_MODULE = "dreaming_own_phases_"  # and the name of the user's file
 
 
-def own_phases(spec: str, cycle: Cycle) -> tuple[Cycle, PhaseSource]:
+def load_phases(spec: str, cycle: Cycle) -> tuple[Cycle, PhaseSource]:
     """Load phases of the user's own from a Python file of the user's, which is executed.
 
     Parameters

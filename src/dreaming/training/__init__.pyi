@@ -9,5 +9,5 @@ from . import resume as resume
 from . import run as run
 from . import state as state
 from .loop import train as train
-from .loop import train_together as train_together
 from .population import train_all as train_all
+from .population import train_together as train_together

@@ -5,22 +5,23 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 
 from dreaming.config.config import Config
 from dreaming.data import Dataset, epoch_order, load_dataset, to_activity
-from dreaming.errors import RunsFailed, Stopped, UserError
+from dreaming.errors import UserError
 from dreaming.model.cycle import active_phases, sleep_wake_cycle
 from dreaming.model.hippocampus import Hippocampus
 from dreaming.rng import Random, generator
 from dreaming.system.locks import locked
 from dreaming.system.progress import NoProgress
-from dreaming.system.signals import Interrupt, listening
+from dreaming.system.signals import listening
 from dreaming.training.captured import CapturedCycle
 from dreaming.training.precision import exactly, resolved
+from dreaming.training.resume import open_run
 from dreaming.training.run import Run, run_folder_path
 from dreaming.training.state import TrainingState
 
@@ -83,10 +84,10 @@ def train(
     """
     progress = progress or NoProgress()
     config = resolved(config)
-    dataset = _images(config, dataset, data_dir, trust_data)
+    dataset = images_of(config, dataset, data_dir, trust_data)
     with listening() as interrupt, locked(run_folder_path(config, Path(out)), "training"):
-        run = Run.open(config, dataset, Path(out), own_phases)
-        _show_repairs(run, progress)
+        run = open_run(config, dataset, Path(out), own_phases)
+        show_repairs(run, progress)
         if run.finished:
             progress.say(f"{run.title}: finished, {run.state.epochs_done} epochs")
             return run.folder.path
@@ -102,7 +103,7 @@ def train(
                     run_epoch(run, lambda: not interrupt.requested, progress.cycle)
             if run.state.cycles_done < run.cycles:
                 raise run.stopped()
-            _close_epoch(run, progress)
+            close_epoch(run, progress)
     return run.folder.path
 
 
@@ -127,7 +128,7 @@ def run_epoch(run: Run, wanted: Callable[[], bool], after_cycle: Callable[[], No
         after_cycle()
 
 
-def _close_epoch(run: Run, progress: NoProgress) -> None:
+def close_epoch(run: Run, progress: NoProgress) -> None:
     """Keep what an epoch has come to and show it, with what was found wrong in it for the first time."""
     with exactly(run.config):
         row = run.close_epoch()
@@ -137,12 +138,13 @@ def _close_epoch(run: Run, progress: NoProgress) -> None:
         progress.say(f"{run.title}: epoch {epoch}: {line}")
 
 
-def _show_repairs(run: Run, progress: NoProgress) -> None:
+def show_repairs(run: Run, progress: NoProgress) -> None:
+    """Show what had to be repaired before a run could go on."""
     for repair in run.repairs:
         progress.say(f"{run.title}: {repair}")
 
 
-def _images(
+def images_of(
     config: Config, dataset: Dataset | None, data_dir: str | Path | None, trust_data: bool
 ) -> Dataset:
     """Load the images of a run, unless they are given, and make sure that they fill a mini-batch."""
@@ -166,86 +168,3 @@ def timed(states: Sequence[TrainingState], device: torch.device) -> Iterator[Non
         torch.cuda.synchronize(device)
     for state in states:
         state.seconds += (time.perf_counter() - begin) / len(states)
-
-
-def train_together(
-    configs: Sequence[Config],
-    *,
-    out: str | Path = "runs",
-    data_dir: str | Path | None = None,
-    trust_data: bool = False,
-    own_phases: str | Path | None = None,
-    dataset: Dataset | None = None,
-    progress: NoProgress | None = None,
-) -> list[Path]:
-    """Train cortices of one make side by side in one program, each in a run folder of its own.
-
-    Parameters
-    ----------
-    configs
-        They differ in nothing but the seed.
-    out, data_dir, trust_data, own_phases, dataset, progress
-        As for `train`.
-
-    Returns
-    -------
-    list[Path]
-        The run folders, in the order of the configs.
-
-    Raises
-    ------
-    UserError
-        If the configs differ in more than the seed.
-    RunsFailed
-        After the others are trained, if one has diverged.
-    Stopped
-        On Ctrl-C or SIGTERM, after saving each.
-
-    Notes
-    -----
-    Each run is what `train` makes of it up to the order of summation: in float32, losses of the first 20 cycles
-    agree within a relative 1e-3 (`dreaming doctor` measures it). Resume mixes freely with `train`.
-    """
-    progress = progress or NoProgress()
-    configs = [resolved(config) for config in configs]
-    if any(config.model_copy(update={"seed": configs[0].seed}) != configs[0] for config in configs):
-        raise UserError("cortices train side by side only where their configs differ in nothing but the seed")
-    images = _images(configs[0], dataset, data_dir, trust_data)
-    with listening() as interrupt, ExitStack() as locks:
-        for config in configs:
-            locks.enter_context(locked(run_folder_path(config, Path(out)), "training"))
-        runs = [Run.open(config, images, Path(out), own_phases) for config in configs]
-        for run in runs:
-            _show_repairs(run, progress)
-        failures = _side_by_side([run for run in runs if not run.finished], progress, interrupt)
-    if failures:
-        raise RunsFailed(failures)
-    return [run.folder.path for run in runs]
-
-
-def _side_by_side(unfinished: list[Run], progress: NoProgress, interrupt: Interrupt) -> dict[Path, str]:
-    """Train all to their last epoch, those behind first; return why some could not go on."""
-    failures: dict[Path, str] = {}
-    group: list[Run] = []
-    while unfinished:
-        behind = min(run.cycles_done for run in unfinished)
-        step = [run for run in unfinished if run.cycles_done == behind]
-        if step != group:
-            group, first = step, step[0]
-            captured = CapturedCycle(
-                [run.state for run in group], [run.config for run in group], first.images
-            )
-            title = f"{first.title} and {len(group) - 1} more" if len(group) > 1 else first.title
-            progress.start(title, first.config.training.epochs, first.cycles, behind)
-        with exactly(group[0].config), timed([run.state for run in group], group[0].images.device):
-            captured.run(lambda: not interrupt.requested, progress.cycle)
-        if interrupt.requested and group[0].state.cycles_done < group[0].cycles:
-            raise Stopped("; ".join(str(run.stopped()) for run in group))
-        for run in group:
-            try:
-                _close_epoch(run, progress)
-            except UserError as failure:
-                failures[run.folder.path] = str(failure)
-                unfinished.remove(run)
-        unfinished = [run for run in unfinished if not run.finished]
-    return failures

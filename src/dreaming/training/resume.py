@@ -4,77 +4,73 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-import torch
-
 from dreaming.config.config import Config
 from dreaming.config.settings import difference
-from dreaming.data import Dataset, to_activity
+from dreaming.data import Dataset
 from dreaming.errors import UserError
-from dreaming.runs import findings, snapshots
+from dreaming.runs import findings
 from dreaming.runs.folder import RunFolder, images_fingerprint
-from dreaming.runs.sheets import sheet
 from dreaming.system import hardware
 from dreaming.system.disk import sweep, write
+from dreaming.training.run import Run, keep_epoch, losses_so_far, run_folder_path
 from dreaming.training.state import TrainingState
 
-SHEET_COLUMNS = 12
 
+def open_run(config: Config, dataset: Dataset, out: Path, own_phases: str | Path | None = None) -> Run:
+    """Begin a run, or go on with the one that lies in its folder, after making sure that it is the same.
 
-def open_run(
-    folder: RunFolder,
-    config: Config,
-    dataset: Dataset,
-    device: torch.device,
-    own_phases: str | Path | None,
-) -> tuple[TrainingState, list[str]]:
-    """Begin a run, or go on with the one that lies in the folder, after making sure that it is the same.
-
-    Returns
-    -------
-    state
-        Where training goes on from.
-    repairs
-        What had to be repaired for it, in a sentence each.
+    Parameters
+    ----------
+    config
+        What the run is, device and precision resolved.
+    dataset
+        What is seen.
+    out
+        The folder of runs.
+    own_phases
+        The file of the user's own phases, which is copied into a new run's folder.
 
     Raises
     ------
     UserError
         If the folder holds another run, or one that lacks something.
     """
-    state, repairs = TrainingState.initial(config, device), []
+    folder = RunFolder(run_folder_path(config, out))
+    device = hardware.device(config.training.device)
+    run = Run(TrainingState.initial(config, device), folder, config, dataset.to(device))
     environment: dict[str, Any] = {"sessions": []}
     sweep(folder.path)
     begun = folder.state.exists() or folder.state_before.exists()
     if begun:
         there = folder.read_config()
         _require_same_config(folder, there, config)
-        repairs = state.restore(folder, config)
+        run.repairs = run.state.restore(folder, config)
         _require_same_images(folder, dataset)
-        _require_all_kept(folder, there, state.epochs_done)
-        if state.epochs_done >= config.training.epochs:
-            return state, repairs
+        _require_all_kept(folder, there, run.state.epochs_done)
+        if run.finished:
+            return run
         environment = folder.read_environment()
     else:
         _require_untrained(folder)
-    environment["sessions"].append(_session(state, config, dataset, device))
+    environment["sessions"].append(_session(run))
     folder.write_environment(environment)
     folder.write_config(config)
     if not begun:
         if own_phases is not None:
             write(folder.own_phases(), Path(own_phases).read_bytes())
-        keep_epoch(state, folder, config, dataset.to(device))
-        state.save(folder, config)  # at the end: where a state is, all else is
-    return state, repairs
+        keep_epoch(run.state, folder, config, run.dataset)
+        run.state.save(folder, config)  # at the end: where a state is, all else is
+    return run
 
 
-def _session(state: TrainingState, config: Config, dataset: Dataset, device: torch.device) -> dict[str, Any]:
+def _session(run: Run) -> dict[str, Any]:
     """Return the record of a session: when, from where, on which machine and with which images."""
+    dataset = run.dataset
     return {
-        "from": {"epoch": state.epochs_done + 1, "cycle": state.cycles_done},
+        "from": {"epoch": run.state.epochs_done + 1, "cycle": run.state.cycles_done},
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        **hardware.record(device),
-        "precision": config.training.precision,
+        **hardware.record(run.images.device),
+        "precision": run.config.training.precision,
         "dataset": {
             "name": dataset.name,
             "fingerprint": dataset.fingerprint,
@@ -119,35 +115,3 @@ def _require_all_kept(folder: RunFolder, there: Config, epochs: int) -> None:
         raise UserError(f"{folder.snapshot(missing[0])} is missing; restore it, or train into another --out")
     losses_so_far(folder, epochs)
     findings.so_far(folder, epochs)
-
-
-def losses_so_far(folder: RunFolder, epochs: int) -> pd.DataFrame:
-    """Return the losses of the epochs that are done; rows of an epoch that was not saved are left out.
-
-    Raises
-    ------
-    UserError
-        If a row is missing.
-    """
-    if not epochs:
-        return pd.DataFrame()
-    table = folder.read_losses()
-    table = table[table["epoch"] <= epochs]
-    if table["epoch"].tolist() != list(range(1, epochs + 1)):
-        raise UserError(
-            f"{folder.losses} is damaged: it should have a row for each of the {epochs} epochs done"
-        )
-    return table
-
-
-def keep_epoch(state: TrainingState, folder: RunFolder, config: Config, dataset: Dataset) -> None:
-    """Keep the weights after this epoch, and a sheet of its dreams."""
-    snapshots.save(folder, config, state.epochs_done, state.cortex)
-    columns = min(SHEET_COLUMNS, len(dataset.train) // 2)
-    seen = to_activity(dataset.train.images[: 2 * columns], config.networks.image_channels)
-    title = (
-        f"{config.condition} on {config.dataset.name}, seed {config.seed}, after epoch {state.epochs_done}"
-    )
-    phases = config.phases_in(state.epochs_done)
-    picture = sheet(state.cortex, phases, seen[:columns], seen[columns:], config.seed, title)
-    write(folder.dreams(state.epochs_done), picture)

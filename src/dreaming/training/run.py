@@ -9,14 +9,14 @@ import pandas as pd
 from torch import Tensor
 
 from dreaming.config.config import Config
-from dreaming.data import Dataset
+from dreaming.data import Dataset, to_activity
 from dreaming.errors import Stopped, UserError
-from dreaming.runs import findings
+from dreaming.runs import findings, snapshots
 from dreaming.runs.findings import NOT_FINITE, Finding
 from dreaming.runs.folder import RunFolder, run_path
-from dreaming.system import hardware
+from dreaming.runs.sheets import sheet
+from dreaming.system.disk import write
 from dreaming.training import health
-from dreaming.training.resume import keep_epoch, losses_so_far, open_run
 from dreaming.training.state import TrainingState
 
 
@@ -46,20 +46,6 @@ class Run:
     dataset: Dataset
     repairs: list[str] = field(default_factory=list)
     news: list[str] = field(default_factory=list)
-
-    @classmethod
-    def open(cls, config: Config, dataset: Dataset, out: Path, own_phases: str | Path | None = None) -> "Run":
-        """Begin a run folder, or go on with the one that is there, after making sure it is the same run.
-
-        Raises
-        ------
-        UserError
-            If the folder holds another run, or a damaged one.
-        """
-        folder = RunFolder(run_folder_path(config, out))
-        device = hardware.device(config.training.device)
-        state, repairs = open_run(folder, config, dataset, device, own_phases)
-        return cls(state, folder, config, dataset.to(device), repairs)
 
     @property
     def title(self) -> str:
@@ -179,3 +165,38 @@ def _finite(found: Sequence[Finding], folder: RunFolder) -> None:
             f"all as it was after the epoch before{last}, and to go on would meet the same: train into another "
             "--out with, for example, a lower optimizer.learning_rate"
         )
+
+
+SHEET_COLUMNS = 12
+
+
+def losses_so_far(folder: RunFolder, epochs: int) -> pd.DataFrame:
+    """Return the losses of the epochs that are done; rows of an epoch that was not saved are left out.
+
+    Raises
+    ------
+    UserError
+        If a row is missing.
+    """
+    if not epochs:
+        return pd.DataFrame()
+    table = folder.read_losses()
+    table = table[table["epoch"] <= epochs]
+    if table["epoch"].tolist() != list(range(1, epochs + 1)):
+        raise UserError(
+            f"{folder.losses} is damaged: it should have a row for each of the {epochs} epochs done"
+        )
+    return table
+
+
+def keep_epoch(state: TrainingState, folder: RunFolder, config: Config, dataset: Dataset) -> None:
+    """Keep the weights after this epoch, and a sheet of its dreams."""
+    snapshots.save(folder, config, state.epochs_done, state.cortex)
+    columns = min(SHEET_COLUMNS, len(dataset.train) // 2)
+    seen = to_activity(dataset.train.images[: 2 * columns], config.networks.image_channels)
+    title = (
+        f"{config.condition} on {config.dataset.name}, seed {config.seed}, after epoch {state.epochs_done}"
+    )
+    phases = config.phases_in(state.epochs_done)
+    picture = sheet(state.cortex, phases, seen[:columns], seen[columns:], config.seed, title)
+    write(folder.dreams(state.epochs_done), picture)

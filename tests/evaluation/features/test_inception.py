@@ -80,7 +80,7 @@ def weights(tmp_path, published):
 @pytest.fixture
 def tiny_run(tiny_config, tiny_dataset, tmp_path, monkeypatch):
     """The folder of an untrained cortex."""
-    monkeypatch.setattr("dreaming.training.resume.sheet", lambda *args: b"no picture")
+    monkeypatch.setattr("dreaming.training.run.sheet", lambda *args: b"no picture")
     return dreaming.train(tiny_config("untrained"), out=tmp_path / "runs", dataset=tiny_dataset)
 
 

@@ -18,7 +18,7 @@ from dreaming.evaluation.statistics.comparison import compare
 from dreaming.paper.plan.profile import Profile
 from dreaming.paper.reproduction import reproduce
 from dreaming.system.progress import NoProgress, TerminalProgress
-from dreaming.training.loop import train_together
+from dreaming.training.population import train_together
 
 EPOCHS = 20
 PATHS = [("plain", "float32"), ("plain", "bfloat16"), ("captured", "float32")]

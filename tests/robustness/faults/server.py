@@ -19,7 +19,7 @@ import dreaming.training.population  # noqa: F401
 from dreaming.cli import main as cli
 from dreaming.system import locks
 from dreaming.system.signals import end_at_signals
-from dreaming.training import resume as opening
+from dreaming.training import resume
 
 SECOND = 0.002  # seconds between two looks at a child
 
@@ -102,7 +102,7 @@ class Points:
 
 def let_the_clock_jump(seed):
     """The time of day leaps days ahead and back whenever somebody looks."""
-    leaps, real, clock = random.Random(seed), time.time, opening.datetime
+    leaps, real, clock = random.Random(seed), time.time, resume.datetime
 
     class Leaping(clock):
         @classmethod
@@ -110,7 +110,7 @@ def let_the_clock_jump(seed):
             return clock.fromtimestamp(time.time(), tz)
 
     time.time = lambda: real() + leaps.uniform(-3e6, 3e6)
-    opening.datetime = locks.datetime = Leaping
+    resume.datetime = locks.datetime = Leaping
 
 
 def live(job):

@@ -18,7 +18,7 @@ from dreaming.runs.tensors import read_tensors, write_tensors
 from dreaming.system.progress import NoProgress, TerminalProgress
 from dreaming.training import health
 from dreaming.training import run as training_run
-from dreaming.training.loop import train_together
+from dreaming.training.population import train_together
 
 pytestmark = pytest.mark.usefixtures("without_drawing")
 
