@@ -144,7 +144,7 @@ def test_population_divides_seconds_after_the_first_epoch_by_the_cycles_of_all_r
                 {"epoch": [1, 2, 3], "cycles": [5, 5, 5], "seconds": [100.0, seconds, seconds]}
             ),
         )
-        run.write(run.config, b"seed: 0")
+        run.config.write_bytes(b"seed: 0")
         folders.append(folder)
     assert population.finished(folders, sum) == (12.0 / 20, 30)
     assert population.finished(folders, max) == (8.0 / 20, 30)

@@ -12,7 +12,7 @@ from dreaming.model.parameters import Parameters
 from dreaming.model.phases import NREM, REM, Draws, Outcome, Phase, Wake
 from dreaming.model.plasticity import Plasticity
 
-PHASE_KINDS: dict[str, type[Phase]] = {"wake": Wake, "nrem": NREM, "rem": REM}
+PHASE_KINDS: dict[str, type[Phase]] = {phase.__name__.lower(): phase for phase in (Wake, NREM, REM)}
 
 
 class RecordedPhase(Phase):

@@ -6,7 +6,7 @@ vision can tell apart, and each has a mark of its own; a condition whose curve l
 is seen beneath it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from dreaming.errors import UserError, nearest
@@ -151,3 +151,15 @@ def condition(name: str) -> Cycle:
     if name not in CONDITIONS:
         raise UserError(f"there is no condition '{name}'; {nearest(name, CONDITIONS)}")
     return CONDITIONS[name].phases()
+
+
+OTHERS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
+"""Colours of conditions that are not registered, one after another: schedules and doses."""
+
+
+def colours_of(conditions: Iterable[str]) -> dict[str, str]:
+    """Return the colour of each condition; those that are not registered get other colours, one after another."""
+    names = list(dict.fromkeys(conditions))
+    others = [name for name in names if name not in CONDITIONS]
+    given = {name: OTHERS[place % len(OTHERS)] for place, name in enumerate(others)}
+    return {name: given.get(name) or CONDITIONS[name].colour for name in names}

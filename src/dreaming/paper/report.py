@@ -64,7 +64,7 @@ def report(
     drawn
         The figures, in order.
     numbers
-        As `dreaming.paper.claims.numbers.numbers` makes them.
+        As `dreaming.paper.claims.numbers.numbers_table` makes them.
     failures
         What failed, and why.
 

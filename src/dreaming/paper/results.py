@@ -159,7 +159,7 @@ def figure_table(figure: str, profile: Profile, tables: Tables) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        With the columns `dreaming.paper.tables.COLUMNS`, and those that the figure adds.
+        With the columns `dreaming.paper.tables.FIGURE_COLUMNS`, and those that the figure adds.
     """
     about = FIGURES[figure]
     there = tables.values.astype({"epoch": "Int64", "seed": "Int64"}).drop_duplicates(list(FIGURE_KEYS))

@@ -11,7 +11,6 @@ from dreaming.evaluation.measures.measure import Quantity
 from dreaming.evaluation.measures.readout import Readout
 from dreaming.evaluation.statistics.comparison import MeasureComparison, compare, plot_measure, summary_table
 from dreaming.runs.folder import RunFolder
-from dreaming.runs.tables import csv
 
 QUANTITY = Readout.quantities["readout_accuracy"]
 COLUMNS = ["dataset", "condition", "seed", "epoch", "measure", "parameter", "value"]
@@ -207,8 +206,8 @@ def test_a_measure_of_any_name_is_written_within_the_folder_and_over_nothing_els
     folder = RunFolder(tmp_path / "run")
     names = ["../../out", "accuracy", "a/b", "a\\b", "", "..", "findings"]
     values = table(rows("pad", 0, {0: 0.5}), *(others(name, 0, {0: 1.0}) for name in names))
-    folder.write(folder.config, Config().to_yaml().encode())
-    folder.write(folder.measures, csv(values))
+    folder.write_config(Config())
+    folder.write_table(folder.measures, values)
     found = compare([folder.path], tmp_path / "to")
     assert {path.parent for path in found.files} == {tmp_path / "to"}
     assert len({path.name.lower() for path in found.files}) == len(found.files) == 4 * (1 + len(names)) + 1

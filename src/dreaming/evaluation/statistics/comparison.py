@@ -17,13 +17,12 @@ from dreaming.errors import UserError, shown
 from dreaming.evaluation.measures.measure import Measure, Quantity
 from dreaming.evaluation.measures.readout import ACCURACY, LATENT
 from dreaming.evaluation.measuring import MEASURES
+from dreaming.model.conditions import colours_of
 from dreaming.runs import findings
 from dreaming.runs.folder import RunFolder
 from dreaming.runs.tables import csv
 from dreaming.system.disk import write
 
-COLOURS = ("#000000", "#E69F00", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#8C8C00")
-"""Okabe and Ito's palette, which people of any colour vision can tell apart (its yellow darkened)."""
 LINES = ("-", "--", "-.", ":")
 FINDINGS = ("dataset", "condition", "seed", *findings.FINDING_COLUMNS)
 CONTROL_LINES = {"pixels": ":", "pca": "--"}
@@ -270,15 +269,14 @@ def plot_measure(values: pd.DataFrame, quantity: Quantity) -> Figure:
     controls = values["parameter"].str.startswith(tuple(CONTROL_LINES)) & (values["measure"] == ACCURACY)
     datasets = list(dict.fromkeys(values["dataset"]))
     parameters = list(dict.fromkeys(values.loc[~controls, "parameter"]))
-    rows = parameters[:DRAWN] or [LATENT]
+    rows, colours = parameters[:DRAWN] or [LATENT], colours_of(values["condition"])
     figure = Figure(figsize=(1.5 + 5.5 * len(datasets), 1 + 3.4 * len(rows)), layout="constrained")
     grid = figure.subplots(len(rows), len(datasets), squeeze=False)
     for panels, parameter in zip(grid, rows, strict=True):
         for panel, dataset in zip(panels, datasets, strict=True):
             here = values["dataset"] == dataset
-            _panel(
-                panel, values[here & (values["parameter"] == parameter)], values[here & controls], quantity
-            )
+            own = values[here & (values["parameter"] == parameter)]
+            _panel(panel, own, values[here & controls], quantity, colours)
             panel.set_title(dataset if parameter == LATENT else f"{dataset}, {parameter}")
     if len(parameters) > DRAWN:
         figure.supxlabel(f"{DRAWN} of {len(parameters)} parameters; the tables have all")
@@ -290,10 +288,14 @@ def unformatted(name: object) -> str:
     return shown(str(name)).replace("$", r"\$")
 
 
-def _panel(panel: Axes, values: pd.DataFrame, controls: pd.DataFrame, quantity: Quantity) -> None:
+def _panel(
+    panel: Axes, values: pd.DataFrame, controls: pd.DataFrame, quantity: Quantity, colours: Mapping[str, str]
+) -> None:
     """Draw each seed behind the mean ± SEM; what belongs to no epoch is a level."""
-    for index, condition in enumerate(dict.fromkeys(values["condition"])):
-        colour, line = COLOURS[index % len(COLOURS)], LINES[index // len(COLOURS) % len(LINES)]
+    for condition in dict.fromkeys(values["condition"]):
+        colour = colours[condition]
+        alike = [name for name in colours if colours[name] == colour]
+        line = LINES[alike.index(condition) % len(LINES)]
         own = values[values["condition"] == condition]
         curves = quantity.scale * own.pivot(index="epoch", columns="seed", values="value").astype(float)
         single = curves.shape[1] == 1

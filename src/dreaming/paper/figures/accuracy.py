@@ -5,8 +5,8 @@ from functools import partial
 
 import pandas as pd
 
-from dreaming.model.conditions import CONDITIONS
-from dreaming.paper.figures.drawing import Panel, colours_of, curves, epochs_below, one_row, stages
+from dreaming.model.conditions import CONDITIONS, colours_of
+from dreaming.paper.figures.drawing import Panel, curves, epochs_below, one_row, stages
 from dreaming.paper.figures.figure import SCHEDULES, Figure, Need
 from dreaming.paper.published import TABLE_1_CONDITIONS
 from dreaming.paper.tables import measured

@@ -5,14 +5,14 @@ matplotlib is imported when something is drawn, so that a plan, which reads what
 
 import io
 import textwrap
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import pandas as pd
 
 from dreaming.data.loading import SOURCES
-from dreaming.model.conditions import CONDITIONS
+from dreaming.model.conditions import CONDITIONS, colours_of
 from dreaming.paper.tables import by_seed, incomplete, measured, over_seeds
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 Panel: TypeAlias = "matplotlib.axes.Axes"
 Picture: TypeAlias = "matplotlib.figure.Figure"
-OTHERS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
-"""Of conditions that are not registered, one after another: the user's schedules and doses."""
 WARNING = "#A00000"
 PANEL = (4.4, 3.6)
 STYLE: dict[Any, Any] = {
@@ -87,14 +85,6 @@ def stages(name: str) -> list[tuple[str, int | None]]:
     if len(parts) < 3 or len(parts) % 2 == 0 or not all(part.isdigit() for part in parts[1::2]):
         return []
     return list(zip(parts[::2], [*map(int, parts[1::2]), None], strict=True))
-
-
-def colours_of(conditions: Iterable[str]) -> dict[str, str]:
-    """Return the colour of each condition; those that are not registered get other colours, one after another."""
-    names = list(dict.fromkeys(conditions))
-    others = [name for name in names if name not in CONDITIONS]
-    given = {name: OTHERS[place % len(OTHERS)] for place, name in enumerate(others)}
-    return {name: given.get(name) or CONDITIONS[name].colour for name in names}
 
 
 def canvas(width: float, height: float) -> Picture:
