@@ -244,10 +244,10 @@ def _first_line(error: Exception) -> str:
 def _set(content: dict[str, Any], path: list[str], text: str) -> None:
     """Change one value; one of a phase, in every stage that has the phase."""
     of_a_phase = path[0] == "phases" and len(path) > 1
-    stages = [stage for stage in _stages(content) if of_a_phase and path[1] in stage["phases"]]
-    for stage in stages:
+    later = [stage for stage in _stages(content) if of_a_phase and path[1] in stage["phases"]]
+    for stage in later:
         assign(stage, path, text)
-    if not stages or path[1] in content["phases"]:
+    if not later or path[1] in content["phases"]:
         assign(content, path, text)
 
 

@@ -18,7 +18,7 @@ from dreaming.paper.figures.drawing import draw_figure, saved
 from dreaming.paper.plan.plan import Plan, make_plan
 from dreaming.paper.plan.profile import Profile
 from dreaming.paper.report import Drawn, report
-from dreaming.paper.results import Attempts, figure_table, gathered
+from dreaming.paper.results import Attempts, figure_table, results_of
 from dreaming.paper.tables import Tables
 from dreaming.runs.tables import csv
 from dreaming.system.disk import write
@@ -111,7 +111,7 @@ def reproduce(
             attempts(
                 run.title, partial(run.measure, plan.measures, images, device, attempts.progress, data_dir)
             )
-        tables = gathered(plan, images, attempts)
+        tables = results_of(plan, images, attempts)
         figures = make_figures(plan, tables, attempts)
         found = numbers_table({figure.name: figure.table for figure in figures}, profile)
         write(plan.out / "numbers.csv", csv(found))

@@ -72,7 +72,7 @@ class Attempts:
             self.progress.say(f"{name}: FAILED: {why}")
 
 
-def gathered(plan: Plan, images: DatasetReader, attempts: Attempts) -> Tables:
+def results_of(plan: Plan, images: DatasetReader, attempts: Attempts) -> Tables:
     """Read what was measured of the runs of a plan, and show what they saw and dreamt.
 
     Parameters

@@ -120,9 +120,9 @@ class TerminalProgress(NoProgress):
 
     def measured(self, title: str, seconds: Mapping[str, float], inferred: int) -> None:
         """Report the seconds of each stage of a measuring, and of how many images latents were inferred."""
-        stages = ", ".join(f"{stage} {duration(spent)}" for stage, spent in seconds.items())
+        spent = ", ".join(f"{stage} {duration(length)}" for stage, length in seconds.items())
         self.say(
-            f"{title}: measured in {duration(sum(seconds.values()))} ({stages}); {inferred:,} images inferred"
+            f"{title}: measured in {duration(sum(seconds.values()))} ({spent}); {inferred:,} images inferred"
         )
 
     def say(self, text: str) -> None:

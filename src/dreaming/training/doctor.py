@@ -21,7 +21,7 @@ from dreaming.training.processes import in_processes
 from dreaming.training.state import TrainingState
 from dreaming.training.timing import CYCLES, begin
 
-SCALE = 0.1  # losses below it are compared as if they were of this size
+LEAST_LOSS = 0.1  # losses below it are compared as if they were of this size
 # A difference in rounding grows from cycle to cycle, at full width to 1 % of a loss after 20 of float32 and 5 % of
 # bfloat16; a mistake in an equation makes more in the first.
 ROUNDING = 0.05
@@ -212,7 +212,7 @@ def _bits(value: Tensor) -> Tensor:
 def _deviation(mine: Losses, plain: Losses) -> float:
     """Return the largest relative difference of any term of any cycle, or NaN where there is one."""
     apart = [
-        (losses[name] - reference[name]).abs() / reference[name].abs().clamp(min=SCALE)
+        (losses[name] - reference[name]).abs() / reference[name].abs().clamp(min=LEAST_LOSS)
         for losses, reference in zip(mine, plain, strict=True)
         for name in reference
     ]

@@ -65,20 +65,20 @@ def label(condition: str) -> str:
     """
     if condition in CONDITIONS:
         return CONDITIONS[condition].label
-    if parts := stages(condition):
+    if parts := schedule_parts(condition):
         return ", ".join(label(name) + (f" to {end}" if end is not None else "") for name, end in parts)
     field, _, value = condition.removeprefix("pad+").partition("-")
     return f"{label('pad')}, {field} {value}" if condition.startswith("pad+") and value else condition
 
 
-def stages(name: str) -> list[tuple[str, int | None]]:
+def schedule_parts(name: str) -> list[tuple[str, int | None]]:
     """Read a schedule from its name: conditions, and the epoch that each ends after; empty for another name.
 
     Examples
     --------
-    >>> stages("pad-1-without_rem-2-pad")
+    >>> schedule_parts("pad-1-without_rem-2-pad")
     [('pad', 1), ('without_rem', 2), ('pad', None)]
-    >>> stages("without_rem")
+    >>> schedule_parts("without_rem")
     []
     """
     parts = name.split("-")

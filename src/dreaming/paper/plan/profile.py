@@ -145,8 +145,10 @@ class Profile(Parameters):
         schedule = self.scheduled.get(name)
         dose = next((dose for dose in self.doses if dose.condition == name != "pad"), None)
         base = "pad" if schedule or dose else name
-        stages = configure(schedule=schedule).schedule if schedule else ()
-        phases = {phase.name for cycle in (condition(base), *(s.phases for s in stages)) for phase in cycle}
+        later = configure(schedule=schedule).schedule if schedule else ()
+        phases = {
+            phase.name for cycle in (condition(base), *(stage.phases for stage in later)) for phase in cycle
+        }
         absent = {phase.name for phase in condition("pad")} - phases
         passed_over = tuple(f"phases.{phase}." for phase in absent)
         settings = [setting for setting in self.settings if not setting.strip().startswith(passed_over)]
