@@ -16,6 +16,7 @@ from dreaming.runs.folder import RunFolder
 from dreaming.system import hardware
 from dreaming.system.disk import write
 from dreaming.system.progress import NoProgress
+from dreaming.system.threads import one_thread
 from dreaming.training.precision import exactly, passed
 from dreaming.training.processes import in_processes
 from dreaming.training.state import TrainingState
@@ -161,12 +162,8 @@ def _trained(configs: Sequence[Config], plain: bool = False) -> tuple[Losses, li
 
 
 def _on_one_thread(config: Config) -> dict[str, Tensor]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with one_thread():
         _, (state,) = _trained([config], plain=True)
-    finally:
-        torch.set_num_threads(before)
     return {name: value.detach().clone() for name, value in _tensors(state).items()}
 
 

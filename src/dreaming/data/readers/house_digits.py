@@ -170,7 +170,7 @@ def handwriting(split: Literal["train", "test"]) -> Handwriting:
 def draw_block(
     writing: Handwriting, scene: Scene
 ) -> tuple[UInt8[np.ndarray, "100 3 32 32"], Int64[np.ndarray, "100"]]:
-    """Draw the images of one block, and say which digits stand in their middles."""
+    """Draw the images of one block, and return which digits stand in their middles."""
     targets = np.argsort(scene.between("class").reshape(-1, 10), axis=1).ravel()
     paint = ink(writing, digits_side_by_side(writing, targets, scene), scene)
     return photograph(colour(paint, scene), scene), targets

@@ -113,7 +113,7 @@ class Control:
             return None
 
     def keep(self, label: str, share: float, progress: NoProgress) -> None:
-        """Keep what was found for other runs; a cache that cannot be written is done without, and that is said."""
+        """Write what was found to the cache, for other runs; where it cannot be written, a line says so."""
         content = {"accuracy": torch.tensor(share, dtype=torch.float64)}
         try:
             write_tensors(self.file, content, {"origin": self.origin(), "features": label})

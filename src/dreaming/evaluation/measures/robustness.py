@@ -42,6 +42,7 @@ class Robustness(Measure):
     quantities: ClassVar = {
         OCCLUDED_ACCURACY: Quantity("linear readout accuracy on occluded test images", "%")
     }
+    passes: ClassVar = 9
 
     probabilities: tuple[Probability, ...] = tuple(tenth / 10 for tenth in range(11))
     """With which a tile is silenced."""

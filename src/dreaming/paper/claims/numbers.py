@@ -29,7 +29,7 @@ NUMBER_COLUMNS = (*ABOUT, "source", *COMPARED, "values")
 
 
 def numbers_table(prepared: Mapping[str, pd.DataFrame], profile: Profile) -> pd.DataFrame:
-    """Put every published number of some figures beside ours; table 1 and own conditions also where none is.
+    """Return every published number of some figures beside ours; table 1 and own conditions also where none is.
 
     Parameters
     ----------
