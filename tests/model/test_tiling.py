@@ -48,11 +48,11 @@ def tile(request, monkeypatch):
 @pytest.mark.parametrize("sizes", SIZES)
 @pytest.mark.usefixtures("tile")
 class TestTheLayers:
-    def test_coarsen_is_the_convolution(self, sizes):
+    def test_conv_is_the_convolution(self, sizes):
         x, _, w = maps(*sizes)
         torch.testing.assert_close(tiling.conv(x, w), naive(x, w), rtol=1e-12, atol=1e-12)
 
-    def test_refine_is_its_transpose(self, sizes):
+    def test_conv_transpose_is_its_transpose(self, sizes):
         x, y, w = maps(*sizes)
         torch.testing.assert_close((tiling.conv_transpose(y, w) * x).sum(), (naive(x, w) * y).sum())
         expected = functional.conv_transpose2d(y, w, stride=2, padding=1)

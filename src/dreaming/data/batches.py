@@ -45,9 +45,8 @@ def to_activity(images: UInt8[Tensor, "b c 32 32"], channels: int = 3) -> Float[
     if channels == 1 and activity.shape[1] == 3:
         # Scalars, not a tensor of weights: nothing is copied to the device, so that a graph can capture this.
         red, green, blue = activity[:, :1], activity[:, 1:2], activity[:, 2:]
-        activity = (0.299 * red + 0.587 * green + 0.114 * blue).clamp_(
-            max=255
-        )  # the weights round to above 1
+        luminance = 0.299 * red + 0.587 * green + 0.114 * blue
+        activity = luminance.clamp_(max=255)  # the weights round to above 1
     elif channels == 3 and activity.shape[1] == 1:
         activity = activity.repeat(1, 3, 1, 1)
     return activity.div_(127.5).sub_(1)

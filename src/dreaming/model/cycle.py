@@ -148,34 +148,34 @@ def steps_of(phases: Sequence[Phase], coasts: bool = False) -> tuple[Step, ...]:
     >>> [step.name for step in steps_of((Wake(), NREM(steps=2)))]
     ['wake', 'nrem', 'nrem.1']
     >>> [step.name for step in steps_of((Wake(),), coasts=True)]
-    ['wake', 'coasting']
+    ['wake', '(coasting)']
     """
     on = [phase for phase in phases if phase.weight]
     left_out = coasts and not any(isinstance(phase, NREM) for phase in on)
     steps = []
     for phase in on:
         for number in range(phase.steps):
-            steps += [
-                Step(phase, number),
-                *([Step(Coasting())] if left_out and isinstance(phase, Wake) else []),
-            ]
+            steps.append(Step(phase, number))
+            if left_out and isinstance(phase, Wake):
+                steps.append(Step(Coasting()))
     return tuple(steps)
 
 
 def draw(steps: Sequence[Step], random: Random, batch_size: int, latent_dim: int) -> dict[str, Draws]:
     """Draw the random numbers of one cycle, those of each step by its name."""
-    return {
-        step.name: step.phase.draw(
-            random.at(step.phase.name, *([step.number] if step.number else [])), batch_size, latent_dim
-        )
-        for step in steps
-    }
+    draws = {}
+    for step in steps:
+        place = (step.phase.name, step.number) if step.number else (step.phase.name,)
+        draws[step.name] = step.phase.draw(random.at(*place), batch_size, latent_dim)
+    return draws
 
 
 class Coasting(Phase):
     """The NREM that the published program left out: nothing is computed, and the encoder's optimiser steps."""
 
     plasticity: ClassVar = Plasticity(encoder=+1, generator=0)
+    name: str = "(coasting)"
+    """As no phase of a config can be called."""
 
     def objective(self, cortex: Cortex, images: Tensor, hippocampus: Hippocampus, draws: Draws) -> Outcome:
         """Return a loss without a gradient."""

@@ -70,10 +70,10 @@ def conv(
               [9., 9.]]]])
     """
     if _side_by_side.get():
-        return _coarsened_by_product(x, w, bias)
+        return _conv_by_product(x, w, bias)
     if _tiled(w, len(x), x.shape[2] // 2, x.shape[3] // 2):
         return _biased(tiling.conv(x, w), bias)
-    return _Coarsen.apply(x, w, bias)  # type: ignore[no-any-return, no-untyped-call]
+    return _Conv.apply(x, w, bias)  # type: ignore[no-any-return, no-untyped-call]
 
 
 def conv_transpose(
@@ -102,10 +102,10 @@ def conv_transpose(
               [ 9., 10.]]]])
     """
     if _side_by_side.get():
-        return _refined_by_product(y, w, bias)
+        return _conv_transpose_by_product(y, w, bias)
     if _tiled(w, len(y), *y.shape[2:]):
         return _biased(tiling.conv_transpose(y, w), bias)
-    return _Refine.apply(y, w, bias)  # type: ignore[no-any-return, no-untyped-call]
+    return _ConvTranspose.apply(y, w, bias)  # type: ignore[no-any-return, no-untyped-call]
 
 
 def conv_weight_grad(x: Float[Tensor, "b i hh ww"], y: Float[Tensor, "b o h w"]) -> Float[Tensor, "o i 4 4"]:
@@ -123,7 +123,7 @@ def conv_weight_grad(x: Float[Tensor, "b i hh ww"], y: Float[Tensor, "b o h w"])
     Tensor
         Shape [o, i, 4, 4]: at (o, i, k, l) the sum of y[:, o, r, c] * x[:, i, 2r + k - 1, 2c + l - 1].
     """
-    return _Correlate.apply(x, y)  # type: ignore[no-any-return, no-untyped-call]
+    return _ConvWeightGrad.apply(x, y)  # type: ignore[no-any-return, no-untyped-call]
 
 
 def _tiled(w: Tensor, b: int, height: int, width: int) -> bool:
@@ -138,7 +138,7 @@ def _biased(maps: Tensor, bias: Tensor | None) -> Tensor:
     return maps if bias is None else maps.add_(bias[:, None, None])
 
 
-class _Coarsen(torch.autograd.Function):
+class _Conv(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, w: Tensor, bias: Tensor | None) -> Tensor:
         ctx.save_for_backward(x, w)
@@ -154,12 +154,12 @@ class _Coarsen(torch.autograd.Function):
         )
 
 
-class _Refine(torch.autograd.Function):
+class _ConvTranspose(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, y: Tensor, w: Tensor, bias: Tensor | None) -> Tensor:
         ctx.save_for_backward(y, w)
         if y.device.type == "cpu" and w.shape[1] < FEW_CHANNELS:
-            return _refined_by_blocks(y, w, bias)
+            return _conv_transpose_by_blocks(y, w, bias)
         return functional.conv_transpose2d(y, w, bias, STRIDE, PADDING)
 
     @staticmethod
@@ -172,7 +172,7 @@ class _Refine(torch.autograd.Function):
         )
 
 
-class _Correlate(torch.autograd.Function):
+class _ConvWeightGrad(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, y: Tensor) -> Tensor:
         ctx.save_for_backward(x, y)
@@ -190,7 +190,7 @@ class _Correlate(torch.autograd.Function):
         return conv_transpose(y, g) if need_x else None, conv(x, g) if need_y else None
 
 
-def _refined_by_blocks(y: Tensor, w: Tensor, bias: Tensor | None) -> Tensor:
+def _conv_transpose_by_blocks(y: Tensor, w: Tensor, bias: Tensor | None) -> Tensor:
     """Compute blocks of 2 x 2 fine pixels as channels, by a 2 x 2 convolution of stride 1, and lay them out.
 
     The library's transposed convolution into few channels runs at an eighth of the speed of this.
@@ -206,14 +206,14 @@ def _refined_by_blocks(y: Tensor, w: Tensor, bias: Tensor | None) -> Tensor:
     return fine[:, 1:-1, 1:-1].permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
 
 
-def _coarsened_by_product(x: Tensor, w: Tensor, bias: Tensor | None) -> Tensor:
+def _conv_by_product(x: Tensor, w: Tensor, bias: Tensor | None) -> Tensor:
     """Convolve by one matrix product over all windows."""
     seen = windows(x.permute(0, 2, 3, 1))
     y = functional.linear(seen, w.permute(0, 2, 3, 1).flatten(1), bias)
     return y.permute(0, 3, 1, 2)
 
 
-def _refined_by_product(y: Tensor, w: Tensor, bias: Tensor | None) -> Tensor:
+def _conv_transpose_by_product(y: Tensor, w: Tensor, bias: Tensor | None) -> Tensor:
     """Spread by one matrix product into windows, and add where they overlap: each block of 2 x 2 lies in four."""
     b, _, height, width = y.shape
     i = w.shape[1]

@@ -75,10 +75,12 @@ def occlusion_mask(
 
     Examples
     --------
-    >>> half = occlusion_mask(torch.tensor([0.5]), torch.tensor([16]), torch.tensor([[[0.1, 0.9], [0.9, 0.1]]])
-    ...     .repeat_interleave(16, 1).repeat_interleave(16, 2)[:, ::16, ::16].new_zeros(1, 32, 32) + 0.7)
-    >>> half.mean()  # no draw is below one half
-    tensor(1.)
+    >>> uniform = torch.tensor([[[0.9, 0.1, 0.0, 0.0], [0.1, 0.9, 0.0, 0.0], [0.0] * 4, [0.0] * 4]])
+    >>> occlusion_mask(torch.tensor([0.5]), torch.tensor([2]), uniform)  # four tiles of 2 x 2 pixels
+    tensor([[[[1., 1., 0., 0.],
+              [1., 1., 0., 0.],
+              [0., 0., 1., 1.],
+              [0., 0., 1., 1.]]]])
     """
     masks, height, width = uniform.shape
     row = torch.arange(height, device=uniform.device) // size[:, None]

@@ -127,9 +127,7 @@ class RunFolder:
             If it is missing, is no config, or is cut short.
         """
         config = Config.from_yaml(self.config)
-        if (
-            "seed" not in config.model_fields_set
-        ):  # what is written last; without it others may be defaults too
+        if "seed" not in config.model_fields_set:  # it is written last: others may be missing too
             raise UserError(f"{self.config} is damaged: it is cut short, before the seed")
         return config
 

@@ -94,7 +94,7 @@ def processor() -> str:
 
 def commit() -> str | None:
     """Return the commit this package was checked out at, with ``+changes`` if files differ; None if installed."""
-    here = Path(__file__).resolve().parent
+    here = Path(__file__).resolve().parents[1]
     if not (here.parents[1] / ".git").exists():
         return None
     git = ["git", "-C", str(here)]

@@ -24,7 +24,8 @@ _UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
 def locked(folder: Path, doing: str) -> Iterator[None]:
     """Hold a folder within the block; it is made if it is not there, and taken away again if nothing came of it.
 
-    What a dead process left is no obstacle. Where nothing can be written anyway, no lock is needed.
+    What a dead process left, or one ended by a signal, is no obstacle. Where nothing can be written anyway, no lock
+    is needed.
 
     Parameters
     ----------

@@ -31,7 +31,7 @@ class Interrupt:
 
 @contextmanager
 def listening() -> Iterator[Interrupt]:
-    """Take SIGINT and SIGTERM within the block as the wish that it stops by itself, after saving.
+    """Hear SIGINT and SIGTERM within the block as the wish that it stops by itself, after saving.
 
     A wish that came too late for the block is passed on to the one around it. Outside the main thread, where Python
     delivers no signals, nothing is heard.

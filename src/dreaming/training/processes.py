@@ -105,8 +105,9 @@ def pickled(config: Config) -> bytes:
     UserError
         If they hold something that cannot travel, such as an open file.
     """
-    for name in [name for name in sys.modules if name.startswith(OWN_MODULE)]:
-        cloudpickle.register_pickle_by_value(sys.modules[name])
+    own = [module for name, module in sys.modules.items() if name.startswith(OWN_MODULE)]
+    for module in own:
+        cloudpickle.register_pickle_by_value(module)
     try:
         content: bytes = cloudpickle.dumps(config)
     except Exception as error:  # whatever the user's classes raise
@@ -114,6 +115,9 @@ def pickled(config: Config) -> bytes:
         raise UserError(
             f"{config.condition} cannot be sent to a process of its own ({said}); train with workers=1"
         ) from error
+    finally:
+        for module in own:
+            cloudpickle.unregister_pickle_by_value(module)
     return content
 
 
@@ -140,9 +144,11 @@ class Child(Generic[Found]):
         self.ear, mouth = Pipe()
         self._begun = self._told = False
         sys.warnoptions.append("ignore")  # they clear up after processes that were killed, and would say so
-        loky_tracker.ensure_running()
-        resource_tracker.ensure_running()
-        sys.warnoptions.remove("ignore")
+        try:
+            loky_tracker.ensure_running()
+            resource_tracker.ensure_running()
+        finally:
+            sys.warnoptions.remove("ignore")
         self._pool = ProcessPoolExecutor(
             1, initializer=_settle, initargs=(mouth, threads), env=wishes(threads)
         )
@@ -155,7 +161,7 @@ class Child(Generic[Found]):
         mouth.close()
 
     def hear(self, progress: NoProgress) -> bool:
-        """Take one message; return whether there may be more."""
+        """Receive one message; return whether there may be more."""
         try:
             what, *about = self.ear.recv()
         except (EOFError, OSError):
@@ -169,7 +175,7 @@ class Child(Generic[Found]):
         return bool(what != "over")
 
     def stop(self) -> None:
-        """Have it save and stop; one that still imports has nothing to save, and is ended."""
+        """Ask it to save and stop; one that still imports has nothing to save, and is ended."""
         if self._told:
             return
         self._told = True
@@ -250,6 +256,7 @@ def train_in_child(config: bytes, options: dict[str, Any]) -> Ending:
     """
     relay = _Relay()
     ending = ended(lambda: train(pickle.loads(config), **options, progress=relay))  # noqa: S301 - the parent's
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a wish that comes too late must not hide the ending
     relay.tell("over")
     if relay.parent.poll():
         os._exit(0)  # there is no parent any more
