@@ -30,8 +30,11 @@ TINY = Profile(
     limit=64,
     figures=("table-1", "figure-4", "figure-9"),
     settings=(
-        *("networks.base_channels=2", "networks.latent_dim=8", "networks.image_channels=1"),
-        *("training.batch_size=32", "training.precision=float32"),
+        "networks.base_channels=2",
+        "networks.latent_dim=8",
+        "networks.image_channels=1",
+        "training.batch_size=32",
+        "training.precision=float32",
     ),
 )
 TWO = ("figure-4", "figure-9")
@@ -58,7 +61,11 @@ def whole(tmp_path_factory):
 
 def test_everything_lies_in_one_folder(whole):
     assert {path.name for path in whole.iterdir()} == {
-        *("runs", "figures", "numbers.csv", "claims.csv", "report.html"),
+        "runs",
+        "figures",
+        "numbers.csv",
+        "claims.csv",
+        "report.html",
     }
     assert {path.name for path in (whole / "figures").iterdir()} == {
         f"{name}.{kind}" for name in TWO for kind in ("csv", "svg", "pdf", "png")
