@@ -42,9 +42,8 @@ def products(monkeypatch):
 
 def test_cycles_by_tiles_are_those_of_the_library_up_to_rounding(monkeypatch, products):
     terms, weights = trained()
-    assert (
-        len(products) > 12 * CYCLES
-    )  # both wide layers of both pathways, in three phases, and their gradients
+    # Both wide layers of both pathways, in three phases, and their gradients.
+    assert len(products) > 12 * CYCLES
     products.clear()
     monkeypatch.setattr(convolution, "TILED_FROM", {})
     plain_terms, plain_weights = trained()

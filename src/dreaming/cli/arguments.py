@@ -1,4 +1,4 @@
-"""Command-line words: tyro reads them; what it cannot read is told in one sentence."""
+"""Command-line words: tyro reads them; what it cannot read becomes one sentence."""
 
 import ast
 import contextlib

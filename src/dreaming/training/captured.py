@@ -25,9 +25,8 @@ from dreaming.rng import Random, generator
 from dreaming.training import ensemble
 from dreaming.training.state import TrainingState
 
-EAGER = (
-    3  # cycles before one is captured: in them libraries choose algorithms, and optimisers make their state
-)
+EAGER = 3
+"""Cycles before one is captured: in them libraries choose algorithms, and optimisers make their state."""
 Epoch = tuple[Tensor, dict[str, Draws]]
 
 
