@@ -13,7 +13,7 @@ from torch.nn import functional
 
 import dreaming
 from dreaming.errors import UserError
-from dreaming.evaluation.features.classifier import Protocol, classifier
+from dreaming.evaluation.features.classifier import ClassifierProtocol, classifier
 from dreaming.evaluation.features.extractors import Extractor, extractor
 from dreaming.evaluation.features.frechet import frechet_distance
 from dreaming.evaluation.measures import realism as module
@@ -24,7 +24,9 @@ from dreaming.rng import Random, generator
 from dreaming.runs.folder import RunFolder
 from dreaming.runs.snapshots import load
 
-SMALL = Protocol(channels=4, features=6, epochs=1, least_steps=60, batch_size=20, learning_rate=0.01)
+SMALL = ClassifierProtocol(
+    channels=4, features=6, epochs=1, least_steps=60, batch_size=20, learning_rate=0.01
+)
 CPU = torch.device("cpu")
 
 
