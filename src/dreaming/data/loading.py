@@ -83,7 +83,7 @@ def dataset_info(name: str) -> DatasetInfo:
 
     Examples
     --------
-    >>> describe("cifar10").n_train, describe("digits").size
+    >>> dataset_info("cifar10").n_train, dataset_info("digits").size
     (50000, 0)
     """
     folder = image_folder(name)

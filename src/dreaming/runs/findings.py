@@ -120,7 +120,7 @@ def as_lines(found: Sequence[Finding], latent_dim: int) -> list[str]:
 
     Examples
     --------
-    >>> in_words([Finding(epoch, "cortex", "latents", DEAD, 0.5) for epoch in (2, 3, 5)], 8)
+    >>> as_lines([Finding(epoch, "cortex", "latents", DEAD, 0.5) for epoch in (2, 3, 5)], 8)
     ['dead latents: 4 of 8 (50 %), epochs 2 to 3, 5']
     """
     lines = []

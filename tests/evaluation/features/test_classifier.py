@@ -7,13 +7,13 @@ from tests.evaluation.heard import Heard
 from dreaming.evaluation.features import classifier as module
 from dreaming.evaluation.features.classifier import (
     Classifier,
-    Protocol,
+    ClassifierProtocol,
     classifier,
     classifier_accuracy,
     train_classifier,
 )
 
-SMALL = Protocol(channels=4, features=12, epochs=1, least_steps=40, batch_size=20, learning_rate=0.01)
+SMALL = ClassifierProtocol(channels=4, features=12, epochs=1, least_steps=40, batch_size=20, learning_rate=0.01)
 QUICK = SMALL.model_copy(update={"least_steps": 2, "batch_size": 100})
 
 
@@ -81,10 +81,10 @@ def test_other_images_and_other_protocols_have_classifiers_of_their_own(images, 
 
 
 def test_every_field_of_the_protocol_is_in_its_checksum():
-    known = {Protocol().checksum}
-    for name in Protocol.model_fields:
-        known.add(Protocol(**{name: getattr(Protocol(), name) + 1}).checksum)
-    assert len(known) == 1 + len(Protocol.model_fields)
+    known = {ClassifierProtocol().checksum}
+    for name in ClassifierProtocol.model_fields:
+        known.add(ClassifierProtocol(**{name: getattr(ClassifierProtocol(), name) + 1}).checksum)
+    assert len(known) == 1 + len(ClassifierProtocol.model_fields)
 
 
 @pytest.mark.parametrize("damage", ["a changed byte", "a cut", "another data set's"])

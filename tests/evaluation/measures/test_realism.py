@@ -13,7 +13,7 @@ from torch.nn import functional
 
 import dreaming
 from dreaming.errors import UserError
-from dreaming.evaluation.features.classifier import Protocol, classifier
+from dreaming.evaluation.features.classifier import ClassifierProtocol, classifier
 from dreaming.evaluation.features.extractors import Extractor, extractor
 from dreaming.evaluation.features.frechet import frechet_distance
 from dreaming.evaluation.measures import realism as module
@@ -24,7 +24,7 @@ from dreaming.rng import Random, generator
 from dreaming.runs.folder import RunFolder
 from dreaming.runs.snapshots import load
 
-SMALL = Protocol(channels=4, features=6, epochs=1, least_steps=60, batch_size=20, learning_rate=0.01)
+SMALL = ClassifierProtocol(channels=4, features=6, epochs=1, least_steps=60, batch_size=20, learning_rate=0.01)
 CPU = torch.device("cpu")
 
 
@@ -103,7 +103,7 @@ def test_a_value_depends_neither_on_other_epochs_nor_on_portions(measured, monke
     rows = measured(0, 2)
     assert measured(2) == rows[2:]
     assert measured(0, 2) == rows
-    monkeypatch.setattr(module, "PORTION", 60)
+    monkeypatch.setattr(module, "DREAMS_AT_ONCE", 60)
     assert measured(0, 2) == rows
 
 

@@ -70,7 +70,7 @@ class Classifier(nn.Module):
 
     Examples
     --------
-    >>> network = Classifier(10, Protocol(channels=4, features=16)).eval()
+    >>> network = Classifier(10, ClassifierProtocol(channels=4, features=16)).eval()
     >>> images = torch.zeros(5, 3, 32, 32, dtype=torch.uint8)
     >>> network(images).shape, network.features(images).shape
     (torch.Size([5, 10]), torch.Size([5, 16]))

@@ -81,7 +81,7 @@ def rows_in_words(rows: pd.DataFrame, measure: Measure) -> list[str]:
     --------
     >>> from dreaming.evaluation.measures.measure import tabled
     >>> from dreaming.evaluation.measures.readout import Readout
-    >>> in_words(tabled([(3, "readout_accuracy", "latent", 0.5)]), Readout())
+    >>> rows_in_words(tabled([(3, "readout_accuracy", "latent", 0.5)]), Readout())
     ['readout accuracy of latent, epoch 3: 50.00 %']
     """
     lines = []

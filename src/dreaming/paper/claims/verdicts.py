@@ -58,11 +58,11 @@ def beside_published(
     --------
     >>> from dreaming.paper.published import published
     >>> pad = published("table-1", "cifar10")[0]
-    >>> compare(pad, Summary(4, 0.585, 0.004)).verdict
+    >>> beside_published(pad, Summary(4, 0.585, 0.004)).verdict
     'agrees'
-    >>> compare(pad, Summary(4, 0.5, 0.004)).verdict
+    >>> beside_published(pad, Summary(4, 0.5, 0.004)).verdict
     'lower'
-    >>> compare(pad, Summary(4, 0.5, 0.004), ["5 epochs in place of 50"]).reason
+    >>> beside_published(pad, Summary(4, 0.5, 0.004), ["5 epochs in place of 50"]).reason
     "other runs than the paper's: 5 epochs in place of 50"
     """
     nan = float("nan")
