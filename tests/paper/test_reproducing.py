@@ -74,7 +74,7 @@ def test_a_figure_that_needs_no_run_is_made_alone(tmp_path):
 
 @pytest.mark.parametrize("figure", [name for name in OF_THE_PAPER if name != "figure-9"])
 def test_a_figure_of_which_no_run_is_there_has_a_table_of_what_is_missing(figure, tmp_path):
-    tables = gathered(make_plan(TINY, [figure], tmp_path), load, Attempts(NoProgress()))
+    tables = gathered(make_plan(TINY, [figure], tmp_path), load_dataset, Attempts(NoProgress()))
     table = figure_table(figure, TINY, tables)
     assert table["value"].isna().all()
     assert len(table) == 0 or incomplete(table)

@@ -13,7 +13,9 @@ from dreaming.evaluation.features.classifier import (
     train_classifier,
 )
 
-SMALL = ClassifierProtocol(channels=4, features=12, epochs=1, least_steps=40, batch_size=20, learning_rate=0.01)
+SMALL = ClassifierProtocol(
+    channels=4, features=12, epochs=1, least_steps=40, batch_size=20, learning_rate=0.01
+)
 QUICK = SMALL.model_copy(update={"least_steps": 2, "batch_size": 100})
 
 

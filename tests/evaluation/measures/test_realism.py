@@ -24,7 +24,9 @@ from dreaming.rng import Random, generator
 from dreaming.runs.folder import RunFolder
 from dreaming.runs.snapshots import load
 
-SMALL = ClassifierProtocol(channels=4, features=6, epochs=1, least_steps=60, batch_size=20, learning_rate=0.01)
+SMALL = ClassifierProtocol(
+    channels=4, features=6, epochs=1, least_steps=60, batch_size=20, learning_rate=0.01
+)
 CPU = torch.device("cpu")
 
 
