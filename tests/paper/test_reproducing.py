@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from dreaming.cli.main import main
+from dreaming.data import load_dataset
 from dreaming.errors import Stopped, UserError
 from dreaming.paper.figures import OF_THE_PAPER
 from dreaming.paper.plan.plan import make_plan
