@@ -27,7 +27,7 @@ from pathlib import Path
 answers = os.dup(1)
 os.dup2(2, 1)
 import numpy as np, torch
-from benchmarks.cortices import living, pad
+from benchmarks import cortices
 base_channels, latent_dim, batch, threads = json.loads(sys.argv[1])
 torch.set_num_threads(threads)
 try:
@@ -36,7 +36,8 @@ except ImportError:
     from dreaming.system.hardware import keep_memory
 keep_memory()
 images = torch.from_numpy(np.load("images.npy")).permute(0, 3, 1, 2).contiguous()
-way = living(pad(base_channels, latent_dim, batch), images)
+cycles_of = getattr(cortices, "cycles_of", None) or cortices.living
+way = cycles_of(cortices.pad(base_channels, latent_dim, batch), images)
 for line in sys.stdin:
     os.write(answers, (json.dumps(way(int(line))) + "\\n").encode())
 """
@@ -44,7 +45,7 @@ PROGRAM = ("main_PAD.py", "network.py", "utils.py")
 
 
 def identified(folder: Path) -> str:
-    """Say which copy of the published program a folder holds: the SHA-256 of its three files, one after another."""
+    """Return which copy of the published program a folder holds: the SHA-256 of its three files together."""
     digest = hashlib.sha256(b"".join((folder / name).read_bytes() for name in PROGRAM)).hexdigest()
     return f"the published program, {', '.join(PROGRAM)} of SHA-256 {digest[:16]}"
 
@@ -57,7 +58,7 @@ def unsettled() -> dict[str, str]:
 class Apart:
     """A program in a process of its own, as a way to be measured in turn with others.
 
-    It is told on its standard input how many cycles to live, and answers with a line of JSON, the milliseconds of
+    It is told on its standard input how many cycles to run, and answers with a line of JSON, the milliseconds of
     each.
 
     Parameters
@@ -90,7 +91,7 @@ class Apart:
         )
 
     def __call__(self, count: int) -> list[float]:
-        """Let it live so many cycles, and return the milliseconds of each."""
+        """Have it run so many cycles, and return the milliseconds of each."""
         to, fro = self._process.stdin, self._process.stdout
         try:
             print(count, file=to, flush=True)
@@ -129,7 +130,7 @@ def checkout(
     latent_dim: int,
     environment: Mapping[str, str] | None = None,
 ) -> Apart:
-    """Let a checkout of this project live cycles in float32 in turn with others, on as many threads.
+    """Return a checkout of this project, to run cycles in float32 in turn with others, on as many threads.
 
     Parameters
     ----------
@@ -161,7 +162,7 @@ class Published(Apart):
     batch, base_channels, latent_dim
         Of its cortex.
     device
-        Where it lives: the CPU, or the first GPU.
+        Where it computes: the CPU, or the first GPU.
     """
 
     def __init__(

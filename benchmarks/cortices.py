@@ -22,8 +22,8 @@ from dreaming.training.state import TrainingState
 from dreaming.training.timing import CYCLES, one_cycle, synchronize
 
 
-def living(config: Config, images: Tensor, cortices: int = 1) -> Way:
-    """Return the way a run lives that `dreaming.train` makes of a config, or an ensemble that differs in its seeds.
+def cycles_of(config: Config, images: Tensor, cortices: int = 1) -> Way:
+    """Return what runs cycles of a config as `dreaming.train` does, or of an ensemble that differs in its seeds.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def living(config: Config, images: Tensor, cortices: int = 1) -> Way:
     images
         Pixels, uint8 [n, c, 32, 32].
     cortices
-        How many are side by side. More than one, or captured ones, live the first 20 mini-batches again and again,
+        How many are side by side. More than one, or captured ones, see the first 20 mini-batches again and again,
         whose random numbers are drawn ahead; a single plain one draws its own in each cycle.
     """
     if cortices == 1 and resolved(config).training.path == "plain":
@@ -50,7 +50,7 @@ class Plain:
         self.run = Run(TrainingState.initial(config, where), RunFolder(Path()), config, dataset)
 
     def __call__(self, count: int) -> list[float]:
-        """Live so many cycles; return the milliseconds of each."""
+        """Run so many cycles; return the milliseconds of each."""
         run, clock = self.run, Clock(count, torch.device(self.run.config.training.device))
         with exactly(run.config):
             while not clock.interrupt.requested:
@@ -90,7 +90,7 @@ class Programmed:
         self.program.open()
 
     def __call__(self, count: int) -> list[float]:
-        """Live so many cycles; return the milliseconds of each, of all cortices together."""
+        """Run so many cycles; return the milliseconds of each, of all cortices together."""
         with exactly(self.config):
             return [one_cycle(self.program) for _ in range(count)]
 

@@ -14,7 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.alternation import Published, checkout, identified
-from benchmarks.cortices import living, pad
+from benchmarks.cortices import cycles_of, pad
 from benchmarks.measure import (
     PRECISIONS,
     Row,
@@ -40,14 +40,14 @@ CAPTURED = " captured"
 BEFORE = "float32, before"
 
 NOTES = """Times are of whole cycles, from the choice of the images to the sum of the losses, as `dreaming train`
-lives them, in rounds: each way works a block in each round, and the first cycle of a block is left out. *In turn*
+runs them, in rounds: each way works a block in each round, and the first cycle of a block is left out. *In turn*
 is the median over rounds of the ratio of two blocks' medians, with its quartiles. The *floor* is the time of the
 cycle's multiply-accumulates, counted as of plain convolutions, at the rate of matrix products measured in the same
 rounds, of the fastest of several shapes; layers computed by tiles need fewer, so a cycle may take less than it.
 *Own products* are those that the cycle does, at the same rate: what changes the tiles' form is not among them.
 Where the time goes was noted operation by operation in further cycles, which that makes a little longer; what is
 left of the cycle is Python.
-*Captured* cycles live again and again through 20 mini-batches, whose random numbers are drawn ahead."""
+*Captured* cycles go again and again through 20 mini-batches, whose random numbers are drawn ahead."""
 PUBLISHED = """
 The *published program* is the authors' own training loop, unchanged, in a process of its
 own with two loader workers; it sleeps while ours works, and ours sleeps while it works. torchvision is
@@ -79,7 +79,7 @@ def main(
     published
         Folder with main_PAD.py, network.py and utils.py of github.com/NicoZenith/PAD.
     before
-        Root of another checkout of this project, an older one, which lives in turn with this one in float32.
+        Root of another checkout of this project, an older one, which runs in turn with this one in float32.
     data_dir, trust_data
         Where CIFAR-10 is; without it, random images of the same form.
     base_channels, latent_dim, batch
@@ -98,7 +98,7 @@ def main(
     for precision in precisions:
         for path in ("plain", "captured") if gpu else ("plain",):
             config = pad(base_channels, latent_dim, batch, precision, str(record.where), path)
-            ways[precision + CAPTURED * (path == "captured")] = living(config, images)
+            ways[precision + CAPTURED * (path == "captured")] = cycles_of(config, images)
     cycles = list(ways)
     work = sum(describe(config).multiply_accumulates.values())
     with FlopCounterMode(display=False) as counter:
@@ -192,7 +192,7 @@ def as_cycles(times: Times, floors: Floors, work: int) -> Times:
 
 
 def lowest(scaled: Times, cycle: str, floors: Floors) -> str:
-    """The fastest product in the precision of a way to live a cycle."""
+    """The fastest product in the precision of a way to run a cycle."""
     used = cycle.removesuffix(CAPTURED).removesuffix(", before")
     names = [name for (precision, _), name in floors.items() if precision == used]
     return min(names, key=lambda name: middle(scaled, name))
@@ -216,7 +216,7 @@ def tables(times: Times, cycles: list[str], floors: Floors, work: int, own: int)
 
 
 def floor_row(times: Times, scaled: Times, cycle: str, floors: Floors) -> Row:
-    """A way to live a cycle, beside the fastest of its floors."""
+    """A way to run a cycle, beside the fastest of its floors."""
     best = lowest(scaled, cycle, floors)
     return {
         "": cycle,
@@ -227,7 +227,7 @@ def floor_row(times: Times, scaled: Times, cycle: str, floors: Floors) -> Row:
 
 
 def own_row(times: Times, scaled: Times, cycle: str, floors: Floors, share: float) -> Row:
-    """A way to live a cycle, beside the products that it does itself: a share of those of plain convolutions."""
+    """A way to run a cycle, beside the products that it does itself: a share of those of plain convolutions."""
     best = lowest(scaled, cycle, floors)
     products = {best: [[share * time for time in block] for block in scaled[best]]}
     return {

@@ -26,7 +26,7 @@ from dreaming.training.population import train_all, train_together
 MOST = 4000
 """Looks at a process."""
 NOTED = ("cycles", "seconds", "asked", "own", "rss", "files", "threads")
-NOTES = f"""Each path is lived by a process of its own, which is looked at every so many cycles: by itself after a
+NOTES = f"""Each path is run by a process of its own, which is looked at every so many cycles: by itself after a
 cycle, and *dreaming train* and *2 processes* from outside, after an epoch. Memory is what a process asked for
 itself, in MiB, swapped out or not; files it maps, such as libraries, come and go with what else the machine
 does, and are left out (*rss* is with them). Of *2 processes* and *ensemble of 2*, a cycle is one of each run;
@@ -36,7 +36,7 @@ command with snapshots, sheets of dreams and losses after each epoch; in *epochs
 which is written whole after each epoch, grows to as many rows as there are cycles.
 
 *asked* is what the process has asked the C library for and not given back: resident memory moves in steps of some
-MiB, with where the library finds room, while this does not. It is known of the paths that are lived in a process
+MiB, with where the library finds room, while this does not. It is known of the paths that are run in a process
 which looks at itself. It grows with each epoch by its line of losses, which a run keeps in memory.
 
 The first third of the samples is left out. *per 1,000* is the slope by Theil and Sen with the ends of its
@@ -119,8 +119,8 @@ def config(asked: dict, seed: int = 0) -> Config:
     )
 
 
-def lived(asked: dict) -> list[dict]:
-    """Live as a path does, in this process, and return the samples."""
+def samples_of(asked: dict) -> list[dict]:
+    """Run a path in this process, and return the samples."""
     watch = Children(asked["epoch"]) if asked["path"] == "2 processes" else Watch(asked["every"])
     with tempfile.TemporaryDirectory() as out:
         both = [config(asked, seed) for seed in (0, 1)]
@@ -148,7 +148,7 @@ def measured(asked: dict, out: Path, watch: Watch) -> None:
 
 
 def in_a_process(asked: dict) -> list[dict]:
-    """Have a new process live, and return its samples."""
+    """Run a path in a new process, and return the samples."""
     command = [sys.executable, "-m", "benchmarks.endurance", json.dumps(asked)]
     root = Path(__file__).resolve().parents[1]
     answer = subprocess.run(command, stdout=subprocess.PIPE, cwd=root, check=True, text=True)
@@ -158,24 +158,12 @@ def in_a_process(asked: dict) -> list[dict]:
 def commanded(asked: dict) -> list[dict]:
     """Give the command ``dreaming train``, and look at its process after each epoch it tells of."""
     wanted = config(asked)
-    words = [f"networks.{key}={asked[key]}" for key in ("base_channels", "latent_dim")]
-    words += [f"training.batch_size={asked['batch']}"]
+    words = [f"--set=networks.{key}={asked[key]}" for key in ("base_channels", "latent_dim")]
+    words += [f"--set=training.batch_size={asked['batch']}", "--device=cpu", f"--dataset={asked['dataset']}"]
+    words += [f"--limit={wanted.dataset.limit}", f"--epochs={wanted.training.epochs}"]
+    words += [f"--snapshots={wanted.training.snapshots}"]
     with tempfile.TemporaryDirectory() as out:
-        command = [
-            *(
-                sys.executable,
-                "-m",
-                "dreaming",
-                "train",
-                "--dataset",
-                asked["dataset"],
-                "--out",
-                out,
-            ),
-            *("--limit", str(wanted.dataset.limit), "--epochs", str(wanted.training.epochs)),
-            *("--device", "cpu", "--snapshots", wanted.training.snapshots),
-            *(word for setting in words for word in ("--set", setting)),
-        ]
+        command = [sys.executable, "-m", "dreaming", "train", f"--out={out}", *words]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as training:
             watch = Watch(1, lambda: [training.pid])
             samples = list(after_epochs(training, watch, asked))
@@ -211,12 +199,12 @@ def main(
     threads: int | None = None,
     out: Path = RECORDS,
 ) -> Path:
-    """Look at a process while it lives, on each path there is on a CPU.
+    """Look at a process while it runs, on each path there is on a CPU.
 
     Parameters
     ----------
     cycles
-        How many are lived on each path.
+        How many are run on each path.
     every
         Cycles from look to look, at most an epoch.
     epoch
@@ -228,7 +216,7 @@ def main(
     wide
         Base channels of the wide network (latents 256, batch 64), which takes some ten minutes; 0 leaves it out.
     wide_cycles
-        How many it lives.
+        How many it runs.
     only
         Paths by name; all by default.
     threads, out
@@ -268,7 +256,7 @@ def main(
 def paths_of(
     narrow: dict, snapshots: int, wide: dict
 ) -> dict[str, tuple[Callable[[dict], list[dict]], dict]]:
-    """How each path is lived, and at which size."""
+    """How each path is run, and at which size."""
 
     def told(way: Callable[[dict], list[dict]], name: str, more: dict, **training: str) -> tuple:
         return way, narrow | {"path": name, "training": training} | more
@@ -290,4 +278,4 @@ def paths_of(
 
 
 if __name__ == "__main__":
-    print(json.dumps(lived(json.loads(sys.argv[1]))))
+    print(json.dumps(samples_of(json.loads(sys.argv[1]))))

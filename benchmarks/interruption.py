@@ -236,9 +236,8 @@ def main(
     """
     settings = dict(locals())
     record = Record("interruption", out, threads)
-    signal.signal(
-        signal.SIGINT, signal.default_int_handler
-    )  # a shell has what it starts with & ignore Ctrl-C
+    # A shell has what it starts with & ignore Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if threads:
         os.environ["OMP_NUM_THREADS"] = str(threads)
     dice, found = random.Random(seed), []

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from benchmarks.alternation import Published, identified
-from benchmarks.cortices import living, pad
+from benchmarks.cortices import cycles_of, pad
 from benchmarks.measure import Row, some_images, statistics
 from benchmarks.record import RECORDS, Record
 from benchmarks.residence import peak
@@ -16,14 +16,14 @@ from dreaming.system.threads import keep_memory
 
 IMAGES = 50_000
 NOTES = """Peak resident memory of a process that imports the library, loads the images (all stay resident),
-and lives some cycles as training does; each value is of a new process. What stands after a stage is the
+and runs some cycles as training does; each value is of a new process. What stands after a stage is the
 highest it ever held until then, as the system counts it for the process itself; what a GPU held stands apart.
 The *published program* is handed the same images as one array, which spares it their reading; its loader's
 workers, which share most of their memory with it, are not counted."""
 
 
 def child(asked: dict) -> dict[str, float]:
-    """Live some cycles, and note the peak after each stage."""
+    """Run some cycles, and note the peak after each stage."""
     keep_memory()
     torch.set_num_threads(asked["threads"])
     found = {"imports": peak()}
@@ -31,7 +31,7 @@ def child(asked: dict) -> dict[str, float]:
     images = some_images(data_dir, asked["trust_data"], asked["images"])
     found["data"] = peak()
     shape = {key: asked[key] for key in ("base_channels", "latent_dim", "batch", "precision", "device")}
-    living(pad(**shape), images)(asked["cycles"])
+    cycles_of(pad(**shape), images)(asked["cycles"])
     found["cycles"] = peak()
     if asked["device"].startswith("cuda"):
         found["cycles, on the GPU"] = torch.cuda.max_memory_allocated() / 2**20
@@ -57,7 +57,7 @@ def main(
     Parameters
     ----------
     cycles
-        How many it lives.
+        How many it runs.
     rounds
         Processes of each precision.
     published
@@ -100,7 +100,7 @@ def main(
 
 
 def in_a_process(asked: dict) -> dict[str, float]:
-    """Have a new process live, and return its peaks."""
+    """Return the peaks of a new process."""
     answer = subprocess.run(
         [sys.executable, "-m", "benchmarks.memory", json.dumps(asked)],
         stdout=subprocess.PIPE,

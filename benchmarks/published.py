@@ -3,7 +3,7 @@
 python benchmarks/published.py DIR --threads 2 [--images IMAGES.npy] [-- OPTIONS OF main_PAD.py]
 
 DIR is your copy of main_PAD.py, network.py and utils.py from github.com/NicoZenith/PAD; nothing of it is here.
-Each line N on standard input lets it live N cycles; the milliseconds of each come back as one line of JSON on
+Each line N on standard input lets it run N cycles; the milliseconds of each come back as one line of JSON on
 standard output, and what the program prints goes to standard error. Between blocks it sleeps, and its
 loader's workers with it as soon as their queue is full. The end of the input is its end.
 

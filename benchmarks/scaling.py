@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.cortices import living, pad
+from benchmarks.cortices import cycles_of, pad
 from benchmarks.measure import (
     Row,
     Table,
@@ -32,7 +32,7 @@ NOTES = """All points of all tables take turns in each round; the first cycle of
 of the growth from the smallest point of the same kind: 1 where twice as much takes twice as long, 0 where it takes
 no longer. *In turn* is the ratio to the first precision at the same width and batch, and for cortices the time of
 each to that of one alone. *Images* are those of the data set, and the cycle takes a mini-batch of them; the order
-of an epoch is drawn once in an epoch. *Cortices* live side by side in one program on one device. Readouts are of
+of an epoch is drawn once in an epoch. *Cortices* are side by side in one program on one device. Readouts are of
 one epoch, of several snapshots' latents together."""
 
 
@@ -76,14 +76,14 @@ def main(
     seen = some_images(None, False, max(4096, 2 * max(batches), *images))
     shown = seen[: max(4096, 2 * max(batches))]
     ways: dict[str, Way] = {
-        named(*point, precision): living(config(*point, precision), shown)
+        named(*point, precision): cycles_of(config(*point, precision), shown)
         for point in points
         for precision in precisions
     }
     usual = config(base_channels, batch)
-    ways |= {f"{n} images": living(usual, seen[:n]) for n in images}
+    ways |= {f"{n} images": cycles_of(usual, seen[:n]) for n in images}
     ways |= {f"order of {n}": repeated(ordering(n, batch)) for n in images}
-    ways |= {f"{n} cortices": living(usual, shown, n) for n in cortices}
+    ways |= {f"{n} cortices": cycles_of(usual, shown, n) for n in cortices}
     ways |= {f"readout of {n} images": readout(n, 1, where) for n in images}
     ways |= {f"{n} readouts of {FEW} images": readout(FEW, n, where) for n in cortices}
     times = in_turn(ways, rounds, block=block, drop=1)

@@ -6,7 +6,7 @@
 import ast
 import sys
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parents[1] / "src" / "dreaming"
@@ -41,25 +41,38 @@ GIVEN_UP = {
     "coarsen": "conv",
     "refine": "conv_transpose",
     "correlate": "conv_weight_grad",
+    "Way": "ObjectiveFn",
+    "Program": "CapturedCycle",
+    "Subjects": "SnapshotBatch",
+    "opened": "open_run",
+    "born": "initial",
+    "lived": "run_cycle",
+    "live": "run_cycle",
+    "gather": "stack",
+    "gathered": "results_of",
+    "scatter": "unstack",
+    "advice": "auto_path",
+    "by_rule": "auto_precision",
+    "stages": "schedule",
 }
 
 
-def defined(tree: ast.Module) -> Iterator[str]:
-    """Name what a module defines at its top."""
-    for node in tree.body:
+def names_of(targets: Iterable[ast.expr]) -> Iterator[str]:
+    """Yield the names that an assignment defines."""
+    for node in (node for target in targets for node in ast.walk(target)):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+
+
+def defined(nodes: Iterable[ast.AST]) -> Iterator[str]:
+    """Yield the functions, classes, parameters and variables that nodes define."""
+    for node in nodes:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             yield node.name
-        elif isinstance(node, ast.Assign):
-            yield from (target.id for target in node.targets if isinstance(target, ast.Name))
-        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-            yield node.target.id
-
-
-def used(tree: ast.Module) -> set[str]:
-    """Name every identifier of a module."""
-    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    names |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
-    return names | {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+        elif isinstance(node, ast.arg):
+            yield node.arg
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            yield from names_of(node.targets if isinstance(node, ast.Assign) else [node.target])
 
 
 def mistakes(source: Path = SOURCE) -> list[str]:
@@ -68,13 +81,13 @@ def mistakes(source: Path = SOURCE) -> list[str]:
     found = []
     for file in sorted(source.rglob("*.py")):
         tree, module = ast.parse(file.read_text(encoding="utf-8")), file.relative_to(source).as_posix()
-        for name in set(defined(tree)):
-            if not name.startswith("_") and name not in CONTRACTS:
+        for name in set(defined(tree.body)) - set(CONTRACTS):
+            if not name.startswith("_"):
                 homes[name].append(module)
-        found += [f"{module}: {name} is called {GIVEN_UP[name]}" for name in used(tree) & set(GIVEN_UP)]
-    return found + [
-        f"{name} is defined in {', '.join(modules)}" for name, modules in homes.items() if len(modules) > 1
-    ]
+        given_up = set(defined(ast.walk(tree))) & set(GIVEN_UP)
+        found += [f"{module}: {name} is called {GIVEN_UP[name]}" for name in given_up]
+    twice = {name: modules for name, modules in homes.items() if len(modules) > 1}
+    return found + [f"{name} is defined in {', '.join(modules)}" for name, modules in twice.items()]
 
 
 if __name__ == "__main__":

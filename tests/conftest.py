@@ -54,9 +54,8 @@ def pytest_configure(config):
     )
     if build := config.getoption("--torch-build"):
         call_torch(build)
-    signal.signal(
-        signal.SIGINT, signal.default_int_handler
-    )  # a shell has what it starts with & ignore Ctrl-C
+    # A shell has what it starts with & ignore Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # Tiny tensors: threads cost more than they bring, above all on a busy machine; in other processes too.
     torch.set_num_threads(1)
     os.environ["OMP_NUM_THREADS"] = "1"

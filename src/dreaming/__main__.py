@@ -9,7 +9,7 @@ from dreaming.system.threads import settle
 
 
 def main() -> int:
-    """Do what the command line says; see `dreaming.cli.main.main`."""
+    """Run the command line; see `dreaming.cli.main.main`."""
     end_at_signals()
     settle()
     from dreaming.cli import main as cli

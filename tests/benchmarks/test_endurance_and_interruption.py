@@ -113,9 +113,8 @@ def test_a_command_is_interrupted_at_its_moment(said, status, seconds, verdict, 
     code = HEARS.format(said=said, status=status, seconds=seconds)
     monkeypatch.setattr(interruption, "command", lambda words: [sys.executable, "-c", code])
     moment = interruption.Moment("work", ("dream",), "working", soon_over=True)
-    monkeypatch.setattr(
-        interruption, "PROMISE", 60.0
-    )  # of which the verdicts above know; here it may be a busy machine
+    # The verdicts above know of the promise; here it may be a busy machine.
+    monkeypatch.setattr(interruption, "PROMISE", 60.0)
     row = interruption.interrupted(moment, signal.SIGTERM, 0.0 if seconds else 2.0, tmp_path)
     assert (row[""], row["verdict"]) == ("work", verdict)
     assert interruption.left(moment, tmp_path) < 60 if not seconds else row["seconds"] < 60

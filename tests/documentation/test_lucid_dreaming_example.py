@@ -1,4 +1,4 @@
-"""The worked example of a phase of one's own: by the command line it is lived in the README's first hour."""
+"""The worked example of a phase of one's own: by the command line it is run in the README's first hour."""
 
 import importlib.util
 from pathlib import Path

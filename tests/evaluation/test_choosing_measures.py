@@ -91,9 +91,8 @@ def test_all_measures_give_all_their_rows_at_every_epoch(run, images):
     assert RunFolder(run).read_measures()["value"].tolist() == table["value"].tolist()
     coordinates = RunFolder(run).read_projection()
     assert list(coordinates.columns) == list(PROJECTION_COLUMNS)
-    assert (
-        coordinates.groupby("epoch").size().tolist() == [12 * 2 * 2] * 3
-    )  # 3 test images of each of 4 classes
+    # 3 test images of each of 4 classes
+    assert coordinates.groupby("epoch").size().tolist() == [12 * 2 * 2] * 3
     for column, value in (
         ("dataset", "digits"),
         ("condition", "pad"),

@@ -40,7 +40,7 @@ def live(cortex, synapses, images, phases, hippocampus=None, address=(1,)):
 
 @pytest.fixture
 def awake(cortex, days):
-    """A cortex that has lived through a waking day: its optimisers have momentum, its hippocampus a memory."""
+    """A cortex after a waking day: its optimisers have momentum, its hippocampus a memory."""
 
     def make(optimizer=FAST):
         synapses = Synapses(cortex, optimizer)

@@ -17,7 +17,7 @@ from dreaming.paper.figures import OF_THE_PAPER
 from dreaming.paper.plan.plan import make_plan
 from dreaming.paper.plan.profile import Profile
 from dreaming.paper.reproduction import raise_failures, reproduce
-from dreaming.paper.results import Attempts, figure_table, gathered
+from dreaming.paper.results import Attempts, figure_table, results_of
 from dreaming.paper.tables import incomplete
 from dreaming.runs.folder import RunFolder
 from dreaming.system.progress import NoProgress
@@ -31,8 +31,11 @@ TINY = Profile(
     limit=64,
     figures=("table-1", "figure-4", "figure-9"),
     settings=(
-        *("networks.base_channels=2", "networks.latent_dim=8", "networks.image_channels=1"),
-        *("training.batch_size=32", "training.precision=float32"),
+        "networks.base_channels=2",
+        "networks.latent_dim=8",
+        "networks.image_channels=1",
+        "training.batch_size=32",
+        "training.precision=float32",
     ),
 )
 TWO = ("figure-4", "figure-9")
@@ -59,7 +62,11 @@ def whole(tmp_path_factory):
 
 def test_everything_lies_in_one_folder(whole):
     assert {path.name for path in whole.iterdir()} == {
-        *("runs", "figures", "numbers.csv", "claims.csv", "report.html"),
+        "runs",
+        "figures",
+        "numbers.csv",
+        "claims.csv",
+        "report.html",
     }
     assert {path.name for path in (whole / "figures").iterdir()} == {
         f"{name}.{kind}" for name in TWO for kind in ("csv", "svg", "pdf", "png")
@@ -75,7 +82,7 @@ def test_a_figure_that_needs_no_run_is_made_alone(tmp_path):
 
 @pytest.mark.parametrize("figure", [name for name in OF_THE_PAPER if name != "figure-9"])
 def test_a_figure_of_which_no_run_is_there_has_a_table_of_what_is_missing(figure, tmp_path):
-    tables = gathered(make_plan(TINY, [figure], tmp_path), load_dataset, Attempts(NoProgress()))
+    tables = results_of(make_plan(TINY, [figure], tmp_path), load_dataset, Attempts(NoProgress()))
     table = figure_table(figure, TINY, tables)
     assert table["value"].isna().all()
     assert len(table) == 0 or incomplete(table)

@@ -205,7 +205,11 @@ def test_file_names_of_a_run_are_designs(tmp_path):
     folder = RunFolder(tmp_path)
     names = [folder.config, folder.environment, folder.losses, folder.measures, folder.state]
     assert [path.name for path in names] == [
-        *("config.yaml", "environment.json", "losses.csv", "measures.csv", "state.safetensors")
+        "config.yaml",
+        "environment.json",
+        "losses.csv",
+        "measures.csv",
+        "state.safetensors",
     ]
     assert folder.snapshot(0).relative_to(tmp_path).as_posix() == "snapshots/0000.safetensors"
     assert folder.dreams(50).relative_to(tmp_path).as_posix() == "dreams/0050.png"

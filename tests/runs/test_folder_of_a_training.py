@@ -38,7 +38,10 @@ def changeable(three_epochs, tmp_path):
 def test_the_folder_holds_what_design_says_and_nothing_else(three_epochs):
     found = {path.relative_to(three_epochs).as_posix() for path in three_epochs.rglob("*") if path.is_file()}
     assert found == {
-        *("config.yaml", "environment.json", "losses.csv", "state.safetensors"),
+        "config.yaml",
+        "environment.json",
+        "losses.csv",
+        "state.safetensors",
         "state.before.safetensors",
         *(f"snapshots/000{epoch}.safetensors" for epoch in range(4)),
         *(f"dreams/000{epoch}.png" for epoch in range(4)),
@@ -49,8 +52,14 @@ def test_the_folder_holds_what_design_says_and_nothing_else(three_epochs):
 def test_losses_have_a_row_an_epoch_and_a_column_a_term(three_epochs):
     losses = RunFolder(three_epochs).read_losses()
     assert list(losses) == [
-        *("epoch", "cycles", "seconds"),
-        *("wake.image", "wake.kl", "wake.externality", "nrem.latent", "rem.externality"),
+        "epoch",
+        "cycles",
+        "seconds",
+        "wake.image",
+        "wake.kl",
+        "wake.externality",
+        "nrem.latent",
+        "rem.externality",
     ]
     assert losses["epoch"].tolist() == [1, 2, 3]
     assert losses["cycles"].tolist() == [3, 3, 3]

@@ -12,9 +12,8 @@ from dreaming.errors import UserError
 from dreaming.runs.folder import MEASURE_COLUMNS, RunFolder
 from dreaming.runs.tables import read_table
 
-WORDS = st.text(
-    st.characters(blacklist_categories=["Cs"], blacklist_characters="\r\0"), max_size=12
-)  # as names of data sets are
+# As names of data sets are.
+WORDS = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\r\0"), max_size=12)
 ROWS = st.lists(
     st.tuples(
         *(WORDS, WORDS, st.integers(0, 2**63 - 1), st.one_of(st.none(), st.integers(0, 2**60))),

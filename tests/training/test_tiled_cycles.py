@@ -15,7 +15,7 @@ from dreaming.rng import Random
 CYCLES = 3
 
 
-def lived():
+def trained():
     """The terms of some cycles of PAD, and the weights after them: 32 channels, 32 images."""
     random = torch.Generator().manual_seed(0)
     cortex = Cortex(latent_dim=16, base_channels=32, random=random)
@@ -41,13 +41,12 @@ def products(monkeypatch):
 
 
 def test_cycles_by_tiles_are_those_of_the_library_up_to_rounding(monkeypatch, products):
-    terms, weights = lived()
-    assert (
-        len(products) > 12 * CYCLES
-    )  # both wide layers of both pathways, in three phases, and their gradients
+    terms, weights = trained()
+    # Both wide layers of both pathways, in three phases, and their gradients.
+    assert len(products) > 12 * CYCLES
     products.clear()
     monkeypatch.setattr(convolution, "TILED_FROM", {})
-    plain_terms, plain_weights = lived()
+    plain_terms, plain_weights = trained()
     assert not products
     torch.testing.assert_close(terms, plain_terms, rtol=1e-3, atol=1e-5)
     # Adam turns the sign of a gradient that is nearly 0 into a whole step: of few weights, and of a step a time.
@@ -60,7 +59,7 @@ def test_cycles_by_tiles_are_repeated_to_the_bit(threads):
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        (terms, weights), (terms_again, weights_again) = lived(), lived()
+        (terms, weights), (terms_again, weights_again) = trained(), trained()
     finally:
         torch.set_num_threads(before)
     assert torch.equal(terms, terms_again)

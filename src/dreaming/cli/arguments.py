@@ -1,4 +1,4 @@
-"""Command-line words: tyro reads them; what it cannot read is told in one sentence."""
+"""Command-line words: tyro reads them; what it cannot read becomes one sentence."""
 
 import ast
 import contextlib
@@ -15,6 +15,7 @@ import tyro
 from dreaming.errors import UserError, nearest
 
 MARKERS = (tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes, tyro.conf.FlagCreatePairsOff)
+PACKAGE = Path(__file__).parents[1]
 GROUPS = {"data": "List, fetch and check data sets."}
 
 
@@ -90,9 +91,26 @@ def condition_names() -> list[str]:
     return [each.name for each in functions if each.decorator_list]
 
 
+def fetched_names() -> list[str]:
+    """Return the names of the data sets that come in files to be fetched; their readers are read and not imported.
+
+    Examples
+    --------
+    >>> fetched_names()
+    ['cifar10', 'svhn']
+    """
+    found = []
+    for reader in sorted((PACKAGE / "data/readers").glob("*.py")):
+        for node in _parsed(f"data/readers/{reader.name}").body:
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "SOURCE":
+                given = {each.arg: each.value for each in node.value.keywords}  # type: ignore[attr-defined]
+                found += [ast.literal_eval(given["name"])] if "layouts" in given else []
+    return found
+
+
 @cache
 def _parsed(module: str) -> ast.Module:
-    return ast.parse((Path(__file__).parents[1] / module).read_text("utf-8"))
+    return ast.parse((PACKAGE / module).read_text("utf-8"))
 
 
 def help_of(group: str, field: str) -> str:
@@ -116,7 +134,7 @@ def help_of(group: str, field: str) -> str:
 
 
 def _choice(verbs: Mapping[str, Any]) -> Any:
-    """Make a dataclass of verbs, for help: for words on a bare union, tyro parses the source of `typing`."""
+    """Return a dataclass of verbs, for help: for words on a bare union, tyro parses the source of `typing`."""
     return dataclasses.make_dataclass("Choice", [("verb", Annotated[_union(verbs), tyro.conf.arg(name="")])])
 
 
@@ -152,7 +170,7 @@ def _tyro(kind: Any, words: Sequence[str], program: str, description: str | None
 
 
 def _first_part(box: str) -> str:
-    """Read what tyro says in the first part of its box, which is drawn in lines or in ASCII."""
+    """Return what tyro says in the first part of its box, which is drawn in lines or in ASCII."""
     lines = [line.strip(" │|╭╮╰╯+") for line in box.splitlines()]
     part: list[str] = []
     for line in lines[1:]:  # the first is the title

@@ -99,8 +99,6 @@ class Train(ImageOptions, _Run):
 
         if self.seeds < 1:
             raise UserError(f"--seeds is {self.seeds}; at least one run is needed")
-        if self.workers is not None and self.workers < 1:
-            raise UserError(f"--workers is {self.workers}; at least one is needed, or leave the option out")
         if self.seeds > 1 and any(word.partition("=")[0].strip() == "seed" for word in self.set):
             raise UserError(
                 f"--set seed gives all {self.seeds} runs of --seeds one seed; use --seed for the first"

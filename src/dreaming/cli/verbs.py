@@ -8,11 +8,13 @@ from typing import Annotated, Literal
 
 from tyro.conf import Positional, UseAppendAction, arg
 
+from dreaming.cli.arguments import fetched_names
 from dreaming.errors import UserError, shown
 from dreaming.evaluation.measures import help_text
 
 # The library is imported where a verb calls it, so that --help and mistakes need not wait for torch.
 
+FETCHED = ", ".join(fetched_names())
 Words = Annotated[tuple[str, ...], UseAppendAction, arg(metavar="PATH=VALUE")]
 RunPaths = Annotated[Positional[tuple[str, ...]], arg(metavar="RUN...")]
 OptionalInt = Annotated[int | None, arg(metavar="INT")]
@@ -108,8 +110,9 @@ class Import(ImageOptions):
     """the condition it was trained as, which the file does not say"""
     name: Text = None
     """what to call the condition, and its folder: published_CONDITION by default"""
-    dataset: str = "cifar10"
-    """the images it was trained on, which the file does not say: cifar10, svhn or folder:PATH"""
+    dataset: Annotated[
+        str, arg(help=f"the images it was trained on, which the file does not say: {FETCHED} or folder:PATH")
+    ] = "cifar10"
     limit: OptionalInt = None
     """measure it on the first INT images of each split"""
     seed: int = 0
@@ -188,8 +191,6 @@ class Reproduce(ImageOptions):
         from dreaming.paper.plan.presets import profile
         from dreaming.system.progress import TerminalProgress
 
-        if self.workers is not None and self.workers < 1:
-            raise UserError(f"--workers is {self.workers}; at least one is needed, or leave the option out")
         chosen = profile(self.profile, self.set).beside(self.schedule, self.sweep)
         if self.dry_run:
             from dreaming.paper.plan.dry_run import dry_run
@@ -241,8 +242,10 @@ class ListData:
 class FetchData:
     """Fetch a data set, from mirrors in order, with checksums; a broken download goes on where it broke."""
 
-    name: Positional[str]
-    """cifar10 or svhn; or inception, the weights for Fréchet distances in its features"""
+    name: Annotated[
+        Positional[str],
+        arg(help=f"{FETCHED}; or inception, the weights for Fréchet distances in its features"),
+    ]
     data_dir: Path = field(default_factory=_data_dir)
     """where to (or set DREAMING_DATA)"""
 
@@ -260,8 +263,7 @@ class FetchData:
 class CheckData:
     """Compare the files of a data set with the published checksums."""
 
-    name: Positional[str]
-    """cifar10, svhn, folder:PATH or inception"""
+    name: Annotated[Positional[str], arg(help=f"{FETCHED}, folder:PATH or inception")]
     data_dir: Path = field(default_factory=_data_dir)
     """where they lie (or set DREAMING_DATA)"""
 

@@ -193,15 +193,12 @@ class Config(Parameters):
         UserError
             If the file is missing, no YAML, or no config.
         """
-        return cls.parsed(path, content_of(path))
-
-    @classmethod
-    def parsed(cls, path: Path, text: bytes) -> "Config":
-        """Read the content of a config file."""
+        text = content_of(path)
         try:
             content = yaml_of(text)
         except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise UserError(f"{path} is damaged: it is no YAML ({_first_line(error)})") from None
+            said = (str(error).splitlines() or [type(error).__name__])[0]
+            raise UserError(f"{path} is damaged: it is no YAML ({said})") from None
         if not isinstance(content, dict):
             raise UserError(f"{path} is damaged: it holds no config")
         return validated(content, str(path))
@@ -237,17 +234,13 @@ class Config(Parameters):
         return [self.phases, *(stage.phases for stage in self.schedule)]
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
-
-
 def _set(content: dict[str, Any], path: list[str], text: str) -> None:
     """Change one value; one of a phase, in every stage that has the phase."""
     of_a_phase = path[0] == "phases" and len(path) > 1
-    stages = [stage for stage in _stages(content) if of_a_phase and path[1] in stage["phases"]]
-    for stage in stages:
+    later = [stage for stage in _stages(content) if of_a_phase and path[1] in stage["phases"]]
+    for stage in later:
         assign(stage, path, text)
-    if not stages or path[1] in content["phases"]:
+    if not later or path[1] in content["phases"]:
         assign(content, path, text)
 
 
@@ -258,7 +251,7 @@ def _stages(content: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def validated(content: Any, where: str) -> Config:
-    """Make a config of plain values, or say in one sentence what is wrong with them.
+    """Return the config of plain values; a refusal names in one sentence what is wrong with them.
 
     Raises
     ------

@@ -49,12 +49,12 @@ def configure(
     1.0
     """
     cycle, source = condition(condition_name), None
-    stages: tuple[Stage, ...] = ()
+    later: tuple[Stage, ...] = ()
     label = condition_name
     if schedule is not None:
         if phases is not None or condition_name != "pad":
             raise UserError("a schedule names its conditions itself; leave --condition and --phases out")
-        cycle, stages, label = _scheduled(schedule)
+        cycle, later, label = _scheduled(schedule)
     if phases is not None:
         cycle, source = load_phases(phases, cycle)
         label = source.name if condition_name == "pad" else f"{condition_name}+{source.name}"
@@ -62,7 +62,7 @@ def configure(
         {
             "condition": label if name is None else name,
             "phases": cycle,
-            "schedule": stages,
+            "schedule": later,
             "phase_source": source,
             **sections,
         },
@@ -88,8 +88,8 @@ def _scheduled(text: str) -> tuple[Cycle, tuple[Stage, ...], str]:
             f"pad:10,without_rem:20,pad, and got '{text}'"
         )
     follow = zip(ends, [*names[1:], last], strict=True)
-    stages = tuple(Stage(after=end, condition=name, phases=condition(name)) for end, name in follow)
-    return condition(names[0]), stages, text.replace(":", "-").replace(",", "-")
+    later = tuple(Stage(after=end, condition=name, phases=condition(name)) for end, name in follow)
+    return condition(names[0]), later, text.replace(":", "-").replace(",", "-")
 
 
 def swept(config: Config, sweep: str) -> list[Config]:

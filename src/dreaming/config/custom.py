@@ -61,7 +61,7 @@ def load_phases(spec: str, cycle: Cycle) -> tuple[Cycle, PhaseSource]:
 
 
 def _told(path: Path, call: Callable[[], Any]) -> Any:
-    """Call into the user's file; whatever it raises is told in one line."""
+    """Run what is the user's within the block; whatever it raises becomes one line."""
     try:
         return call()
     except (Exception, SystemExit) as error:

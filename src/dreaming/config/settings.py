@@ -55,7 +55,7 @@ def _fields(model: type[BaseModel], path: Sequence[str]) -> dict[str, str | None
 
 
 def path_and_value(setting: str) -> tuple[list[str], str]:
-    """Take a setting ``PATH=VALUE`` apart.
+    """Return the path and the value of a setting ``PATH=VALUE``.
 
     Raises
     ------
@@ -107,7 +107,7 @@ def assign(content: dict[str, Any], path: list[str], text: str, whole: str = "th
 
 
 def difference(old: Any, new: Any, path: str = "") -> tuple[str, Any, Any] | None:
-    """Find the first place where two nested values differ: its path, the old value and the new."""
+    """Return the first place where two nested values differ: its path, the old value and the new."""
     if isinstance(old, dict) and isinstance(new, dict):
         if list(old) != list(new):
             return path or "config", list(old), list(new)

@@ -8,7 +8,7 @@ from dreaming.errors import UserError
 
 
 def to_activity(images: UInt8[Tensor, "b c 32 32"], channels: int = 3) -> Float[Tensor, "b {channels} 32 32"]:
-    """Turn stored images into the activity of the input layer.
+    """Convert stored images into the activity of the input layer.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def epoch_order(n: int, batch_size: int, generator: torch.Generator) -> Int64[Te
 
 
 def to_pixels(images: Float[Tensor, "b c h w"]) -> UInt8[Tensor, "b h w 3"]:
-    """Turn activity in [-1, 1] into pixels in 0..255, the inverse of `dreaming.data.to_activity`.
+    """Convert activity in [-1, 1] into pixels in 0..255, the inverse of `dreaming.data.to_activity`.
 
     Examples
     --------

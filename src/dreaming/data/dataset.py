@@ -39,7 +39,7 @@ class Split:
         return Split(self.images.to(device), self.labels.to(device))
 
     def first(self, n: int) -> "Split":
-        """Take the first ``n`` images, or all if there are fewer."""
+        """Return the first ``n`` images, or all if there are fewer."""
         return Split(self.images[:n].clone(), self.labels[:n].clone())
 
 
@@ -115,7 +115,7 @@ def fingerprint(train: Split, test: Split) -> str:
 
 
 def limited(contents: Contents, limit: int | None) -> Contents:
-    """Keep the first images of each split.
+    """Return the first images of each split.
 
     Parameters
     ----------

@@ -136,7 +136,7 @@ def check(name: str, data_dir: Path) -> list[FileCheck]:
 
 
 def load_dataset(
-    name: str, data_dir: Path | None = None, *, limit: int | None = None, trust: bool = False
+    name: str, data_dir: str | Path | None = None, *, limit: int | None = None, trust: bool = False
 ) -> Dataset:
     """Read a data set into memory.
 
@@ -175,14 +175,13 @@ def load_dataset(
     source = SOURCES[name]
     if source.make is not None:
         return _dataset(name, source.make(limit), limit)
-    if data_dir is None and os.environ.get("DREAMING_DATA"):
-        data_dir = Path(os.environ["DREAMING_DATA"])
-    if data_dir is None:
+    data_dir = data_dir or os.environ.get("DREAMING_DATA")
+    if not data_dir:
         raise UserError(
             f"{name} is read from files: say where they lie with --data-dir DIR or DREAMING_DATA,"
             f" or get them with `dreaming data fetch {name} --data-dir DIR`"
         )
-    return load_source(source, expanded(data_dir), limit=limit, trust=trust)
+    return load_source(source, expanded(Path(data_dir)), limit=limit, trust=trust)
 
 
 def load_source(source: Source, data_dir: Path, *, limit: int | None = None, trust: bool = False) -> Dataset:

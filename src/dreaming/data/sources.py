@@ -131,7 +131,7 @@ def found_checksum(file: RemoteFile, path: Path) -> str:
 
 
 def locate(file: RemoteFile, data_dir: Path) -> Path | None:
-    """Find a file under its published path or flat in the data directory; None if it is in neither place."""
+    """Return where a file lies, by its published path or flat in the data directory; None if it is not there."""
     for candidate in (data_dir / file.name, data_dir / Path(file.name).name):
         if candidate.is_file():
             return candidate

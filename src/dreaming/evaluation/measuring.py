@@ -16,7 +16,7 @@ from dreaming.evaluation.measures.measure import Measure
 from dreaming.evaluation.measures.measure_table import MeasureTable
 from dreaming.evaluation.measures.readout import Readout
 from dreaming.evaluation.measures.snapshot_batch import SnapshotBatch, Stopwatch
-from dreaming.runs.folder import RunFolder, images_fingerprint
+from dreaming.runs.folder import RunFolder, require_same_images
 from dreaming.system import hardware
 from dreaming.system.locks import locked
 from dreaming.system.progress import NoProgress
@@ -84,7 +84,6 @@ def evaluate(
     """
     chosen = chosen_measures(measures, settings)
     folder, progress = RunFolder.existing(Path(run_folder)), progress or NoProgress()
-    place = None if data_dir is None else Path(data_dir)
     with locked(folder.path, "measuring"):
         config = folder.read_config()
         wanted, table = _epochs(folder, epochs), MeasureTable(folder, config, progress)
@@ -100,21 +99,20 @@ def evaluate(
             progress.say(f"{table.title}: measured already")
             return table.measures
         for measure in dict.fromkeys(measure for lacking, _ in todo for measure in lacking):
-            if said := measure.unavailable(place):
+            if said := measure.unavailable(data_dir):
                 raise UserError(said)  # before hours go into the other measures
         where = hardware.device(device)
         watch = Stopwatch(where)
         with watch.stage("images"):
             about = config.dataset
-            images = dataset or load_dataset(about.name, place, limit=about.limit, trust=trust_data)
-            if images_fingerprint(folder) != images.fingerprint:
-                raise UserError(f"{folder.path} was trained on other images than {images.name} has now")
+            images = dataset or load_dataset(about.name, data_dir, limit=about.limit, trust=trust_data)
+            require_same_images(folder, images)
         with stopping(MEASURING):
             for readout, control in controls:
                 with watch.stage("controls"):
                     readout.add_control(control, table, images, where)
             for lacking, portion in todo:
-                snapshots = SnapshotBatch(folder, config, images, portion, where, progress, place, watch)
+                snapshots = SnapshotBatch(folder, config, images, portion, where, progress, data_dir, watch)
                 for measure in lacking:
                     with watch.stage(type(measure).__name__.lower()):
                         found = measure.measure(snapshots)
@@ -164,18 +162,13 @@ def _made(name: str, options: dict[str, object]) -> Measure:
 
 def _epochs(folder: RunFolder, epochs: str) -> list[int]:
     """Return the epochs that are asked for, of which there must be snapshots."""
-    there = folder.snapshots()
-    if not there:
-        raise UserError(f"{folder.path} holds no snapshots yet; train it first")
     if epochs in ("all", "last"):
+        there = folder.require_snapshots()
         return there if epochs == "all" else there[-1:]
     if not all(part.isascii() and part.isdigit() and len(part) < 10 for part in epochs.split(",")):
         raise UserError(f"--epochs wants all, last or a list such as 0,1,5, and got '{epochs}'")
     chosen = sorted({int(part) for part in epochs.split(",")})
-    missing = [epoch for epoch in chosen if epoch not in there]
-    if missing:
-        listed = ", ".join(map(str, there))
-        raise UserError(f"{folder.snapshot(missing[0])} is missing; the epochs kept are {listed}")
+    folder.require_snapshots(chosen)
     return chosen
 
 

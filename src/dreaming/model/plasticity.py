@@ -155,7 +155,7 @@ class Synapses:
         self.restore(shared)
 
     def unstack(self, many: Sequence["Synapses"]) -> None:
-        """Hand the momentum back to the cortices it was stacked from."""
+        """Copy the momentum back to the cortices it was stacked from."""
         state = self.state()
         for number, synapses in enumerate(many):
             synapses.restore(

@@ -7,7 +7,9 @@ percent in the paper.
 
 from dataclasses import dataclass
 
-ACCURACY, OCCLUDED = "readout_accuracy", "readout_accuracy_occluded"
+from dreaming.evaluation.measures.readout import READOUT_ACCURACY
+from dreaming.evaluation.measures.robustness import OCCLUDED_ACCURACY
+
 SEEDS = 4
 EPOCHS, LONG_EPOCHS = 50, 100
 
@@ -41,7 +43,7 @@ class Number:
     source: str
     sem: float | None = None
     rounding: float = 0.00005
-    measure: str = ACCURACY
+    measure: str = READOUT_ACCURACY
     parameter: str = "latent"
     epoch: int = EPOCHS
 
@@ -64,7 +66,9 @@ NUMBERS: tuple[Number, ...] = (
         "figure-4", "cifar10", "pad", 0.59, f'{_TEXT}"around 59% test accuracy on CIFAR-10"', rounding=0.005
     ),
     Number("figure-4", "svhn", "pad", 0.79, f'{_TEXT}"79% on SVHN"', rounding=0.005),
-    Number("figure-5", "svhn", "pad", 0.189, _NAIVE, rounding=0.0005, measure=OCCLUDED, parameter="1.0"),
+    Number(
+        "figure-5", "svhn", "pad", 0.189, _NAIVE, rounding=0.0005, measure=OCCLUDED_ACCURACY, parameter="1.0"
+    ),
 )
 """All of them. Of the last, the paper's chance level: it is digit 1's share of SVHN's training images, and of its
 test images, on which a readout of grey images is tested here, digit 1 has a share of 19.6 %."""

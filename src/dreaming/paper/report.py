@@ -14,12 +14,13 @@ from jinja2 import Environment, StrictUndefined
 from PIL import Image
 
 from dreaming.errors import UserError
+from dreaming.evaluation.measures.readout import READOUT_ACCURACY
 from dreaming.evaluation.statistics.statistics import by_chance, summary
 from dreaming.paper.claims.claims import Judged
 from dreaming.paper.figures import FIGURES
 from dreaming.paper.figures.drawing import dataset_name, label
 from dreaming.paper.plan.plan import Plan, PlannedRun
-from dreaming.paper.published import ACCURACY, EPOCHS, SEEDS
+from dreaming.paper.published import EPOCHS, SEEDS
 from dreaming.paper.tables import Tables, incomplete
 from dreaming.runs import findings
 from dreaming.system.progress import duration
@@ -117,7 +118,7 @@ def _protocol(plan: Plan) -> str:
 
 def _number(row: Mapping[Any, Any]) -> dict[Any, Any]:
     what = label(row["condition"])
-    if row["measure"] != ACCURACY:
+    if row["measure"] != READOUT_ACCURACY:
         what += f", occlusion {100 * float(row['parameter']):.0f} %"
     ours, reason, values = _percent(row["mean"], row["sem"]), row["reason"], row["values"]
     if pd.isna(row["mean"]):
@@ -132,7 +133,7 @@ def _controls(tables: Tables) -> list[dict[str, str]]:
     values = tables.values
     if not len(values):
         return []
-    own = values[values["measure"] == ACCURACY]
+    own = values[values["measure"] == READOUT_ACCURACY]
     latents = own["parameter"] == "latent"
     untrained = own[latents & (own["epoch"] == 0)].assign(parameter="untrained latents")
     rows = []

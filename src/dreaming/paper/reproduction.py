@@ -18,13 +18,13 @@ from dreaming.paper.figures.drawing import draw_figure, saved
 from dreaming.paper.plan.plan import Plan, make_plan
 from dreaming.paper.plan.profile import Profile
 from dreaming.paper.report import Drawn, report
-from dreaming.paper.results import Attempts, figure_table, gathered
+from dreaming.paper.results import Attempts, figure_table, results_of
 from dreaming.paper.tables import Tables
 from dreaming.runs.tables import csv
 from dreaming.system.disk import write
 from dreaming.system.locks import locked
 from dreaming.system.progress import NoProgress
-from dreaming.training.population import train_all
+from dreaming.training.population import require_workers, train_all
 
 FILE_KINDS = ("svg", "pdf", "png")
 
@@ -92,7 +92,8 @@ def reproduce(
     Stopped
         On Ctrl-C or SIGTERM, after saving; the same call goes on.
     """
-    attempts, place = Attempts(progress or NoProgress()), None if data_dir is None else Path(data_dir)
+    require_workers(workers)
+    attempts = Attempts(progress or NoProgress())
     plan = make_plan(profile, only, out, device)
     with locked(plan.out, "reproducing"):
         for said in plan.unavailable(data_dir):  # before days go into training
@@ -103,7 +104,7 @@ def reproduce(
 
         @cache
         def images(name: str) -> Dataset:
-            return data.load_dataset(name, place, limit=profile.limit, trust=trust_data)
+            return data.load_dataset(name, data_dir, limit=profile.limit, trust=trust_data)
 
         for run in plan.runs:
             if run.lacking:
@@ -111,7 +112,7 @@ def reproduce(
             attempts(
                 run.title, partial(run.measure, plan.measures, images, device, attempts.progress, data_dir)
             )
-        tables = gathered(plan, images, attempts)
+        tables = results_of(plan, images, attempts)
         figures = make_figures(plan, tables, attempts)
         found = numbers_table({figure.name: figure.table for figure in figures}, profile)
         write(plan.out / "numbers.csv", csv(found))

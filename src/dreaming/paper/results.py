@@ -23,7 +23,7 @@ DatasetReader = Callable[[str], Dataset]
 
 
 class Attempts:
-    """Do one thing after another; what fails is noted and does not keep the rest from being done.
+    """Pieces of work, one after another; what fails is noted and does not keep the rest from being done.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class Attempts:
         self.failures: dict[str, str] = {}
 
     def __call__(self, name: str, work: Callable[[], object]) -> bool:
-        """Do some work of the run or figure of a name; return whether it was done.
+        """Try some work of the run or figure of a name; return whether it was done.
 
         Raises
         ------
@@ -65,14 +65,14 @@ class Attempts:
         return False
 
     def note(self, name: str, why: str) -> None:
-        """Note that something failed, and say so, once."""
+        """Note that something failed, and show it, once."""
         before = self.failures.get(name)
         if before is None or why not in before:
             self.failures[name] = why if before is None else f"{before}; {why}"
             self.progress.say(f"{name}: FAILED: {why}")
 
 
-def gathered(plan: Plan, images: DatasetReader, attempts: Attempts) -> Tables:
+def results_of(plan: Plan, images: DatasetReader, attempts: Attempts) -> Tables:
     """Read what was measured of the runs of a plan, and show what they saw and dreamt.
 
     Parameters
@@ -145,7 +145,7 @@ def _joined(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
 
 
 def figure_table(figure: str, profile: Profile, tables: Tables) -> pd.DataFrame:
-    """Put together what a figure shows, whether it is there or not, and what is published of it.
+    """Return what a figure shows, whether it is there or not, and what is published of it.
 
     Parameters
     ----------

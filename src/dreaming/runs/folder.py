@@ -7,13 +7,15 @@ by checksums (`dreaming.runs.tensors`).
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from dreaming.config.config import Config
+from dreaming.config.settings import difference
+from dreaming.data import Dataset
 from dreaming.errors import UserError
 from dreaming.runs.tables import csv, read_table
 from dreaming.system.disk import write
@@ -77,6 +79,11 @@ class RunFolder:
             raise UserError(f"{path} is no run folder: config.yaml is missing{hint}")
         return folder
 
+    @property
+    def title(self) -> str:
+        """Data set, condition and seed, as the folders are named."""
+        return "/".join(self.path.parts[-3:])
+
     def snapshot(self, epoch: int) -> Path:
         """Return where the weights after an epoch lie (0: untrained)."""
         return self.path / "snapshots" / f"{epoch:04d}.safetensors"
@@ -93,6 +100,23 @@ class RunFolder:
         """Return the epochs whose weights are there, in order."""
         found = (self.path / "snapshots").glob("*.safetensors")
         return sorted(int(file.stem) for file in found if file.stem.isascii() and file.stem.isdigit())
+
+    def require_snapshots(self, epochs: Iterable[int] = ()) -> list[int]:
+        """Return the epochs whose weights are there, in order, and make sure that some epochs are among them.
+
+        Raises
+        ------
+        UserError
+            If one is not, or none is there.
+        """
+        there = self.snapshots()
+        if not there:
+            raise UserError(f"{self.path} holds no snapshots yet; train it first")
+        for epoch in epochs:
+            if epoch not in there:
+                listed = ", ".join(map(str, there))
+                raise UserError(f"{self.snapshot(epoch)} is missing; the epochs kept are {listed}")
+        return there
 
     def read_config(self) -> Config:
         """Return the config of the run.
@@ -170,7 +194,31 @@ def _is_session(found: object) -> bool:
     return isinstance(found, dict) and all(isinstance(found.get(group, {}), dict) for group in groups)
 
 
-def images_fingerprint(folder: RunFolder) -> str | None:
-    """Return the checksum of the images that a run saw last, or None if its record has none."""
-    found = folder.read_environment()["sessions"][-1].get("dataset", {}).get("fingerprint")
-    return found if isinstance(found, str) else None
+def require_same_config(folder: RunFolder, there: Config, wanted: Config, options: str) -> None:
+    """Make sure that the config of the run which lies in a folder is the one that is wanted.
+
+    Raises
+    ------
+    UserError
+        If it is another: where they differ, and which options lead elsewhere.
+    """
+    found = difference(there.identity(), wanted.identity())
+    if found:
+        path, old, new = found
+        raise UserError(
+            f"{folder.path} holds a run of another config: its {path} is {old} and this command says {new}; "
+            f"use another {options}"
+        )
+
+
+def require_same_images(folder: RunFolder, dataset: Dataset, remedy: str = "") -> None:
+    """Make sure that images are those that a run saw last.
+
+    Raises
+    ------
+    UserError
+        If they are others, or the record of the run names none; the remedy ends the sentence.
+    """
+    seen = folder.read_environment()["sessions"][-1].get("dataset", {}).get("fingerprint")
+    if seen != dataset.fingerprint:
+        raise UserError(f"{folder.path} was trained on other images than {dataset.name} has now{remedy}")

@@ -110,9 +110,8 @@ def dream_sheet(
     config = folder.read_config()
     cortex = snapshots.load(folder.path, epoch)
     epoch = folder.snapshots()[-1] if epoch is None else epoch
-    where = None if data_dir is None else Path(data_dir)
     images = load_dataset(
-        config.dataset.name, where, limit=config.dataset.limit, trust=trust_data
+        config.dataset.name, data_dir, limit=config.dataset.limit, trust=trust_data
     ).test.images
     if not 1 <= count <= len(images) // 2:
         raise UserError(

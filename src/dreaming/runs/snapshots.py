@@ -1,4 +1,4 @@
-"""Cortices out of run folders."""
+"""Snapshots: the weights of cortices in run folders."""
 
 from pathlib import Path
 
@@ -12,12 +12,12 @@ from dreaming.runs.tensors import read_tensors, write_tensors
 
 
 def save(folder: RunFolder, config: Config, epoch: int, cortex: Cortex) -> None:
-    """Keep a cortex's weights after an epoch (0: untrained)."""
+    """Write a cortex's weights after an epoch (0: untrained)."""
     write_tensors(folder.snapshot(epoch), cortex.state_dict(), _about(config, epoch))
 
 
 def _about(config: Config, epoch: int) -> dict[str, object]:
-    """Say what a snapshot is of, so that another run's is not taken for it."""
+    """Return what a snapshot is of, so that another run's is not taken for it."""
     networks = config.networks.model_dump(mode="json")
     return {"epoch": epoch, "seed": config.seed, "condition": config.condition, "networks": networks}
 
@@ -44,13 +44,8 @@ def load(run_folder: str | Path, epoch: int | None = None) -> Cortex:
     """
     folder = RunFolder.existing(Path(run_folder))
     config = folder.read_config()
-    there = folder.snapshots()
-    if not there:
-        raise UserError(f"{folder.path} holds no snapshots yet; train it first")
+    there = folder.require_snapshots([] if epoch is None else [epoch])
     epoch = there[-1] if epoch is None else epoch
-    if epoch not in there:
-        listed = ", ".join(map(str, there))
-        raise UserError(f"{folder.snapshot(epoch)} is missing; the epochs kept are {listed}")
     weights, about = read_tensors(folder.snapshot(epoch))
     other = [key for key, value in _about(config, epoch).items() if about.get(key) != value]
     if other:

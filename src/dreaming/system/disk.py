@@ -46,7 +46,7 @@ def write(path: Path, content: bytes) -> None:
 
 
 def keep(path: Path, also: Path) -> None:
-    """Let what a file holds now be found under another name too, so that it outlives its next content.
+    """Link what a file holds now to another name too, so that it outlives the file's next content.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def keep(path: Path, also: Path) -> None:
 
 
 def sweep(folder: Path) -> None:
-    """Take away, in a folder and below, what processes that died left of files and folders they were writing."""
+    """Delete, in a folder and below, what processes that died left of files and folders they were writing."""
     for path in list(folder.rglob(".*.part")):
         writer = path.name.split(".")[-2]
         if writer.isascii() and writer.isdigit() and not _lives(int(writer)):
@@ -120,7 +120,7 @@ def publish(unfinished: Path, folder: Path) -> None:
 
 
 def sync(folder: Path) -> None:
-    """Bring the names in a folder to the disk."""
+    """Flush the names in a folder to the disk."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -129,7 +129,7 @@ def sync(folder: Path) -> None:
 
 
 def beside(path: Path) -> Path:
-    """Name the place beside a path where this process writes what will stand there; `sweep` knows such names."""
+    """Return the path beside another where this process writes what will stand there; `sweep` knows such names."""
     return path.with_name(f".{path.name}.{os.getpid()}.part")
 
 
@@ -140,7 +140,7 @@ def _not_written(path: Path, error: OSError) -> UserError:
 
 
 def expanded(path: Path) -> Path:
-    """Put a user's home in the place of ``~``.
+    """Return a path with a user's home in place of ``~``.
 
     Raises
     ------
@@ -154,6 +154,6 @@ def expanded(path: Path) -> Path:
 
 
 def cache_dir() -> Path:
-    """Where resized images are kept: ``$DREAMING_CACHE``, else the user's cache directory."""
+    """Return where what can be made again is kept: ``$DREAMING_CACHE``, else the user's cache directory."""
     chosen = os.environ.get("DREAMING_CACHE")
     return Path(chosen).expanduser() if chosen else user_cache_path("dreaming")

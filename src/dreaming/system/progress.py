@@ -27,11 +27,11 @@ class NoProgress:
     """Progress that nobody sees."""
 
     def __enter__(self) -> "NoProgress":
-        """Begin."""
+        """Begin to show."""
         return self
 
     def __exit__(self, *exception: object) -> None:
-        """End."""
+        """End showing."""
 
     def part(self, name: str) -> "NoProgress":
         """Return who is told of one of several runs that go on at once; one for all, if it is all the same."""
@@ -44,13 +44,13 @@ class NoProgress:
         """Count one cycle."""
 
     def epoch(self, epoch: int, seconds: float, terms: Mapping[str, float]) -> None:
-        """Say what an epoch came to."""
+        """Show what an epoch came to."""
 
     def measured(self, title: str, seconds: Mapping[str, float], inferred: int) -> None:
         """Report the seconds of each stage of a measuring, and of how many images latents were inferred."""
 
     def say(self, text: str) -> None:
-        """Say a line."""
+        """Show a line."""
 
 
 class TerminalProgress(NoProgress):
@@ -61,7 +61,7 @@ class TerminalProgress(NoProgress):
         self._bar: Progress | None = None
         self._task: TaskID | None = None
         self._name = ""
-        self._epochs = self._cycles = self._done = 0
+        self._epochs = self._cycles = 0
         self._count = self._counted_at_start = 0
         self._began = 0.0
 
@@ -83,7 +83,7 @@ class TerminalProgress(NoProgress):
         return self
 
     def __exit__(self, *exception: object) -> None:
-        """End."""
+        """End showing."""
         if self._bar is not None:
             self._bar.stop()
 
@@ -111,7 +111,7 @@ class TerminalProgress(NoProgress):
             self._bar.advance(self._task)
 
     def epoch(self, epoch: int, seconds: float, terms: Mapping[str, float]) -> None:
-        """Say what an epoch came to, and how long the others will take."""
+        """Show what an epoch came to, and how long the others will take."""
         shown = "  ".join(f"{name} {value:.4f}" for name, value in terms.items())
         left = self._epochs * self._cycles - self._count
         pace = (time.monotonic() - self._began) / max(1, self._count - self._counted_at_start)
@@ -120,18 +120,18 @@ class TerminalProgress(NoProgress):
 
     def measured(self, title: str, seconds: Mapping[str, float], inferred: int) -> None:
         """Report the seconds of each stage of a measuring, and of how many images latents were inferred."""
-        stages = ", ".join(f"{stage} {duration(spent)}" for stage, spent in seconds.items())
+        spent = ", ".join(f"{stage} {duration(length)}" for stage, length in seconds.items())
         self.say(
-            f"{title}: measured in {duration(sum(seconds.values()))} ({stages}); {inferred:,} images inferred"
+            f"{title}: measured in {duration(sum(seconds.values()))} ({spent}); {inferred:,} images inferred"
         )
 
     def say(self, text: str) -> None:
-        """Say a line."""
+        """Show a line."""
         self._console.print(shown(text), markup=False)
 
 
 def cells(*values: object) -> tuple[Text, ...]:
-    """Make cells of a table that show values as they are, be they another's, and do nothing with them."""
+    """Return cells of a table that show values as they are, without markup or control characters."""
     return tuple(Text(shown(str(value))) for value in values)
 
 
@@ -142,7 +142,7 @@ def console() -> Console:
 
 
 def duration(seconds: float) -> str:
-    """Say a duration as people do.
+    """Return a duration as people write it.
 
     Examples
     --------

@@ -9,6 +9,7 @@ import math
 import os
 import platform
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 SPINS = "GOMP_SPINCOUNT", "1000"
@@ -63,6 +64,19 @@ def keep_memory() -> None:
         libc.mallopt(ctypes.c_int(TRIM_THRESHOLD), ctypes.c_int(2**31 - 1))
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Have torch compute on one thread within the block."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def cores(root: Path = Path("/")) -> int:
     """Count the cores that this process may use: those it may run on, and no more than a container's quota.
 
@@ -79,7 +93,7 @@ def _processors() -> int:
 
 
 def _quotas(root: Path) -> Iterator[float]:
-    """Find what control groups grant, in cores: of version 2 (one tree) and 1 (a tree of its own for the CPU)."""
+    """Yield what control groups grant, in cores: of version 2 (one tree) and 1 (a tree of its own for the CPU)."""
     for line in _read(root / "proc/self/cgroup").splitlines():
         _, controllers, path = line.split(":", 2)
         if controllers and "cpu" not in controllers.split(","):

@@ -25,9 +25,8 @@ from dreaming.rng import Random, generator
 from dreaming.training import ensemble
 from dreaming.training.state import TrainingState
 
-EAGER = (
-    3  # cycles before one is captured: in them libraries choose algorithms, and optimisers make their state
-)
+EAGER = 3
+"""Cycles before one is captured: in them libraries choose algorithms, and optimisers make their state."""
 Epoch = tuple[Tensor, dict[str, Draws]]
 
 
@@ -127,7 +126,7 @@ class CapturedCycle:
             self._ahead = (epoch + 1, self._drawer.submit(self._draw, epoch + 1))
 
     def close(self) -> None:
-        """Bring the states up to date."""
+        """Update the states with what the cycles have changed."""
         if self.many:
             ensemble.unstack(self.cortex, [state.cortex for state in self.states])
             self.synapses.unstack([state.synapses for state in self.states])
@@ -185,7 +184,7 @@ class CapturedCycle:
         self.position.add_(1)
 
     def _remember(self, found: Hippocampus) -> None:
-        """Put memories where the next cycle reads them; yesterday's first, for it may lie in today's buffer."""
+        """Write memories where the next cycle reads them; yesterday's first, for it may lie in today's buffer."""
         yesterday = self._buffered("yesterday", found.yesterday)
         self.hippocampus = Hippocampus(self._buffered("today", found.today), yesterday)
 

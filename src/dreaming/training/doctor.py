@@ -16,12 +16,13 @@ from dreaming.runs.folder import RunFolder
 from dreaming.system import hardware
 from dreaming.system.disk import write
 from dreaming.system.progress import NoProgress
+from dreaming.system.threads import one_thread
 from dreaming.training.precision import exactly, passed
 from dreaming.training.processes import in_processes
 from dreaming.training.state import TrainingState
 from dreaming.training.timing import CYCLES, begin
 
-SCALE = 0.1  # losses below it are compared as if they were of this size
+LEAST_LOSS = 0.1  # losses below it are compared as if they were of this size
 # A difference in rounding grows from cycle to cycle, at full width to 1 % of a loss after 20 of float32 and 5 % of
 # bfloat16; a mistake in an equation makes more in the first.
 ROUNDING = 0.05
@@ -161,12 +162,8 @@ def _trained(configs: Sequence[Config], plain: bool = False) -> tuple[Losses, li
 
 
 def _on_one_thread(config: Config) -> dict[str, Tensor]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with one_thread():
         _, (state,) = _trained([config], plain=True)
-    finally:
-        torch.set_num_threads(before)
     return {name: value.detach().clone() for name, value in _tensors(state).items()}
 
 
@@ -212,7 +209,7 @@ def _bits(value: Tensor) -> Tensor:
 def _deviation(mine: Losses, plain: Losses) -> float:
     """Return the largest relative difference of any term of any cycle, or NaN where there is one."""
     apart = [
-        (losses[name] - reference[name]).abs() / reference[name].abs().clamp(min=SCALE)
+        (losses[name] - reference[name]).abs() / reference[name].abs().clamp(min=LEAST_LOSS)
         for losses, reference in zip(mine, plain, strict=True)
         for name in reference
     ]

@@ -17,7 +17,7 @@ from dreaming.model.phases import Draws, Outcome, Phase
 
 
 def stack(cortices: Sequence[Cortex]) -> Cortex:
-    """Make a ensemble of cortices of one shape: a cortex each of whose weights is theirs, stacked.
+    """Return an ensemble of cortices of one shape: a cortex each of whose weights is theirs, stacked.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ def stack(cortices: Sequence[Cortex]) -> Cortex:
     Returns
     -------
     Cortex
-        Its weights have a leading axis; `objective` computes with it, and `unstack` hands its weights back.
+        Its weights have a leading axis; `objective` computes with it, and `unstack` copies its weights back.
 
     Examples
     --------
@@ -46,7 +46,7 @@ def stack(cortices: Sequence[Cortex]) -> Cortex:
 
 
 def unstack(ensemble: Cortex, cortices: Sequence[Cortex]) -> None:
-    """Hand the weights of an ensemble back to the cortices, which are changed in place."""
+    """Copy the weights of an ensemble back to the cortices, which are changed in place."""
     weights = dict(ensemble.named_parameters())
     with torch.no_grad():
         for number, cortex in enumerate(cortices):

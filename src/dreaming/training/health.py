@@ -72,7 +72,7 @@ def of_losses(epoch: int, means: Mapping[str, float], phases: Sequence[Phase]) -
 
 
 def of_weights(epoch: int, tensors: Mapping[str, Tensor]) -> list[Finding]:
-    """Find the first of some named tensors that holds a number which is not finite.
+    """Return the first of some named tensors that holds a number which is not finite.
 
     Examples
     --------

@@ -89,12 +89,12 @@ def train(
         run = open_run(config, dataset, Path(out), own_phases)
         show_repairs(run, progress)
         if run.finished:
-            progress.say(f"{run.title}: finished, {run.state.epochs_done} epochs")
+            progress.say(f"{run.folder.title}: finished, {run.state.epochs_done} epochs")
             return run.folder.path
         captured = (
             CapturedCycle([run.state], [config], run.images) if config.training.path == "captured" else None
         )
-        progress.start(run.title, config.training.epochs, run.cycles, run.cycles_done)
+        progress.start(run.folder.title, config.training.epochs, run.cycles, run.cycles_done)
         while not run.finished:
             with exactly(config), timed([run.state], run.images.device):
                 if captured is not None:
@@ -103,7 +103,7 @@ def train(
                     run_epoch(run, lambda: not interrupt.requested, progress.cycle)
             if run.state.cycles_done < run.cycles:
                 raise run.stopped()
-            close_epoch(run, progress)
+            close_and_show(run, progress)
     return run.folder.path
 
 
@@ -128,20 +128,20 @@ def run_epoch(run: Run, wanted: Callable[[], bool], after_cycle: Callable[[], No
         after_cycle()
 
 
-def close_epoch(run: Run, progress: NoProgress) -> None:
-    """Keep what an epoch has come to and show it, with what was found wrong in it for the first time."""
+def close_and_show(run: Run, progress: NoProgress) -> None:
+    """Close an epoch of a run and show what it has come to, with what was found wrong in it for the first time."""
     with exactly(run.config):
         row = run.close_epoch()
     epoch, terms = run.state.epochs_done, {name: value for name, value in row.items() if "." in name}
     progress.epoch(epoch, row["seconds"], terms)
     for line in run.news:
-        progress.say(f"{run.title}: epoch {epoch}: {line}")
+        progress.say(f"{run.folder.title}: epoch {epoch}: {line}")
 
 
 def show_repairs(run: Run, progress: NoProgress) -> None:
     """Show what had to be repaired before a run could go on."""
     for repair in run.repairs:
-        progress.say(f"{run.title}: {repair}")
+        progress.say(f"{run.folder.title}: {repair}")
 
 
 def images_of(
@@ -149,8 +149,7 @@ def images_of(
 ) -> Dataset:
     """Load the images of a run, unless they are given, and make sure that they fill a mini-batch."""
     if dataset is None:
-        where = Path(data_dir) if data_dir is not None else None
-        dataset = load_dataset(config.dataset.name, where, limit=config.dataset.limit, trust=trust_data)
+        dataset = load_dataset(config.dataset.name, data_dir, limit=config.dataset.limit, trust=trust_data)
     if config.training.epochs and len(dataset.train) < config.training.batch_size:
         raise UserError(
             f"a batch of {config.training.batch_size} images is larger than the {len(dataset.train)} images "

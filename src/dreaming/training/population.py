@@ -12,14 +12,14 @@ import torch
 from dreaming.config.config import Config
 from dreaming.data import Dataset
 from dreaming.errors import RunsFailed, Stopped, UserError
-from dreaming.runs.folder import run_path
+from dreaming.runs.folder import RunFolder, run_path
 from dreaming.system import hardware
 from dreaming.system.locks import locked
 from dreaming.system.progress import NoProgress
 from dreaming.system.signals import Interrupt, listening
 from dreaming.system.threads import cores
 from dreaming.training.captured import CapturedCycle
-from dreaming.training.loop import close_epoch, images_of, show_repairs, timed, train
+from dreaming.training.loop import close_and_show, images_of, show_repairs, timed, train
 from dreaming.training.precision import auto_path, exactly, resolved
 from dreaming.training.processes import Child, Ending, ended, pickled, train_in_child
 from dreaming.training.resume import open_run
@@ -89,8 +89,7 @@ def train_all(
     ['digits/pad/seed-0', 'digits/pad/seed-1']
     """
     progress = progress or NoProgress()
-    if workers is not None and workers < 1:
-        raise UserError(f"workers is {workers}; at least one is needed")
+    require_workers(workers)
     paths = [run_path(Path(out), config.dataset.name, config.condition, config.seed) for config in configs]
     for path in paths:
         if paths.count(path) > 1:
@@ -118,11 +117,19 @@ def train_all(
     return paths
 
 
+def require_workers(workers: int | None) -> None:
+    """Make sure that there is a worker, unless their number is left open.
+
+    Raises
+    ------
+    UserError
+        If there is none.
+    """
+    if workers is not None and workers < 1:
+        raise UserError(f"--workers is {workers}; at least one is needed, or leave the option out")
+
+
 Runs = Mapping[Path, Config]
-
-
-def _named(path: Path) -> str:
-    return "/".join(path.parts[-3:])
 
 
 def _alike(runs: Runs) -> list[Runs]:
@@ -134,7 +141,7 @@ def _alike(runs: Runs) -> list[Runs]:
 
 
 def _whole(endings: Mapping[Path, Ending], paths: Sequence[Path], out: Path, progress: NoProgress) -> None:
-    """Make sure that all runs are finished, or say in one sentence which are not, and why."""
+    """Make sure that all runs are finished, or raise one sentence: which are not, and why."""
     kinds = [ending.kind for ending in endings.values()]
     failed = {
         path: endings[path].said for path in paths if path in endings and endings[path].kind == "failed"
@@ -143,7 +150,7 @@ def _whole(endings: Mapping[Path, Ending], paths: Sequence[Path], out: Path, pro
     if faults:
         progress.say(faults)
     cause = RuntimeError(faults) if faults else None
-    each = "; ".join(f"{_named(path)}: {said}" for path, said in failed.items())
+    each = "; ".join(f"{RunFolder(path).title}: {said}" for path, said in failed.items())
     why = f"{len(failed)} of {len(paths)} runs failed, {each}"
     if "stopped" in kinds or len(endings) < len(paths):
         raise Stopped(
@@ -198,7 +205,7 @@ def _at_once(
             while waiting and len(alive) < workers and not interrupt.requested:
                 path, config = waiting.pop(0)
                 child = Child(threads, train_in_child, config, options)
-                alive[child.ear] = child, path, progress.part(_named(path))
+                alive[child.ear] = child, path, progress.part(RunFolder(path).title)
             ready = wait(list(alive), PAUSE)
             for ear in [ear for ear in alive if ear in ready]:
                 child, path, part = alive[ear]
@@ -282,7 +289,9 @@ def _side_by_side(unfinished: list[Run], progress: NoProgress, interrupt: Interr
             captured = CapturedCycle(
                 [run.state for run in group], [run.config for run in group], first.images
             )
-            title = f"{first.title} and {len(group) - 1} more" if len(group) > 1 else first.title
+            title = (
+                f"{first.folder.title} and {len(group) - 1} more" if len(group) > 1 else first.folder.title
+            )
             progress.start(title, first.config.training.epochs, first.cycles, behind)
         with exactly(group[0].config), timed([run.state for run in group], group[0].images.device):
             captured.run(lambda: not interrupt.requested, progress.cycle)
@@ -290,7 +299,7 @@ def _side_by_side(unfinished: list[Run], progress: NoProgress, interrupt: Interr
             raise Stopped("; ".join(str(run.stopped()) for run in group))
         for run in group:
             try:
-                close_epoch(run, progress)
+                close_and_show(run, progress)
             except UserError as failure:
                 failures[run.folder.path] = str(failure)
                 unfinished.remove(run)

@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from dreaming.config.config import Config
-from dreaming.config.settings import difference
 from dreaming.data import Dataset
 from dreaming.errors import UserError
 from dreaming.runs import findings
-from dreaming.runs.folder import RunFolder, images_fingerprint
+from dreaming.runs.folder import RunFolder, require_same_config, require_same_images
 from dreaming.system import hardware
 from dreaming.system.disk import sweep, write
 from dreaming.training.run import Run, keep_epoch, losses_so_far, run_folder_path
@@ -43,9 +42,9 @@ def open_run(config: Config, dataset: Dataset, out: Path, own_phases: str | Path
     begun = folder.state.exists() or folder.state_before.exists()
     if begun:
         there = folder.read_config()
-        _require_same_config(folder, there, config)
+        require_same_config(folder, there, config, "--out or --name")
         run.repairs = run.state.restore(folder, config)
-        _require_same_images(folder, dataset)
+        require_same_images(folder, dataset, "; use another --out")
         _require_all_kept(folder, there, run.state.epochs_done)
         if run.finished:
             return run
@@ -88,23 +87,6 @@ def _require_untrained(folder: RunFolder) -> None:
                 f"{folder.path} was imported, without what training could go on from; use another --out or --name"
             )
         raise UserError(f"{folder.state} is missing; restore it, or train into another --out")
-
-
-def _require_same_config(folder: RunFolder, there: Config, config: Config) -> None:
-    found = difference(there.identity(), config.identity())
-    if found:
-        path, old, new = found
-        raise UserError(
-            f"{folder.path} holds a run of another config: its {path} is {old} and this command says {new}; "
-            "use another --out or --name"
-        )
-
-
-def _require_same_images(folder: RunFolder, dataset: Dataset) -> None:
-    if images_fingerprint(folder) != dataset.fingerprint:
-        raise UserError(
-            f"{folder.path} was trained on other images than {dataset.name} has now; use another --out"
-        )
 
 
 def _require_all_kept(folder: RunFolder, there: Config, epochs: int) -> None:

@@ -48,11 +48,6 @@ class Run:
     news: list[str] = field(default_factory=list)
 
     @property
-    def title(self) -> str:
-        """Data set, condition and seed, as the folders are named."""
-        return "/".join(self.folder.path.parts[-3:])
-
-    @property
     def images(self) -> Tensor:
         """What is learned from: pixels, 0 to 255, shape [n, c, 32, 32]."""
         return self.dataset.train.images
@@ -88,7 +83,7 @@ class Run:
         )
 
     def close_epoch(self) -> dict[str, Any]:
-        """Keep what an epoch that is done has come to, and return its row of losses.csv.
+        """Write what an epoch that is done has come to, and return its row of losses.csv.
 
         Raises
         ------
@@ -96,7 +91,7 @@ class Run:
             If a loss, a weight or a latent has left the numbers; but for findings.csv, which says so, all stays as
             it was after the epoch before.
         """
-        row = _close_epoch(self.state, self.cycles, self.config)
+        row = _next_epoch(self.state, self.cycles, self.config)
         epoch = self.state.epochs_done
         found = _found(row, self.state, self.config, self.dataset)
         before = findings.so_far(self.folder, epoch - 1)
@@ -118,8 +113,8 @@ def run_folder_path(config: Config, out: Path) -> Path:
     return run_path(out, config.dataset.name, config.condition, config.seed)
 
 
-def _close_epoch(state: TrainingState, cycles: int, config: Config) -> dict[str, Any]:
-    """Return the epoch's row of losses.csv, and begin the next epoch."""
+def _next_epoch(state: TrainingState, cycles: int, config: Config) -> dict[str, Any]:
+    """Begin the next epoch; return the row of losses.csv of the one that is done."""
     state.epochs_done += 1
     phases = {phase.name: phase for phase in config.phases_in(state.epochs_done)}
     means = {}
@@ -132,7 +127,7 @@ def _close_epoch(state: TrainingState, cycles: int, config: Config) -> dict[str,
 
 
 def _found(row: dict[str, Any], state: TrainingState, config: Config, dataset: Dataset) -> list[Finding]:
-    """Look at the losses, the weights and the latents after an epoch; no further than where a number is lost."""
+    """Check the losses, the weights and the latents after an epoch; no further than where a number is lost."""
     epoch, channels = state.epochs_done, config.networks.image_channels
     means = {name: value for name, value in row.items() if "." in name}
     found = health.of_losses(epoch, means, config.phases_in(epoch))
@@ -190,7 +185,7 @@ def losses_so_far(folder: RunFolder, epochs: int) -> pd.DataFrame:
 
 
 def keep_epoch(state: TrainingState, folder: RunFolder, config: Config, dataset: Dataset) -> None:
-    """Keep the weights after this epoch, and a sheet of its dreams."""
+    """Write the weights after this epoch, and a sheet of its dreams."""
     snapshots.save(folder, config, state.epochs_done, state.cortex)
     columns = min(SHEET_COLUMNS, len(dataset.train) // 2)
     seen = to_activity(dataset.train.images[: 2 * columns], config.networks.image_channels)

@@ -63,7 +63,7 @@ class TrainingState:
         write_tensors(folder.state, tensors, {"position": position, "run": config.identity()})
 
     def restore(self, folder: RunFolder, config: Config) -> list[str]:
-        """Go on from where `save` was called; if that state is damaged, from the one before it.
+        """Restore what `save` kept last; if that state is damaged, from the one before it.
 
         Returns
         -------

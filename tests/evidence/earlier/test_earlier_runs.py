@@ -38,12 +38,16 @@ RUNS = {
     "digits/pad/seed-0": (*SMALL, "--snapshots=all"),
     "digits/pad/seed-1": (*LEAST, "--snapshots=ends", "--seed=1"),
     "digits/deprived/seed-0": (
-        *(*LEAST, "--snapshots=ends"),
-        *("--schedule=pad:1,without_rem:3,pad", "--name=deprived"),
+        *LEAST,
+        "--snapshots=ends",
+        "--schedule=pad:1,without_rem:3,pad",
+        "--name=deprived",
     ),
     "digits/light_sleep/seed-0": (
-        *(*LEAST, "--snapshots=ends"),
-        *("--phases=light_sleep.py:light_sleep", "--name=light_sleep"),
+        *LEAST,
+        "--snapshots=ends",
+        "--phases=light_sleep.py:light_sleep",
+        "--name=light_sleep",
     ),
 }
 

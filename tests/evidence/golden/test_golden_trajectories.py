@@ -1,6 +1,6 @@
 """Twenty cycles of each condition are what they were: a refactoring proves identity here.
 
-They are lived in float64, where another order of summation changes the twelfth digit at most. But torch draws
+They are run in float64, where another order of summation changes the twelfth digit at most. But torch draws
 normal numbers in float32, whose last bit goes with the processor: without AVX2 terms differ by 2e-6, and weights by
 6e-8. Where other numbers are drawn than those of the trajectories, the tolerances lie between that and the
 alterations below, which make at least 5e-3 and 3e-4.
@@ -19,9 +19,7 @@ from dreaming.model.occlusion import Occlusion
 from dreaming.model.phases import NREM, REM, Wake
 
 DRAWN = torch.randn(4096, generator=torch.Generator().manual_seed(0)).numpy().tobytes()
-SAME = (
-    hashlib.sha256(DRAWN).hexdigest().startswith("a25207107225c7f6")
-)  # as where the trajectories were lived
+SAME = hashlib.sha256(DRAWN).hexdigest().startswith("a25207107225c7f6")  # as where the trajectories were run
 TERMS, WEIGHTS = (1e-8, 1e-8) if SAME else (1e-4, 1e-5)
 GOLDEN = json.loads(regenerate.FILE.read_text(encoding="utf-8"))
 PAD = Wake(), NREM(), REM()

@@ -19,8 +19,11 @@ TINY = Profile(
     long_epochs=3,
     limit=64,
     settings=(
-        *("networks.base_channels=2", "networks.latent_dim=8", "networks.image_channels=1"),
-        *("training.batch_size=32", "training.precision=float32"),
+        "networks.base_channels=2",
+        "networks.latent_dim=8",
+        "networks.image_channels=1",
+        "training.batch_size=32",
+        "training.precision=float32",
     ),
 )
 pytestmark = pytest.mark.usefixtures("without_drawing")

@@ -118,11 +118,8 @@ def test_a_program_ends_although_a_library_hears_nothing(code):
 
 def test_children_end_with_a_program_and_say_nothing(tmp_path):
     begin = time.monotonic()
-    assert ended(WITH_CHILDREN.format(place=tmp_path)) == (
-        3,
-        "",
-        INTERRUPTED + "\n",
-    )  # waits for the children
+    # It waits for the children.
+    assert ended(WITH_CHILDREN.format(place=tmp_path)) == (3, "", INTERRUPTED + "\n")
     assert time.monotonic() - begin < LONG
 
 

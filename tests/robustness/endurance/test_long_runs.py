@@ -122,8 +122,11 @@ def test_pictures_leave_no_figure_behind_and_reproducing_says_a_line_for_each_va
         limit=64,
         figures=("figure-4", "figure-9"),
         settings=(
-            *("networks.base_channels=2", "networks.latent_dim=8", "networks.image_channels=1"),
-            *("training.batch_size=32", "training.precision=float32"),
+            "networks.base_channels=2",
+            "networks.latent_dim=8",
+            "networks.image_channels=1",
+            "training.batch_size=32",
+            "training.precision=float32",
         ),
     )
     before = figures()  # of other tests, whose fixtures may hold some

@@ -14,8 +14,11 @@ from dreaming.cli import main as cli
 
 HERE = Path(__file__).parent
 SMALL = (
-    *("--set=networks.base_channels=2", "--set=networks.latent_dim=8", "--set=networks.image_channels=1"),
-    *("--set=training.batch_size=16", "--device=cpu"),
+    "--set=networks.base_channels=2",
+    "--set=networks.latent_dim=8",
+    "--set=networks.image_channels=1",
+    "--set=training.batch_size=16",
+    "--device=cpu",
 )
 RUN = "runs/digits/pad/seed-0"
 WORDS = {
@@ -25,10 +28,16 @@ WORDS = {
     "compare": ("runs",),
     "import": ("trained.pth", "--dataset=digits", "--limit=64", "--name=published"),
     "describe": ("--condition=without_rem",),
-    "doctor": (*("--device=cpu", "--base-channels=8", "--batch-size=8", "--seeds=2"),),
+    "doctor": ("--device=cpu", "--base-channels=8", "--batch-size=8", "--seeds=2"),
     "reproduce": (
-        *("--profile=quick", "--only=figure-3", "--set=datasets=digits", "--set=limit=64"),
-        *("--set=seeds=1", "--set=epochs=2", "--set=long_epochs=2", "--set=samples=8"),
+        "--profile=quick",
+        "--only=figure-3",
+        "--set=datasets=digits",
+        "--set=limit=64",
+        "--set=seeds=1",
+        "--set=epochs=2",
+        "--set=long_epochs=2",
+        "--set=samples=8",
         *("--set=features=inception", "--workers=1", *SMALL),
     ),
     "data list": (),

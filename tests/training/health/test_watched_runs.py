@@ -155,7 +155,7 @@ class TestLostNumbers:
         assert {path for path in after if before.get(path) != after[path]} <= own
 
     def test_a_weight_lost_by_the_last_step_is_found_before_it_is_kept(self, trained, monkeypatch):
-        original = training_run._close_epoch
+        original = training_run._next_epoch
 
         def lose(life, cycles, config):
             row = original(life, cycles, config)
@@ -164,7 +164,7 @@ class TestLostNumbers:
                     life.cortex.generator.layers[0].bias[0] = torch.inf
             return row
 
-        monkeypatch.setattr(training_run, "_close_epoch", lose)
+        monkeypatch.setattr(training_run, "_next_epoch", lose)
         with pytest.raises(UserError, match=r"^generator\.layers\.0\.bias became inf in epoch 2"):
             trained(epochs=3)
 

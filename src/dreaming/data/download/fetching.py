@@ -1,4 +1,4 @@
-"""Get a data set from its mirrors: resumed where it broke off, checked, never half under its good name."""
+"""Fetching a data set from its mirrors: resumed where it broke off, checked, never half under its good name."""
 
 import errno
 import os
@@ -24,7 +24,7 @@ _PAUSE = 0.2
 
 
 def fetch(name: str, data_dir: Path, *, progress: Progress | None = None) -> list[Path]:
-    """Get the official files of a data set, or the weights of a network.
+    """Fetch the official files of a data set, or the weights of a network.
 
     Each file is asked for at its official address first, then at its mirrors. A download that breaks off is
     kept as ``FILE.part`` and goes on from there, at the next mirror or at the next call. A file gets its name
@@ -71,10 +71,10 @@ def fetch(name: str, data_dir: Path, *, progress: Progress | None = None) -> lis
 def download(
     file: RemoteFile, data_dir: Path, *, progress: Progress | None = None, patience: Patience = _ORDINARY
 ) -> Path:
-    """Get one file from the first of its mirrors that gives it, as `fetch` does.
+    """Fetch one file from the first of its mirrors that gives it, as `fetch` does.
 
     A mirror that is slow is set aside while there are others, and taken after all if those fail. While another
-    process gets the same file into the same folder, this one waits for it.
+    process fetches the same file into the same folder, this one waits for it.
     """
     target = data_dir / file.name
     if _is_right(target, file):
@@ -95,7 +95,7 @@ def download(
 
 @contextmanager
 def _alone(part: Path, file: RemoteFile, progress: Progress | None) -> Iterator[None]:
-    """Let one process at a time at a part; one without content is not left behind."""
+    """Keep other processes from a part within the block; one without content is not left behind."""
     name = part.with_name(f".{part.name}.lock")
     lock: BaseFileLock = FileLock(name, fallback_to_soft=False)
     while not lock.is_locked:

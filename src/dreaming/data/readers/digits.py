@@ -12,7 +12,6 @@ from PIL import Image
 from dreaming.data.dataset import Contents, Split
 from dreaming.data.sources import Source
 
-N_TRAIN, N_TEST = 1437, 360
 CLASSES = tuple(str(digit) for digit in range(10))
 
 
@@ -44,9 +43,8 @@ def read_digits() -> Contents:
     )
     images = torch.from_numpy(large)[:, None].repeat(1, 3, 1, 1)
     targets = torch.from_numpy(labels)
-    return Contents(
-        Split(images[:N_TRAIN], targets[:N_TRAIN]), Split(images[N_TRAIN:], targets[N_TRAIN:]), CLASSES
-    )
+    n = SOURCE.n_train
+    return Contents(Split(images[:n], targets[:n]), Split(images[n:], targets[n:]), CLASSES)
 
 
 def written() -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
@@ -73,8 +71,8 @@ def written() -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
 SOURCE = Source(
     name="digits",
     label="Digits",
-    n_train=N_TRAIN,
-    n_test=N_TEST,
+    n_train=1437,
+    n_test=360,
     host="scikit-learn (no download)",
     licence="CC BY 4.0; cite Alpaydin and Kaynak 1998",
     make=lambda _: read_digits(),

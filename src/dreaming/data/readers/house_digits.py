@@ -26,7 +26,7 @@ from jaxtyping import Float, Int64, UInt8
 
 from dreaming.data.dataset import Contents, Split
 from dreaming.data.readers import digits
-from dreaming.data.readers.digits import written
+from dreaming.data.readers.digits import CLASSES, written
 from dreaming.data.sources import Source
 from dreaming.errors import UserError
 from dreaming.rng import Random
@@ -36,7 +36,6 @@ MOST = 1_000_000
 """Images of a split; three gigabytes of them."""
 BLOCK = 100
 FIRST_TEST_DIGIT = 1415
-CLASSES = tuple(str(digit) for digit in range(10))
 
 _SEED = 0
 """The data set's own; another makes another data set."""
@@ -171,7 +170,7 @@ def handwriting(split: Literal["train", "test"]) -> Handwriting:
 def draw_block(
     writing: Handwriting, scene: Scene
 ) -> tuple[UInt8[np.ndarray, "100 3 32 32"], Int64[np.ndarray, "100"]]:
-    """Draw the images of one block, and say which digits stand in their middles."""
+    """Draw the images of one block, and return which digits stand in their middles."""
     targets = np.argsort(scene.between("class").reshape(-1, 10), axis=1).ravel()
     paint = ink(writing, digits_side_by_side(writing, targets, scene), scene)
     return photograph(colour(paint, scene), scene), targets

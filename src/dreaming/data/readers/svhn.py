@@ -8,11 +8,10 @@ import scipy.io
 import torch
 
 from dreaming.data.dataset import Contents, Split
+from dreaming.data.readers.digits import CLASSES
 from dreaming.data.readers.parquet import read_parquet
 from dreaming.data.sources import Layout, RemoteFile, Source
 from dreaming.errors import UserError
-
-CLASSES = tuple(str(digit) for digit in range(10))
 
 
 def read_mats(paths: Sequence[Path]) -> Contents:

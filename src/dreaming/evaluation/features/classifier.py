@@ -11,7 +11,6 @@ import hashlib
 import json
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, ClassVar
 
@@ -28,6 +27,7 @@ from dreaming.rng import generator
 from dreaming.runs.tensors import read_tensors, write_tensors
 from dreaming.system.disk import cache_dir
 from dreaming.system.progress import NoProgress, duration
+from dreaming.system.threads import one_thread
 
 
 class ClassifierProtocol(Parameters):
@@ -118,7 +118,7 @@ def train_classifier(split: Split, classes: int, protocol: ClassifierProtocol) -
     steps = max(protocol.least_steps, protocol.epochs * (len(split) // batch))
     adam = torch.optim.Adam(network.parameters(), lr=protocol.learning_rate)
     cycle = torch.optim.lr_scheduler.OneCycleLR(adam, protocol.learning_rate, total_steps=steps)
-    with _one_thread(), torch.enable_grad():
+    with one_thread(), torch.enable_grad():
         for seen, _ in zip(_batches(len(split), batch, protocol.seed), range(steps), strict=False):
             loss = functional.cross_entropy(network(split.images[seen]), split.labels[seen])
             adam.zero_grad()
@@ -134,16 +134,6 @@ def _batches(n: int, batch: int, seed: int) -> Iterator[Tensor]:
     while True:
         yield from epoch_order(n, batch, generator(seed, "order", "classifier", epoch))
         epoch += 1
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def classifier_accuracy(network: Classifier, split: Split) -> float:

@@ -34,7 +34,7 @@ from dreaming.system.progress import NoProgress
 
 ControlKind = Literal["pixels", "pca"]
 CONTROLS: tuple[ControlKind, ...] = ("pixels", "pca")
-COMPONENTS = 256
+PCA_COMPONENTS = 256
 IMAGES_AT_ONCE = 1000
 """Images whose squared pixels are in memory at once."""
 
@@ -52,7 +52,7 @@ def pixel_features(
     x, y = (to_activity(images, image_channels).flatten(1) for images in (train, test))
     mean = x.mean(dim=0)
     norms = torch.cat([part.sub_(mean).square().sum(dim=1) for part in x.split(IMAGES_AT_ONCE)])
-    scale = (COMPONENTS / norms.mean()).sqrt()
+    scale = (PCA_COMPONENTS / norms.mean()).sqrt()
     return "pixels", x.mul_(scale), y.sub_(mean).mul_(scale)
 
 
@@ -65,7 +65,7 @@ def pca(
     their own singular value decomposition is quicker than the eigendecomposition of the pixels' covariance.
     """
     x, y = (to_activity(images, image_channels).flatten(1).numpy() for images in (train, test))
-    components = min(COMPONENTS, len(x) - 1)
+    components = min(PCA_COMPONENTS, len(x) - 1)
     solver = "full" if len(x) < x.shape[1] else "covariance_eigh"
     found = PCA(components, whiten=True, svd_solver=solver, random_state=seed).fit(x)
     features = [torch.from_numpy(found.transform(split).astype(np.float32)) for split in (x, y)]
@@ -113,7 +113,7 @@ class Control:
             return None
 
     def keep(self, label: str, share: float, progress: NoProgress) -> None:
-        """Keep what was found for other runs; a cache that cannot be written is done without, and that is said."""
+        """Write what was found to the cache, for other runs; where it cannot be written, a line says so."""
         content = {"accuracy": torch.tensor(share, dtype=torch.float64)}
         try:
             write_tensors(self.file, content, {"origin": self.origin(), "features": label})

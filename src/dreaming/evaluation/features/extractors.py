@@ -52,7 +52,7 @@ def extractor(
     device: torch.device,
     *,
     protocol: ClassifierProtocol | None = None,
-    data_dir: Path | None = None,
+    data_dir: str | Path | None = None,
     progress: NoProgress | None = None,
 ) -> Extractor:
     """Return the extractor of the classifier, which is trained once on the data set's labels, or of Inception.

@@ -43,7 +43,7 @@ class Inception:
         If torch-fidelity or its torchvision cannot be imported, or the weights are not there or are others.
     """
 
-    def __init__(self, device: torch.device, data_dir: Path | None = None) -> None:
+    def __init__(self, device: torch.device, data_dir: str | Path | None = None) -> None:
         extractor, weights = _extractor(), find_weights(data_dir)
         with torch.random.fork_rng(devices=[]):  # it draws initial weights before it reads these
             network = extractor("inception", [LAYER], feature_extractor_weights_path=str(weights))
@@ -56,7 +56,7 @@ class Inception:
         return features
 
 
-def unavailable(data_dir: Path | None = None) -> str:
+def unavailable(data_dir: str | Path | None = None) -> str:
     """Return why these features cannot be had here, in a sentence that says what to do; empty if they can.
 
     Examples
@@ -86,7 +86,7 @@ def _extractor() -> Any:
 
 
 def find_weights(data_dir: str | Path | None = None) -> Path:
-    """Find the weights, and make sure that they are the ones; nothing is fetched.
+    """Return where the weights lie, and make sure that they are the ones; nothing is fetched.
 
     Parameters
     ----------

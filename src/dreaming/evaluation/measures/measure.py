@@ -57,12 +57,14 @@ class Measure(Parameters):
     """How its values are shown, by their name in the column ``measure``; by default as numbers under that name."""
     table: ClassVar[Literal["measures", "projection"]] = "measures"
     """The table of the run folder that its rows go into."""
+    passes: ClassVar[int] = 0
+    """How often it infers the test images of a snapshot, besides the latents that all measures share."""
 
     @abstractmethod
     def keys(self) -> frozenset[tuple[str, str]]:
         """Return the measure and the parameter of every row that one snapshot gets."""
 
-    def unavailable(self, data_dir: Path | None) -> str:
+    def unavailable(self, data_dir: str | Path | None) -> str:
         """Return why it cannot be measured here, in a sentence that says what to do; empty if it can.
 
         Parameters

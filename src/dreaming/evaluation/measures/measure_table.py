@@ -25,7 +25,7 @@ class MeasureTable:
 
     def __init__(self, folder: RunFolder, config: Config, progress: NoProgress) -> None:
         self.folder, self.config, self.progress = folder, config, progress
-        self.title = "/".join(folder.path.parts[-3:])
+        self.title = folder.title
         self._tables: dict[str, pd.DataFrame] = {"measures": folder.read_measures()}
 
     @property

@@ -72,6 +72,7 @@ class Organisation(Measure):
             "distance of latents of clean and occluded images over that between classes"
         ),
     }
+    passes: ClassVar = 1
 
     distance: Distance = "euclidean"
     """``euclidean`` as in the paper, or ``squared`` as in its program."""

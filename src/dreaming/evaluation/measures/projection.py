@@ -23,7 +23,7 @@ from dreaming.evaluation.measures.snapshot_batch import SnapshotBatch
 from dreaming.model.occlusion import Probability, TileSize
 
 PROJECTION = "projection"
-COMPONENTS, SHOWN = 2, 4
+AXES, SHOWN = 2, 4
 
 Fit = Literal["shown", "clean"]
 
@@ -80,9 +80,9 @@ class Projection(Measure):
         about = {
             "measure": PROJECTION,
             "parameter": self.name(),
-            "image": which.repeat_interleave(COMPONENTS).numpy(),
-            "label": labels.repeat_interleave(COMPONENTS).numpy(),
-            "component": np.tile(np.arange(1, COMPONENTS + 1), len(which)),
+            "image": which.repeat_interleave(AXES).numpy(),
+            "label": labels.repeat_interleave(AXES).numpy(),
+            "component": np.tile(np.arange(1, AXES + 1), len(which)),
         }
         parts = []
         for epoch, latents in zip(snapshots.epochs, both, strict=True):
@@ -148,10 +148,10 @@ def principal_components(
     [[-2.0, -1.0], [2.0, -1.0], [-2.0, 1.0], [2.0, 1.0]]
     """
     fitted = np.concatenate([clean, occluded]) if fit == "shown" else clean
-    if min(fitted.shape) < COMPONENTS:
+    if min(fitted.shape) < AXES:
         raise UserError(
             f"a projection to two components needs two images and two latents, and has {len(clean)} and"
             f" {clean.shape[1]}"
         )
-    found = PCA(COMPONENTS, svd_solver="full").fit(fitted)
+    found = PCA(AXES, svd_solver="full").fit(fitted)
     return found.transform(clean), found.transform(occluded)

@@ -21,7 +21,7 @@ from dreaming.evaluation.measures.measure_table import MeasureTable
 from dreaming.evaluation.measures.snapshot_batch import SnapshotBatch
 from dreaming.evaluation.readout import Protocol, accuracy
 
-ACCURACY, LATENT = "readout_accuracy", "latent"
+READOUT_ACCURACY, LATENT = "readout_accuracy", "latent"
 
 
 class Readout(Measure):
@@ -36,7 +36,7 @@ class Readout(Measure):
     [('readout_accuracy', 'latent;learning_rate=0.02')]
     """
 
-    quantities: ClassVar = {ACCURACY: Quantity("linear readout accuracy on test images", "%")}
+    quantities: ClassVar = {READOUT_ACCURACY: Quantity("linear readout accuracy on test images", "%")}
 
     protocol: Protocol = Protocol()
     """How the classifier is trained."""
@@ -47,19 +47,21 @@ class Readout(Measure):
 
     def keys(self) -> frozenset[tuple[str, str]]:
         """Return the measure and the parameter of every row that one snapshot gets."""
-        return frozenset({(ACCURACY, self.name(LATENT))})
+        return frozenset({(READOUT_ACCURACY, self.name(LATENT))})
 
     def measure(self, snapshots: SnapshotBatch) -> pd.DataFrame:
         """Read out each snapshot's latents."""
         weights, labels = snapshots.readout(self.protocol), snapshots.images.test.labels
         shares = accuracy(weights, snapshots.test, labels).tolist()
         rows = zip(snapshots.epochs, shares, strict=True)
-        return tabled((epoch, ACCURACY, self.name(LATENT), share) for epoch, share in rows)
+        return tabled((epoch, READOUT_ACCURACY, self.name(LATENT), share) for epoch, share in rows)
 
     def has_control(self, kind: ControlKind, table: pd.DataFrame) -> bool:
         """Return whether a control's row is in a table of measures, however many components there are."""
         wanted = re.compile(rf"{kind}(-\d+)?{re.escape(self.name(''))}")
-        return any(wanted.fullmatch(name) for name in table.loc[table["measure"] == ACCURACY, "parameter"])
+        return any(
+            wanted.fullmatch(name) for name in table.loc[table["measure"] == READOUT_ACCURACY, "parameter"]
+        )
 
     def add_control(
         self, kind: ControlKind, table: MeasureTable, images: Dataset, device: torch.device
@@ -70,6 +72,6 @@ class Readout(Measure):
         known = control.kept(table.progress)
         label, share = known or control.measure()
         source = f" (as kept in {control.file})" if known else ""
-        table.add(self, tabled([(None, ACCURACY, self.name(label), share)]), source)
+        table.add(self, tabled([(None, READOUT_ACCURACY, self.name(label), share)]), source)
         if not known:
             control.keep(label, share, table.progress)

@@ -71,7 +71,7 @@ class Realism(Measure):
         """Return the parameter of the rows of some features."""
         return parameter(feature, self, ["samples"])
 
-    def unavailable(self, data_dir: Path | None) -> str:
+    def unavailable(self, data_dir: str | Path | None) -> str:
         """Return what features lack here."""
         return inception.unavailable(data_dir) if "inception" in self.features else ""
 
@@ -147,5 +147,5 @@ def dream_of(
 
 
 def _rgb(activity: Tensor) -> Tensor:
-    """Turn activity in [-1, 1], [n, c, 32, 32], into pixels in 0..255, [n, 3, 32, 32], on the CPU."""
+    """Convert activity in [-1, 1], [n, c, 32, 32], into pixels in 0..255, [n, 3, 32, 32], on the CPU."""
     return to_pixels(activity).permute(0, 3, 1, 2)

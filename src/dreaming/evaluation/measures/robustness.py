@@ -19,7 +19,7 @@ from dreaming.evaluation.measures.snapshot_batch import SnapshotBatch
 from dreaming.evaluation.readout import Protocol, accuracy
 from dreaming.model.occlusion import Probability, TileSize
 
-ACCURACY = "readout_accuracy_occluded"
+OCCLUDED_ACCURACY = "readout_accuracy_occluded"
 
 
 class Robustness(Measure):
@@ -39,7 +39,10 @@ class Robustness(Measure):
     [('readout_accuracy_occluded', '0.5;tile_size=8')]
     """
 
-    quantities: ClassVar = {ACCURACY: Quantity("linear readout accuracy on occluded test images", "%")}
+    quantities: ClassVar = {
+        OCCLUDED_ACCURACY: Quantity("linear readout accuracy on occluded test images", "%")
+    }
+    passes: ClassVar = 9
 
     probabilities: tuple[Probability, ...] = tuple(tenth / 10 for tenth in range(11))
     """With which a tile is silenced."""
@@ -54,7 +57,7 @@ class Robustness(Measure):
 
     def keys(self) -> frozenset[tuple[str, str]]:
         """Return the measure and the parameter of every row that one snapshot gets."""
-        return frozenset((ACCURACY, self.name(probability)) for probability in self.probabilities)
+        return frozenset((OCCLUDED_ACCURACY, self.name(probability)) for probability in self.probabilities)
 
     def measure(self, snapshots: SnapshotBatch) -> pd.DataFrame:
         """Test each snapshot's classifier on occluded images."""
@@ -63,7 +66,7 @@ class Robustness(Measure):
         for probability in self.probabilities:
             shares = accuracy(weights, self.latents(snapshots, probability), labels)
             for epoch, share in zip(snapshots.epochs, shares.tolist(), strict=True):
-                rows.append((epoch, ACCURACY, self.name(probability), share))
+                rows.append((epoch, OCCLUDED_ACCURACY, self.name(probability), share))
         return tabled(rows)
 
     def latents(self, snapshots: SnapshotBatch, probability: float) -> Float[Tensor, "k m z"]:

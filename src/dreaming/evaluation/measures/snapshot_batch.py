@@ -90,7 +90,7 @@ class SnapshotBatch:
         epochs: Sequence[int],
         device: torch.device,
         progress: NoProgress | None = None,
-        data_dir: Path | None = None,
+        data_dir: str | Path | None = None,
         watch: Stopwatch | None = None,
     ) -> None:
         self.folder, self.config, self.images, self.data_dir = folder, config, images, data_dir
@@ -99,7 +99,7 @@ class SnapshotBatch:
         with self.watch.stage("snapshots"):
             self.cortices = [load(folder.path, epoch).to(device) for epoch in epochs]
         for cortex in self.cortices:
-            cortex.precision = config.training.number_type  # it infers as it lived
+            cortex.precision = config.training.number_type  # it infers as it was trained
         self._readouts: dict[Protocol, Weights] = {}
 
     def infer(

@@ -15,7 +15,7 @@ from matplotlib.ticker import MaxNLocator
 
 from dreaming.errors import UserError, shown
 from dreaming.evaluation.measures.measure import Measure, Quantity
-from dreaming.evaluation.measures.readout import ACCURACY, LATENT
+from dreaming.evaluation.measures.readout import LATENT, READOUT_ACCURACY
 from dreaming.evaluation.measuring import MEASURES
 from dreaming.model.conditions import colours_of
 from dreaming.runs import findings
@@ -26,7 +26,7 @@ from dreaming.system.disk import write
 LINES = ("-", "--", "-.", ":")
 FINDINGS = ("dataset", "condition", "seed", *findings.FINDING_COLUMNS)
 CONTROL_LINES = {"pixels": ":", "pca": "--"}
-OTHERWISE = f"{ACCURACY}_otherwise"
+OTHERWISE = f"{READOUT_ACCURACY}_otherwise"
 """Readouts that were not trained by the protocol, which have a table and a plot of their own."""
 DRAWN = 12
 """Parameters of one measure that are drawn, a panel each; of more, the tables have all."""
@@ -152,7 +152,7 @@ def compare(
         for kind in (*MEASURES.values(), *measures)
         for name, quantity in kind.quantities.items()
     }
-    quantities[OTHERWISE] = Quantity(f"{quantities[ACCURACY].label}, not by the protocol", "%")
+    quantities[OTHERWISE] = Quantity(f"{quantities[READOUT_ACCURACY].label}, not by the protocol", "%")
     there = {name for own in tables for name in own}
     names = [*(name for name in quantities if name in there), *sorted(there - quantities.keys())]
     compared = {}
@@ -182,13 +182,15 @@ def _found(paths: Sequence[Path]) -> list[RunFolder]:
 
 def _by_measure(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Divide a run's measures; a semicolon is in the parameter of a readout that is not by the protocol."""
-    otherwise = (table["measure"] == ACCURACY) & table["parameter"].astype(str).str.contains(";", regex=False)
+    otherwise = (table["measure"] == READOUT_ACCURACY) & table["parameter"].astype(str).str.contains(
+        ";", regex=False
+    )
     return {str(name): own for name, own in table.groupby(table["measure"].mask(otherwise, OTHERWISE))}
 
 
 def _files(name: str, found: MeasureComparison) -> Iterator[tuple[str, bytes]]:
     """Yield the name and the content of each file about a measure; its name may be anything that a table holds."""
-    stem = "" if name == ACCURACY else f"{quote(name, safe='')}_"
+    stem = "" if name == READOUT_ACCURACY else f"{quote(name, safe='')}_"
     drawn = f"{stem}plot" if stem else "accuracy"
     figure = plot_measure(found.values, found.quantity)
     for kind in ("png", "svg"):
@@ -217,7 +219,9 @@ def summary_table(values: pd.DataFrame, unmeasured: Sequence[tuple[str, str, int
         The mean is over the seeds at the last epoch that all of them have, ``epoch``; the SEM is the standard
         deviation (n-1) over √n, and empty for one seed. ``missing`` names what is not measured.
     """
-    readout = (values["measure"] == ACCURACY).all() and not values["parameter"].str.contains(";").any()
+    readout = (values["measure"] == READOUT_ACCURACY).all() and not values["parameter"].str.contains(
+        ";"
+    ).any()
     present = [(d, c) for d, c in values[["dataset", "condition"]].itertuples(index=False)]
     keys = dict.fromkeys([*present, *((d, c) for d, c, _ in unmeasured)])
     rows = []
@@ -266,7 +270,9 @@ def plot_measure(values: pd.DataFrame, quantity: Quantity) -> Figure:
     values = values.assign(
         **{name: values[name].map(unformatted) for name in ("dataset", "condition", "parameter")}
     )
-    controls = values["parameter"].str.startswith(tuple(CONTROL_LINES)) & (values["measure"] == ACCURACY)
+    controls = values["parameter"].str.startswith(tuple(CONTROL_LINES)) & (
+        values["measure"] == READOUT_ACCURACY
+    )
     datasets = list(dict.fromkeys(values["dataset"]))
     parameters = list(dict.fromkeys(values.loc[~controls, "parameter"]))
     rows, colours = parameters[:DRAWN] or [LATENT], colours_of(values["condition"])

@@ -12,11 +12,9 @@ from dreaming.errors import UserError
 from dreaming.evaluation.statistics.statistics import (
     ClaimKind,
     Difference,
-    Summary,
     Verdict,
     equivalence,
     paired,
-    summary,
     verdict,
 )
 
@@ -91,14 +89,10 @@ class Judgement:
     ----------
     claim
         The claim.
-    differences
-        By seed: first condition minus second; for ``falls``, late minus early.
-    first, second
-        The values of either side over all the seeds it has; for ``falls``, late and early.
     epoch
         At which epoch, or None.
     found
-        Mean difference, interval, p and n.
+        Mean over seeds of the first condition minus the second (``falls``: late minus early), interval, p and n.
     verdict
         ``holds``, ``does not hold`` or ``cannot tell``.
     reason
@@ -106,9 +100,6 @@ class Judgement:
     """
 
     claim: Claim
-    differences: dict[int, float]
-    first: Summary
-    second: Summary
     epoch: int | None
     found: Difference
     verdict: Verdict
@@ -160,9 +151,6 @@ def judge(claim: Claim, table: pd.DataFrame) -> Judgement:
     found = equivalence(first, second, margin) if claim.kind == "equivalent" else paired(first, second)
     return Judgement(
         claim,
-        {seed: first[seed] - second[seed] for seed in sorted(first.keys() & second.keys())},
-        summary(first.values()),
-        summary(second.values()),
         epoch,
         found,
         verdict(found, claim.kind, margin),

@@ -121,8 +121,7 @@ def import_checkpoint(
     disk.sweep(folder.path.parent)
     if folder.path.exists():
         raise UserError(f"{folder.path} is there already; use another --out or --name")
-    where = None if data_dir is None else Path(data_dir)
-    images = load_dataset(dataset, where, limit=limit, trust=trust_data)
+    images = load_dataset(dataset, data_dir, limit=limit, trust=trust_data)
     losses = _losses(path, parts, epochs, config)
     unfinished = RunFolder(disk.beside(folder.path))
     try:

@@ -13,11 +13,13 @@ from typing import Any, Literal, NamedTuple
 import pandas as pd
 
 from dreaming.evaluation.measures.organisation import CLEAN_OCCLUDED, INTRA_INTER
+from dreaming.evaluation.measures.readout import READOUT_ACCURACY
+from dreaming.evaluation.measures.robustness import OCCLUDED_ACCURACY
 from dreaming.evaluation.statistics.judgement import Claim, Judgement, judge
 from dreaming.evaluation.statistics.statistics import ClaimKind
 from dreaming.model.conditions import CONDITIONS
 from dreaming.paper.plan.profile import Profile
-from dreaming.paper.published import ACCURACY, OCCLUDED, TABLE_1_CONDITIONS
+from dreaming.paper.published import TABLE_1_CONDITIONS
 from dreaming.paper.tables import DISCRIMINATOR, LOSS, measured
 
 EQUAL = 0.03
@@ -47,7 +49,7 @@ class PaperClaim:
     text: str
     kind: ClaimKind
     conditions: tuple[str, ...]
-    measure: str = ACCURACY
+    measure: str = READOUT_ACCURACY
     parameter: str | tuple[str, ...] = "latent"
     margin: float | None = None
     at: Literal["end", "long end", "late", "long late"] = "end"
@@ -87,7 +89,7 @@ def _falls(name: str, said: str, text: str, measure: str, parameter: str) -> Pap
     return _of("falls", f"{text} falls from early to late", said, name, **about)
 
 
-_PARTLY = {"measure": OCCLUDED, "parameter": tuple(str(tenth / 10) for tenth in range(1, 10))}
+_PARTLY = {"measure": OCCLUDED_ACCURACY, "parameter": tuple(str(tenth / 10) for tenth in range(1, 10))}
 """Occlusion of some of the image, and not of the whole."""
 _INTRA = {"measure": INTRA_INTER, "parameter": "euclidean"}
 _CLEAN = {"measure": CLEAN_OCCLUDED, "parameter": "euclidean"}

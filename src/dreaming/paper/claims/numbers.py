@@ -4,11 +4,12 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from dreaming.evaluation.measures.readout import READOUT_ACCURACY
 from dreaming.paper.claims.verdicts import beside_published
 from dreaming.paper.figures import FIGURES
 from dreaming.paper.figures.figure import DOSES, SCHEDULES
 from dreaming.paper.plan.profile import Profile
-from dreaming.paper.published import ACCURACY, Number, published
+from dreaming.paper.published import Number, published
 from dreaming.paper.tables import measured, over_seeds
 
 ABOUT = ("dataset", "condition", "measure", "parameter", "epoch")
@@ -28,7 +29,7 @@ NUMBER_COLUMNS = (*ABOUT, "source", *COMPARED, "values")
 
 
 def numbers_table(prepared: Mapping[str, pd.DataFrame], profile: Profile) -> pd.DataFrame:
-    """Put every published number of some figures beside ours; table 1 and own conditions also where none is.
+    """Return every published number of some figures beside ours; table 1 and own conditions also where none is.
 
     Parameters
     ----------
@@ -50,7 +51,7 @@ def numbers_table(prepared: Mapping[str, pd.DataFrame], profile: Profile) -> pd.
             wanted = list(printed)
             if figure in ("table-1", SCHEDULES, DOSES):
                 own = measured(table)
-                own = own[(own["dataset"] == dataset) & (own["measure"] == ACCURACY)]
+                own = own[(own["dataset"] == dataset) & (own["measure"] == READOUT_ACCURACY)]
                 named = zip(own["condition"], own["measure"], own["parameter"], strict=True)
                 wanted = [key for key in dict.fromkeys(named) if (dataset, key) not in listed]
             listed.update((dataset, key) for key in wanted)

@@ -29,7 +29,7 @@ OF_THE_PAPER = tuple(name for name in FIGURES if name not in (SCHEDULES, DOSES))
 
 
 def named(figure: str) -> Figure:
-    """Find a figure or table by its name.
+    """Return a figure or table by its name.
 
     Raises
     ------

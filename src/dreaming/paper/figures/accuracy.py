@@ -6,7 +6,7 @@ from functools import partial
 import pandas as pd
 
 from dreaming.model.conditions import CONDITIONS, colours_of
-from dreaming.paper.figures.drawing import Panel, curves, epochs_below, one_row, stages
+from dreaming.paper.figures.drawing import Panel, curves, epochs_below, one_row, schedule_parts
 from dreaming.paper.figures.figure import SCHEDULES, Figure, Need
 from dreaming.paper.published import TABLE_1_CONDITIONS
 from dreaming.paper.tables import measured
@@ -38,7 +38,7 @@ def over_schedules(panel: Panel, table: pd.DataFrame) -> None:
     """Draw readout accuracy in percent over epochs, with a line where a schedule changes."""
     over_epochs(panel, table)
     for name, colour in colours_of(table["condition"]).items():
-        for _, end in stages(name):
+        for _, end in schedule_parts(name):
             if end is not None:
                 panel.axvline(end, color=colour, lw=0.8, ls=(0, (1, 3)), zorder=0)
 

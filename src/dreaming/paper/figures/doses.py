@@ -2,15 +2,16 @@
 
 import pandas as pd
 
+from dreaming.evaluation.measures.readout import READOUT_ACCURACY
+from dreaming.evaluation.measures.robustness import OCCLUDED_ACCURACY
 from dreaming.paper.figures.accuracy import OF_TEST
 from dreaming.paper.figures.drawing import PANEL, Panel, Picture, canvas, curve, dataset_title
 from dreaming.paper.figures.figure import DOSES, Figure, Need
-from dreaming.paper.published import ACCURACY, OCCLUDED
 from dreaming.paper.tables import Tables, by_seed, measured
 
 CURVES = (
-    (ACCURACY, "clean images", "#000000", "o"),
-    (OCCLUDED, "mean over 10 to 90 % occlusion", "#E69F00", "s"),
+    (READOUT_ACCURACY, "clean images", "#000000", "o"),
+    (OCCLUDED_ACCURACY, "mean over 10 to 90 % occlusion", "#E69F00", "s"),
 )
 NOTHING_AND_ALL = ("0.0", "1.0")
 """No occlusion, and nothing but occlusion: neither is part of the mean."""
@@ -44,7 +45,7 @@ def _panel(panel: Panel, table: pd.DataFrame, field: str) -> None:
         own = table[
             (table["measure"] == measure) & ~table["parameter"].str.partition(";")[0].isin(NOTHING_AND_ALL)
         ]
-        own = own[own["parameter"].eq("latent") if measure == ACCURACY else own["parameter"].notna()]
+        own = own[own["parameter"].eq("latent") if measure == READOUT_ACCURACY else own["parameter"].notna()]
         # A mean over occlusions of which one is missing would be another mean.
         mean = own.groupby(["dose", "seed"])["value"].agg(lambda values: values.mean(skipna=False))
         spread = by_seed(mean.reset_index().assign(place=lambda rows: rows["dose"].map(places)), "place")

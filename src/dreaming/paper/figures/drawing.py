@@ -30,6 +30,7 @@ STYLE: dict[Any, Any] = {
     "axes.spines.right": False,
     "legend.frameon": False,
     "legend.fontsize": 8.5,
+    "savefig.dpi": 200,
     "svg.fonttype": "none",
     "svg.hashsalt": "dreaming",
     "pdf.fonttype": 42,
@@ -65,20 +66,20 @@ def label(condition: str) -> str:
     """
     if condition in CONDITIONS:
         return CONDITIONS[condition].label
-    if parts := stages(condition):
+    if parts := schedule_parts(condition):
         return ", ".join(label(name) + (f" to {end}" if end is not None else "") for name, end in parts)
     field, _, value = condition.removeprefix("pad+").partition("-")
     return f"{label('pad')}, {field} {value}" if condition.startswith("pad+") and value else condition
 
 
-def stages(name: str) -> list[tuple[str, int | None]]:
+def schedule_parts(name: str) -> list[tuple[str, int | None]]:
     """Read a schedule from its name: conditions, and the epoch that each ends after; empty for another name.
 
     Examples
     --------
-    >>> stages("pad-1-without_rem-2-pad")
+    >>> schedule_parts("pad-1-without_rem-2-pad")
     [('pad', 1), ('without_rem', 2), ('pad', None)]
-    >>> stages("without_rem")
+    >>> schedule_parts("without_rem")
     []
     """
     parts = name.split("-")
@@ -133,7 +134,7 @@ def note(panel: Panel, text: str, colour: str = WARNING) -> None:
 
 
 def epochs_below(panel: Panel, title: str) -> None:
-    """Let the lower axis of a panel be epochs: whole numbers."""
+    """Label the lower axis of a panel, whose ticks are epochs: whole numbers."""
     from matplotlib.ticker import MaxNLocator
 
     panel.set_xlabel(title)
@@ -205,12 +206,12 @@ def bars(panel: Panel, groups: Sequence[tuple[str, Sequence[tuple[str, str, pd.S
         panel.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=len(explained), columnspacing=1.2)
 
 
-def saved(picture: Picture, kind: str, dpi: int = 200) -> bytes:
+def saved(picture: Picture, kind: str) -> bytes:
     """Return a picture as a file of a kind: svg, pdf or png; the same bytes for the same picture."""
     from matplotlib import rc_context
 
     undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind, {})
     buffer = io.BytesIO()
     with rc_context(STYLE):
-        picture.savefig(buffer, format=kind, dpi=dpi, metadata=undated)
+        picture.savefig(buffer, format=kind, metadata=undated)
     return buffer.getvalue()

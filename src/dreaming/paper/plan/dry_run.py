@@ -18,6 +18,7 @@ from dreaming import data
 from dreaming.config.config import Config
 from dreaming.config.description import describe
 from dreaming.evaluation.features.latents import infer
+from dreaming.evaluation.measuring import MEASURES
 from dreaming.evaluation.readout import Protocol, train_readout
 from dreaming.paper.plan.plan import Plan, make_plan
 from dreaming.paper.plan.profile import Profile
@@ -31,8 +32,6 @@ ROUNDS = 3
 TRIED = 256
 """Images that inference is timed on."""
 READOUT_EPOCHS, READOUT_BATCH = Protocol().epochs, Protocol().batch_size
-PASSES = {"robustness": 9, "organisation": 1, "projection": 0, "readout": 0, "realism": 0}
-"""How often each measure infers the test images, besides the latents that all share."""
 QUIET = 0.9
 """Share of the time from which a core counts as this process's own."""
 SCHEDULE = Path("/proc/thread-self/schedstat")
@@ -158,7 +157,7 @@ def estimate(plan: Plan) -> Cost:
         readout = (n_train + n_test) * inference + READOUT_EPOCHS * n_train / READOUT_BATCH * step
         missing = run.unmeasured(plan.measures)
         snapshots = len({epoch for epochs in missing.values() for epoch in epochs})
-        passes = sum(PASSES[measure] * len(epochs) for measure, epochs in missing.items())
+        passes = sum(MEASURES[measure].passes * len(epochs) for measure, epochs in missing.items())
         dreams = 4 * min(profile.samples, n_train) * len(missing.get("realism", ()))
         measuring[run.title] = snapshots * readout + (passes * n_test + dreams) * inference
         kept = sum(config.training.keeps(epoch) for epoch in range(config.training.epochs + 1))

@@ -26,7 +26,7 @@ class Dose:
     condition: str
 
 
-def doses(sweep: str) -> list[Dose]:
+def sweep_doses(sweep: str) -> list[Dose]:
     """Return the doses of a sweep of PAD.
 
     Parameters
@@ -41,7 +41,7 @@ def doses(sweep: str) -> list[Dose]:
 
     Examples
     --------
-    >>> [dose.condition for dose in doses("phases.rem.dose=0,0.5,1")]
+    >>> [dose.condition for dose in sweep_doses("phases.rem.dose=0,0.5,1")]
     ['pad+rem.dose-0', 'pad+rem.dose-0.5', 'pad']
     """
     base = configure("pad")
@@ -54,8 +54,8 @@ def doses(sweep: str) -> list[Dose]:
     return found
 
 
-def scheduled(schedule: str, epochs: int) -> Config:
-    """Make the config of a schedule that ends within some epochs.
+def schedule_config(schedule: str, epochs: int) -> Config:
+    """Return the config of a schedule that ends within some epochs.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def scheduled(schedule: str, epochs: int) -> Config:
 
     Examples
     --------
-    >>> scheduled("pad:1,without_rem:2,pad", 3).condition
+    >>> schedule_config("pad:1,without_rem:2,pad", 3).condition
     'pad-1-without_rem-2-pad'
     """
     config = configure(schedule=schedule)

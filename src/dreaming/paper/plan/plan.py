@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Literal
 
 from dreaming.config.config import Config
-from dreaming.config.settings import difference
 from dreaming.data import Dataset, dataset_info
 from dreaming.errors import UserError
 from dreaming.evaluation.measures.measure import Measure
@@ -15,7 +14,7 @@ from dreaming.evaluation.measuring import MEASURES, evaluate
 from dreaming.paper.figures import FIGURES
 from dreaming.paper.plan.presets import chosen
 from dreaming.paper.plan.profile import Profile
-from dreaming.runs.folder import RunFolder, run_path
+from dreaming.runs.folder import RunFolder, require_same_config, run_path
 from dreaming.system.progress import NoProgress
 from dreaming.training.precision import resolved
 
@@ -80,7 +79,7 @@ class PlannedRun:
     @property
     def title(self) -> str:
         """Data set, condition and seed, as the folders are named."""
-        return "/".join(self.folder.path.parts[-3:])
+        return self.folder.title
 
     @property
     def state(self) -> State:
@@ -191,12 +190,12 @@ class Plan:
         data_dir
             The folder of data; without it ``$DREAMING_DATA``.
         """
-        measures, place = self.measures, None if data_dir is None else Path(data_dir)
+        measures = self.measures
         return [
             f"{name} cannot be measured as things are, and all else can: {said}"
             for name, own in measures.items()
             for each in own
-            if (said := each.unavailable(place))
+            if (said := each.unavailable(data_dir))
             and any(name in run.unmeasured({**measures, name: (each,)}) for run in self.runs)
         ]
 
@@ -287,7 +286,7 @@ def _planned(
         except UserError as damage:
             lacking = str(damage)
         else:
-            _same(folder, there, config())
+            require_same_config(folder, there, resolved(config()), "--out")
         # What is kept cannot be changed for epochs that are done, and the record of a run has to say what is kept.
         kept = {epoch for epoch in kept if epoch > done} | set(folder.snapshots())
     gone = [e for e in sorted(needs.snapshots) if e <= done and e not in folder.snapshots()] if done else []
@@ -299,20 +298,3 @@ def _planned(
     epochs = {measure: tuple(sorted(own)) for measure, own in needs.epochs.items() if measure != "losses"}
     shown = epochs.pop("pictures", ())
     return PlannedRun(config(), folder, tuple(needs.figures), epochs, shown, done, lacking)
-
-
-def _same(folder: RunFolder, there: Config, wanted: Config) -> None:
-    """Make sure that the run which lies in a folder is the one that is meant.
-
-    Raises
-    ------
-    UserError
-        If it is another.
-    """
-    found = difference(there.identity(), resolved(wanted).identity())
-    if found:
-        path, old, new = found
-        raise UserError(
-            f"{folder.path} holds a run of another config: its {path} is {old} and this plan says {new}; "
-            "use another --out"
-        )

@@ -36,7 +36,7 @@ EXAMPLES = {DOSES: "--sweep phases.rem.dose=0,0.5,1", SCHEDULES: "--schedule pad
 
 
 def profile(name: str | Path, settings: Sequence[str] = ()) -> Profile:
-    """Find a profile by its name, or read one of the user's own from a YAML file.
+    """Return a profile by its name, or read one of the user's own from a YAML file.
 
     Parameters
     ----------

@@ -15,7 +15,7 @@ from dreaming.model.conditions import condition
 from dreaming.model.parameters import Count, Parameters
 from dreaming.paper.figures import OF_THE_PAPER, named
 from dreaming.paper.figures.figure import DOSES, SCHEDULES, Need, When
-from dreaming.paper.plan.own_conditions import Dose, doses, scheduled
+from dreaming.paper.plan.own_conditions import Dose, schedule_config, sweep_doses
 from dreaming.paper.published import EPOCHS, LONG_EPOCHS
 
 PLANNED = (
@@ -93,7 +93,7 @@ class Profile(Parameters):
             for figure in self.figures:
                 named(figure)
             swept = [f"{dose.field}={dose.value}" for dose in self.doses]
-            schedules = [scheduled(text, self.epochs).condition for text in self.schedules]
+            schedules = [schedule_config(text, self.epochs).condition for text in self.schedules]
         except UserError as mistake:
             raise ValueError(str(mistake)) from None
         lists = {"datasets": self.datasets, "figures": self.figures, "schedules": schedules, "sweeps": swept}
@@ -110,12 +110,12 @@ class Profile(Parameters):
     @cached_property
     def scheduled(self) -> dict[str, str]:
         """The schedules, by what their runs are called."""
-        return {scheduled(text, self.epochs).condition: text for text in self.schedules}
+        return {schedule_config(text, self.epochs).condition: text for text in self.schedules}
 
     @cached_property
     def doses(self) -> tuple[Dose, ...]:
         """The doses of all sweeps."""
-        return tuple(dose for sweep in self.sweeps for dose in doses(sweep))
+        return tuple(dose for sweep in self.sweeps for dose in sweep_doses(sweep))
 
     def conditions_of(self, need: Need) -> tuple[str, ...]:
         """Return the conditions that are meant, by name."""
@@ -145,8 +145,10 @@ class Profile(Parameters):
         schedule = self.scheduled.get(name)
         dose = next((dose for dose in self.doses if dose.condition == name != "pad"), None)
         base = "pad" if schedule or dose else name
-        stages = configure(schedule=schedule).schedule if schedule else ()
-        phases = {phase.name for cycle in (condition(base), *(s.phases for s in stages)) for phase in cycle}
+        later = configure(schedule=schedule).schedule if schedule else ()
+        phases = {
+            phase.name for cycle in (condition(base), *(stage.phases for stage in later)) for phase in cycle
+        }
         absent = {phase.name for phase in condition("pad")} - phases
         passed_over = tuple(f"phases.{phase}." for phase in absent)
         settings = [setting for setting in self.settings if not setting.strip().startswith(passed_over)]
