@@ -48,7 +48,7 @@ def test_the_limit_takes_the_first_and_is_in_the_fingerprint():
 
 
 def test_an_unknown_name_suggests_the_nearest():
-    for ask in (load, describe, lambda name: check(name, Path("nowhere"))):
+    for ask in (load_dataset, dataset_info, lambda name: check(name, Path("nowhere"))):
         with pytest.raises(UserError, match="no data set is called 'cifar'; did you mean 'cifar10'"):
             ask("cifar")
     assert all(dataset_info(name).n_test > 0 for name in names())

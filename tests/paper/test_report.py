@@ -8,6 +8,7 @@ from playwright.sync_api import sync_playwright
 from tests.paper import made_up
 from tests.paper.browser import launched
 
+from dreaming.paper import reproduction
 from dreaming.paper.claims.numbers import numbers_table
 from dreaming.paper.figures import FIGURES
 from dreaming.paper.plan.plan import make_plan
@@ -56,7 +57,9 @@ def made(dataset_of, folder):
 @pytest.fixture(scope="module")
 def page_of(dataset_of, tmp_path_factory):
     """Opens the report in a window of a size; remembers each address that is asked for, and what goes wrong."""
-    path = made(dataset_of, tmp_path_factory.mktemp("report"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reproduction, "FILE_KINDS", ("png",))  # what the page holds
+        path = made(dataset_of, tmp_path_factory.mktemp("report"))
     with sync_playwright() as playwright:
         browser = launched(playwright)
 

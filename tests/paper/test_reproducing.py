@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from dreaming.cli.main import main
+from dreaming.data import load_dataset
 from dreaming.errors import Stopped, UserError
 from dreaming.paper.figures import OF_THE_PAPER
 from dreaming.paper.plan.plan import make_plan
@@ -81,7 +82,7 @@ def test_a_figure_that_needs_no_run_is_made_alone(tmp_path):
 
 @pytest.mark.parametrize("figure", [name for name in OF_THE_PAPER if name != "figure-9"])
 def test_a_figure_of_which_no_run_is_there_has_a_table_of_what_is_missing(figure, tmp_path):
-    tables = results_of(make_plan(TINY, [figure], tmp_path), load, Attempts(NoProgress()))
+    tables = results_of(make_plan(TINY, [figure], tmp_path), load_dataset, Attempts(NoProgress()))
     table = figure_table(figure, TINY, tables)
     assert table["value"].isna().all()
     assert len(table) == 0 or incomplete(table)

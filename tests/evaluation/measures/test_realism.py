@@ -105,7 +105,7 @@ def test_a_value_depends_neither_on_other_epochs_nor_on_portions(measured, monke
     rows = measured(0, 2)
     assert measured(2) == rows[2:]
     assert measured(0, 2) == rows
-    monkeypatch.setattr(module, "PORTION", 60)
+    monkeypatch.setattr(module, "DREAMS_AT_ONCE", 60)
     assert measured(0, 2) == rows
 
 
