@@ -106,8 +106,8 @@ def ascending(side: int) -> dict[str, Layer]:
     if side == 4:
         ours = {OURS: lambda x, w: functional.linear(by_pixel(x), by_pixel(w))}
         return ours | dict.fromkeys(("conv2d", f"conv2d{DEFAULT}"), functional.conv2d)
-    ours = {OURS: convolution.conv, "untiled": lambda x, w: convolution._Coarsen.apply(x, w, None)}
-    ours |= ({"by tiles": tiling.conv} if side % 8 == 0 else {}) | own_ways("_coarsened_")
+    ours = {OURS: convolution.conv, "untiled": lambda x, w: convolution._Conv.apply(x, w, None)}
+    ours |= ({"by tiles": tiling.conv} if side % 8 == 0 else {}) | own_ways("_conv_")
     torchs = {
         name: lambda x, w: functional.conv2d(x, w, None, 2, 1) for name in ("conv2d", f"conv2d{DEFAULT}")
     }
@@ -120,14 +120,14 @@ def descending(side: int) -> dict[str, Layer]:
     if side == 4:
         ours = {OURS: lambda y, w: y.flatten(1) @ by_pixel(w)}
         return ours | dict.fromkeys(names, functional.conv_transpose2d)
-    ours = {OURS: convolution.conv_transpose, "untiled": lambda y, w: convolution._Refine.apply(y, w, None)}
-    ours |= ({"by tiles": tiling.conv_transpose} if side % 8 == 0 else {}) | own_ways("_refined_")
+    ours = {OURS: convolution.conv_transpose, "untiled": lambda y, w: convolution._ConvTranspose.apply(y, w, None)}
+    ours |= ({"by tiles": tiling.conv_transpose} if side % 8 == 0 else {}) | own_ways("_conv_transpose_")
     return ours | {name: lambda y, w: functional.conv_transpose2d(y, w, None, 2, 1) for name in names}
 
 
 def own_ways(stem: str) -> dict[str, Layer]:
     """Every private way of `dreaming.model.layers` for one layer."""
-    found = {name: way for name, way in vars(convolution).items() if name.startswith(stem)}
+    found = {name: way for name, way in vars(convolution).items() if name.startswith(f"{stem}by_")}
     return {
         name.removeprefix(stem).replace("_", " "): (lambda map_, w, way=way: way(map_, w, None))
         for name, way in found.items()

@@ -122,7 +122,7 @@ def test_a_run_of_another_config_is_refused_in_one_sentence(tmp_path):
 
 def test_other_images_are_refused_too(tmp_path):
     train(tmp_path, "figure-5", titles=["digits/pad/seed-0"])
-    with pytest.raises(UserError, match=r"its dataset.limit is 64 and this plan says 96"):
+    with pytest.raises(UserError, match=r"its dataset.limit is 64 and this command says 96"):
         make_plan(TINY.but(["limit=96"]), ["figure-5"], tmp_path, "cpu")
 
 
