@@ -120,7 +120,10 @@ def descending(side: int) -> dict[str, Layer]:
     if side == 4:
         ours = {OURS: lambda y, w: y.flatten(1) @ by_pixel(w)}
         return ours | dict.fromkeys(names, functional.conv_transpose2d)
-    ours = {OURS: convolution.conv_transpose, "untiled": lambda y, w: convolution._ConvTranspose.apply(y, w, None)}
+    ours = {
+        OURS: convolution.conv_transpose,
+        "untiled": lambda y, w: convolution._ConvTranspose.apply(y, w, None),
+    }
     ours |= ({"by tiles": tiling.conv_transpose} if side % 8 == 0 else {}) | own_ways("_conv_transpose_")
     return ours | {name: lambda y, w: functional.conv_transpose2d(y, w, None, 2, 1) for name in names}
 
