@@ -42,11 +42,10 @@ def open_run(config: Config, dataset: Dataset, out: Path, own_phases: str | Path
     sweep(folder.path)
     begun = folder.state.exists() or folder.state_before.exists()
     if begun:
-        there = folder.read_config()
-        _require_same_config(folder, there, config)
+        _require_same_config(folder, config)
         run.repairs = run.state.restore(folder, config)
         _require_same_images(folder, dataset)
-        _require_all_kept(folder, there, run.state.epochs_done)
+        _require_all_kept(folder, run.state.epochs_done)
         if run.finished:
             return run
         environment = folder.read_environment()
@@ -90,8 +89,8 @@ def _require_untrained(folder: RunFolder) -> None:
         raise UserError(f"{folder.state} is missing; restore it, or train into another --out")
 
 
-def _require_same_config(folder: RunFolder, there: Config, config: Config) -> None:
-    found = difference(there.identity(), config.identity())
+def _require_same_config(folder: RunFolder, config: Config) -> None:
+    found = difference(folder.read_config().identity(), config.identity())
     if found:
         path, old, new = found
         raise UserError(
@@ -107,11 +106,12 @@ def _require_same_images(folder: RunFolder, dataset: Dataset) -> None:
         )
 
 
-def _require_all_kept(folder: RunFolder, there: Config, epochs: int) -> None:
-    """Make sure that what a run writes in so many epochs is there."""
-    kept = [epoch for epoch in range(epochs + 1) if there.training.keeps(epoch)]
-    missing = [epoch for epoch in kept if not folder.snapshot(epoch).exists()]
-    if missing:
-        raise UserError(f"{folder.snapshot(missing[0])} is missing; restore it, or train into another --out")
+def _require_all_kept(folder: RunFolder, epochs: int) -> None:
+    """Make sure that what every run writes in so many epochs is there.
+
+    Of snapshots, that is the untrained cortex: each session chose which others to keep, and people throw some away.
+    """
+    if not folder.snapshot(0).exists():
+        raise UserError(f"{folder.snapshot(0)} is missing; restore it, or train into another --out")
     losses_so_far(folder, epochs)
     findings.so_far(folder, epochs)
