@@ -12,7 +12,7 @@ import torch
 from dreaming.config.config import Config
 from dreaming.data import Dataset
 from dreaming.errors import RunsFailed, Stopped, UserError
-from dreaming.runs.folder import run_path
+from dreaming.runs.folder import RunFolder, run_path
 from dreaming.system import hardware
 from dreaming.system.locks import locked
 from dreaming.system.progress import NoProgress
@@ -254,7 +254,7 @@ def train_together(
     agree within a relative 1e-3 (`dreaming doctor` measures it). Resume mixes freely with `train`.
     """
     progress = progress or NoProgress()
-    configs = [resolved(config) for config in configs]
+    configs = [resolved(config, RunFolder(run_folder_path(config, Path(out)))) for config in configs]
     if any(config.model_copy(update={"seed": configs[0].seed}) != configs[0] for config in configs):
         raise UserError("cortices train side by side only where their configs differ in nothing but the seed")
     images = images_of(configs[0], dataset, data_dir, trust_data)

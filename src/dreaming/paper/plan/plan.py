@@ -92,7 +92,7 @@ class PlannedRun:
     def unmeasured(self, measures: Measures) -> dict[str, tuple[int, ...]]:
         """Return what is not measured yet: for each measure, after which epochs."""
         columns = ["epoch", "measure", "parameter"]
-        tables = (self.folder.read_measures(), self.folder.read_projection())
+        tables = (self.folder.read_measures(self.config), self.folder.read_projection(self.config))
         there = {row for table in tables for row in table[columns].itertuples(index=False, name=None)}
         keys = keys_of(measures)
         lacking = {
@@ -309,7 +309,7 @@ def _same(folder: RunFolder, there: Config, wanted: Config) -> None:
     UserError
         If it is another.
     """
-    found = difference(there.identity(), resolved(wanted).identity())
+    found = difference(there.identity(), resolved(wanted, folder).identity())
     if found:
         path, old, new = found
         raise UserError(
