@@ -7,6 +7,7 @@ import pytest
 from tests.cli.tiny_runs import TINY, results
 
 from dreaming.cli.main import main
+from dreaming.runs.folder import RunFolder
 
 ALL = ("missing", "empty", "half", "noise", "folder")
 
@@ -105,12 +106,26 @@ def test_a_folder_where_the_state_should_be_is_named(trained, dreaming_refuses):
     dreaming_refuses(*words("train on", trained), because=r"state\.safetensors")
 
 
-@pytest.mark.parametrize("epoch", [0, 1, 2])
 @pytest.mark.parametrize("verb", ["train", "train on"])
-def test_a_training_does_not_go_on_over_a_missing_snapshot(epoch, verb, trained, dreaming_refuses):
-    name = f"snapshots/{epoch:04d}.safetensors"
-    (trained / "digits/pad/seed-0" / name).unlink()
-    dreaming_refuses(*words(verb, trained), because=f"{name} is missing")
+def test_a_training_does_not_go_on_without_the_untrained_cortex(verb, trained, dreaming_refuses):
+    (trained / "digits/pad/seed-0/snapshots/0000.safetensors").unlink()
+    dreaming_refuses(*words(verb, trained), because=r"snapshots/0000\.safetensors is missing")
+
+
+def test_a_training_goes_on_without_snapshots_that_somebody_threw_away(trained, three, dreaming_does):
+    run = trained / "digits/pad/seed-0"
+    for epoch in (1, 2):
+        (run / f"snapshots/{epoch:04d}.safetensors").unlink()
+    dreaming_does(*words("train", trained))
+    dreaming_does(*words("train on", trained))
+    assert RunFolder(run).snapshots() == [0, 3]
+    assert {name: three[name] for name in results(run)} == results(run)
+
+
+def test_each_session_may_keep_other_snapshots(tmp_path, dreaming_does):
+    for epochs, kept in ((2, "ends"), (3, "all"), (4, "all")):
+        dreaming_does("train", *TINY, "--epochs", epochs, "--snapshots", kept, "--out", tmp_path)
+    assert RunFolder(tmp_path / "digits/pad/seed-0").snapshots() == [0, 2, 3, 4]
 
 
 @pytest.mark.parametrize("verb", ["evaluate", "dream"])

@@ -14,9 +14,11 @@ import dreaming
 from dreaming.errors import Stopped, UserError
 from dreaming.evaluation import readout
 from dreaming.evaluation.features.controls import Control
+from dreaming.evaluation.measures.measure import Measure, tabled
 from dreaming.evaluation.measures.readout import Readout
 from dreaming.evaluation.measuring import evaluate
 from dreaming.evaluation.readout import Protocol, train_readout
+from dreaming.runs.folder import RunFolder
 from dreaming.system.progress import NoProgress
 
 COLUMNS = ["dataset", "condition", "seed", "epoch", "measure", "parameter", "value"]
@@ -216,3 +218,54 @@ def test_no_image_is_inferred_twice_in_whatever_order_measures_are_named(measure
         "projection",
     }
     assert min(heard.seconds.values()) >= 0
+
+
+class Undefined(Measure):
+    """Nothing that could be told of these snapshots."""
+
+    def keys(self):
+        return frozenset({("undefined", "")})
+
+    def measure(self, snapshots):
+        return tabled((epoch, "undefined", "", float("nan")) for epoch in snapshots.epochs)
+
+
+def test_a_value_that_somebody_cleared_is_measured_again_and_one_that_is_undefined_is_not(run, images):
+    path = run / "measures.csv"
+    evaluate(run, measures=[Readout(), Undefined()], epochs="3", dataset=images)
+    whole = path.read_text()
+    assert "digits,pad,4,3,undefined,,nan\n" in whole
+    before = path.stat().st_mtime_ns
+    evaluate(run, measures=[Readout(), Undefined()], epochs="3", dataset=images)
+    assert path.stat().st_mtime_ns == before
+    lines = [line.rpartition(",")[0] + "," if "latent" in line else line for line in whole.splitlines()]
+    path.write_text("\n".join(lines) + "\n")
+    evaluate(run, measures=[Readout(), Undefined()], epochs="3", dataset=images)
+    assert path.read_text() == whole
+
+
+@pytest.mark.parametrize(
+    ("other", "which"), [("digits,wake_only,4", "condition wake_only"), ("digits,pad,5", "seed 5")]
+)
+def test_measures_of_another_run_are_not_taken_for_this_ones(other, which, run, images, tmp_path):
+    evaluate(run, epochs="3", dataset=images)
+    path = run / "measures.csv"
+    path.write_text(path.read_text().replace("digits,pad,4", other))
+    before = path.read_text()
+    said = rf"measures\.csv is another run's: it has the {which} and .*: dreaming evaluate"
+    for read in (
+        lambda: evaluate(run, epochs="3", dataset=images),
+        lambda: dreaming.compare([run], to=tmp_path / "comparison"),
+        lambda: RunFolder(run).read_measures(),
+    ):
+        with pytest.raises(UserError, match=said):
+            read()
+    assert path.read_text() == before
+
+
+def test_a_projection_of_another_run_is_not_taken_for_this_ones(run, images):
+    evaluate(run, measures="projection", epochs="3", dataset=images)
+    path = run / "projection.csv"
+    path.write_text(path.read_text().replace("digits,pad,4", "svhn,pad,4"))
+    with pytest.raises(UserError, match=r"projection\.csv is another run's: it has the dataset svhn"):
+        evaluate(run, measures="projection", epochs="3", dataset=images)

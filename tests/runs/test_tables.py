@@ -34,7 +34,7 @@ def test_any_rows_go_round_to_the_last_bit(tmp_path_factory, rows):
     table = pd.DataFrame({**columns, "epoch": pd.array(columns["epoch"], dtype="Int64")})
     folder = RunFolder(tmp_path_factory.mktemp("run"))
     folder.write_table(folder.measures, table)
-    again = folder.read_measures()
+    again = read_table(folder.measures, MEASURE_COLUMNS, needed=("value",))
     assert tuple(again.columns) == MEASURE_COLUMNS
     for number, row in enumerate(rows):
         found = again.iloc[number]
@@ -65,6 +65,19 @@ def test_a_table_as_people_save_it_is_read(read):
     assert table["dataset"].tolist() == ["NA", "nan"]  # a name may be any word
 
 
+def test_what_is_wrong_with_a_row_or_a_column_is_said(read):
+    with pytest.raises(UserError, match="line 3 has 2 cells and the first 3"):
+        read(b"epoch,cycles,seconds\n1,2,3\n2,2\n")
+    with pytest.raises(UserError, match="two of its columns are called 'note'"):
+        read(b"epoch,cycles,seconds,note,note\n1,2,3,4,5\n")
+
+
+def test_a_column_of_a_persons_notes_stays_text(read):
+    table = read(b"epoch,cycles,seconds,wake.kl,note\n1,2,3,4,\n2,2,3,4,power cut\n3,2,3,4,007\n")
+    assert table["note"].tolist() == ["", "power cut", "007"]
+    assert table["wake.kl"].tolist() == [4.0, 4.0, 4.0]
+
+
 @pytest.mark.parametrize("seed", [2**53 + 1, 2**63 - 1])
 def test_a_large_seed_keeps_every_digit(seed, read):
     assert read(f"epoch,cycles,seconds,seed\n1,2,3,{seed}\n".encode())["seed"].tolist() == [seed]
@@ -81,6 +94,8 @@ def test_a_large_seed_keeps_every_digit(seed, read):
             b"epoch,cycles\n1,2\n",
         ),
         *(b"epoch,cycles,seconds\n" + row for row in (b"1,2,3,4\n", b"1,2,3\n1,2,3,4\n", b"1,2,three\n")),
+        *(b"epoch,cycles,seconds\n" + row for row in (b"1\n", b"1,2,3\n2,2\n", b'1,2,"3\n')),
+        *(b"epoch,cycles,seconds,a,a\n1,2,3,4,5\n", b"epoch,cycles,seconds,epoch\n1,2,3,4\n"),
         *(b"epoch,cycles,seconds\n" + row for row in (b"one,2,3\n", b"1.5,2,3\n", b"inf,2,3\n", 5000 * b"9")),
     ],
     ids=repr,

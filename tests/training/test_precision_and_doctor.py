@@ -3,12 +3,15 @@
 import pytest
 import torch
 
+import dreaming
 from dreaming.cli.main import main
 from dreaming.config.configure import configure
 from dreaming.errors import UserError
 from dreaming.rng import Random
+from dreaming.runs.folder import RunFolder
 from dreaming.system import hardware
-from dreaming.training import doctor
+from dreaming.training import doctor, precision
+from dreaming.training.population import train_together
 from dreaming.training.precision import auto_path, auto_precision, passed, resolved
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
@@ -16,6 +19,11 @@ CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
 def as_resolved(**training):
     return resolved(configure(training={"device": "cpu", **training})).training
+
+
+def together(config, out):
+    (run,) = train_together([config], out=out)
+    return run
 
 
 class TestByRule:
@@ -49,6 +57,40 @@ class TestByRule:
         monkeypatch.setattr(hardware, "processor", lambda: processor)
         monkeypatch.setattr(hardware, "_cpu_flags", lambda: flags)
         assert hardware.fast_bfloat16() is fast
+
+
+class TestARunThatHasBegun:
+    """Goes on in the precision that auto stood for where it began."""
+
+    @pytest.fixture
+    def config(self, monkeypatch):
+        monkeypatch.setattr(precision, "WIDE", 8)
+        return configure(
+            networks={"base_channels": 8, "latent_dim": 16},
+            dataset={"limit": 64},
+            training={"epochs": 1, "device": "cpu", "batch_size": 16, "snapshots": "0"},
+        )
+
+    @pytest.mark.parametrize("train", [lambda config, out: dreaming.train(config, out=out), together])
+    @pytest.mark.parametrize("began_fast", [True, False])
+    def test_where_auto_stands_for_another_now(self, began_fast, train, config, tmp_path, monkeypatch):
+        monkeypatch.setattr(hardware, "fast_bfloat16", lambda: began_fast)
+        folder = RunFolder(dreaming.train(config, out=tmp_path))
+        monkeypatch.setattr(hardware, "fast_bfloat16", lambda: not began_fast)
+        train(config.but(["training.epochs=2"]), tmp_path)
+        began, other = ("bfloat16", "float32") if began_fast else ("float32", "bfloat16")
+        assert folder.read_config().training.precision == began
+        assert folder.read_losses()["epoch"].tolist() == [1, 2]
+        with pytest.raises(
+            UserError, match=f"its training.precision is {began} and this command says {other}"
+        ):
+            train(config.but([f"training.precision={other}"]), tmp_path)
+
+    def test_in_tf32_is_refused_on_a_cpu(self, config, tmp_path):
+        folder = RunFolder(dreaming.train(config, out=tmp_path))
+        folder.write_config(config.but(["training.precision=tf32"]))
+        with pytest.raises(UserError, match=r"tf32 is a precision of GPUs; .* another --out"):
+            dreaming.train(config, out=tmp_path)
 
 
 class TestAGPU:

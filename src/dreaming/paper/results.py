@@ -109,8 +109,8 @@ def doses_of(profile: Profile) -> pd.DataFrame:
 
 
 def _read(run: PlannedRun, values: list[pd.DataFrame], projections: list[pd.DataFrame]) -> None:
-    values.append(run.folder.read_measures())
-    projections.append(run.folder.read_projection())
+    values.append(run.folder.read_measures(run.config))
+    projections.append(run.folder.read_projection(run.config))
     if run.folder.losses.exists():
         table, config = run.folder.read_losses(), run.config
         terms = [column for column in table.columns if "." in column]

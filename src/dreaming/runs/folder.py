@@ -16,7 +16,7 @@ import pandas as pd
 from dreaming.config.config import Config
 from dreaming.config.settings import difference
 from dreaming.data import Dataset
-from dreaming.errors import UserError
+from dreaming.errors import UserError, shown
 from dreaming.runs.tables import csv, read_table
 from dreaming.system.disk import write
 from dreaming.system.texts import content_of
@@ -166,27 +166,44 @@ class RunFolder:
         """
         return read_table(self.losses, ("epoch", "cycles", "seconds"))
 
-    def read_measures(self) -> pd.DataFrame:
+    def read_measures(self, config: Config | None = None) -> pd.DataFrame:
         """Return what has been measured so far, a value a row; an empty table if nothing has.
+
+        Parameters
+        ----------
+        config
+            What the run is, where that is at hand.
 
         Raises
         ------
         UserError
-            If the file is no such table.
+            If the file is no such table, or another run's.
         """
-        return _so_far(self.measures, MEASURE_COLUMNS)
+        return self._so_far(self.measures, MEASURE_COLUMNS, config)
 
-    def read_projection(self) -> pd.DataFrame:
+    def read_projection(self, config: Config | None = None) -> pd.DataFrame:
         """Return what has been projected so far, as `read_measures` does."""
-        return _so_far(self.projection, PROJECTION_COLUMNS)
+        return self._so_far(self.projection, PROJECTION_COLUMNS, config)
+
+    def _so_far(self, path: Path, columns: tuple[str, ...], config: Config | None) -> pd.DataFrame:
+        if not path.exists():
+            return pd.DataFrame(columns=list(columns))
+        table, config = read_table(path, columns, needed=("value",)), config or self.read_config()
+        run = {"dataset": config.dataset.name, "condition": config.condition, "seed": config.seed}
+        for name, own in run.items():
+            others = table.loc[~table[name].isin([own]), name]
+            if len(others):
+                raise UserError(
+                    f"{path} is another run's: it has the {name} {shown(str(others.iloc[0]))} and the run here "
+                    f"{own}; take it away, and measure this run with: dreaming evaluate {self.path}"
+                )
+        return table
 
     def write_table(self, path: Path, table: pd.DataFrame) -> None:
-        """Write one of the folder's tables as CSV, every float to its last bit."""
+        """Write one of the folder's tables as CSV, every float to its last bit, an undefined value as nan."""
+        if "value" in table:
+            table = table.assign(value=table["value"].astype(object).fillna("nan"))
         write(path, csv(table))
-
-
-def _so_far(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
-    return read_table(path, columns) if path.exists() else pd.DataFrame(columns=list(columns))
 
 
 def _is_session(found: object) -> bool:

@@ -24,13 +24,23 @@ def content_of(path: Path) -> bytes:
         raise UserError(f"{path} cannot be read ({error.strerror})") from None
 
 
+class _Loader(yaml.SafeLoader):
+    """The safe loader without aliases, a few lines of which can stand for more than any memory holds."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("it has an alias, *NAME; write out what that stands for")
+        return super().compose_node(parent, index)
+
+
 def yaml_of(text: str | bytes) -> Any:
     """Return what YAML says, as plain values.
 
     Raises
     ------
     yaml.YAMLError
-        If it is none, asks for an object of Python's, or says what cannot be, such as the 31st of June.
+        If it is none, asks for an object of Python's, has an alias, or says what cannot be, such as the 31st of
+        June.
 
     Examples
     --------
@@ -38,7 +48,7 @@ def yaml_of(text: str | bytes) -> Any:
     {'seeds': 2}
     """
     try:
-        return yaml.safe_load(text)
+        return yaml.load(text, _Loader)  # noqa: S506 - it is a safe one
     # What its constructors let pass of a number, a date or a key that cannot be, or of what is nested too deep.
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         raise yaml.YAMLError(str(error)) from None

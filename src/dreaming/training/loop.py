@@ -16,6 +16,7 @@ from dreaming.errors import UserError
 from dreaming.model.cycle import active_phases, sleep_wake_cycle
 from dreaming.model.hippocampus import Hippocampus
 from dreaming.rng import Random, generator
+from dreaming.runs.folder import RunFolder
 from dreaming.system.locks import locked
 from dreaming.system.progress import NoProgress
 from dreaming.system.signals import listening
@@ -83,9 +84,10 @@ def train(
      'state.safetensors']
     """
     progress = progress or NoProgress()
-    config = resolved(config)
+    path = run_folder_path(config, Path(out))
+    config = resolved(config, RunFolder(path))
     dataset = images_of(config, dataset, data_dir, trust_data)
-    with listening() as interrupt, locked(run_folder_path(config, Path(out)), "training"):
+    with listening() as interrupt, locked(path, "training"):
         run = open_run(config, dataset, Path(out), own_phases)
         show_repairs(run, progress)
         if run.finished:

@@ -261,7 +261,7 @@ def train_together(
     agree within a relative 1e-3 (`dreaming doctor` measures it). Resume mixes freely with `train`.
     """
     progress = progress or NoProgress()
-    configs = [resolved(config) for config in configs]
+    configs = [resolved(config, RunFolder(run_folder_path(config, Path(out)))) for config in configs]
     if any(config.model_copy(update={"seed": configs[0].seed}) != configs[0] for config in configs):
         raise UserError("cortices train side by side only where their configs differ in nothing but the seed")
     images = images_of(configs[0], dataset, data_dir, trust_data)

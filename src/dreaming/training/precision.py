@@ -12,6 +12,7 @@ from platformdirs import user_state_path
 
 from dreaming.config.config import Config
 from dreaming.errors import UserError
+from dreaming.runs.folder import RunFolder
 from dreaming.system import hardware
 
 Precision = Literal["float32", "tf32", "bfloat16"]
@@ -51,21 +52,33 @@ def passed(device: torch.device) -> Path:
     )
 
 
-def resolved(config: Config) -> Config:
+def resolved(config: Config, folder: RunFolder | None = None) -> Config:
     """Put in place of each ``auto`` what it stands for on this machine.
+
+    Parameters
+    ----------
+    config
+        What a run is to be.
+    folder
+        Where it lies. If it has begun there, ``auto`` is the precision that it has, whatever machine that was on.
 
     Raises
     ------
     UserError
-        If there is no such device, or it lacks the precision asked for.
+        If there is no such device, it lacks the precision, or the config of the run there is damaged.
     """
     training = config.training
-    device = hardware.device(training.device)
-    if training.precision == "tf32" and device.type != "cuda":
-        raise UserError("tf32 is a precision of GPUs; on a CPU use float32, bfloat16 or auto")
-    found = {"device": str(device)}
-    if training.precision == "auto":
-        found["precision"] = auto_precision(device, config.networks.base_channels)
+    device, precision = hardware.device(training.device), training.precision
+    if precision == "auto" and folder is not None and folder.config.exists():
+        precision = folder.read_config().training.precision
+    if precision == "auto":
+        precision = auto_precision(device, config.networks.base_channels)
+    if precision == "tf32" and device.type != "cuda":
+        raise UserError(
+            "tf32 is a precision of GPUs; on a CPU use float32, bfloat16 or auto, and another --out than that of a "
+            "run in tf32"
+        )
+    found = {"device": str(device), "precision": precision}
     if training.path == "auto":
         found["path"] = auto_path(device)
     return config.model_copy(update={"training": training.model_copy(update=found)})

@@ -41,11 +41,10 @@ def open_run(config: Config, dataset: Dataset, out: Path, own_phases: str | Path
     sweep(folder.path)
     begun = folder.state.exists() or folder.state_before.exists()
     if begun:
-        there = folder.read_config()
-        require_same_config(folder, there, config, "--out or --name")
+        require_same_config(folder, folder.read_config(), config, "--out or --name")
         run.repairs = run.state.restore(folder, config)
         require_same_images(folder, dataset, "; use another --out")
-        _require_all_kept(folder, there, run.state.epochs_done)
+        _require_all_kept(folder, run.state.epochs_done)
         if run.finished:
             return run
         environment = folder.read_environment()
@@ -89,11 +88,12 @@ def _require_untrained(folder: RunFolder) -> None:
         raise UserError(f"{folder.state} is missing; restore it, or train into another --out")
 
 
-def _require_all_kept(folder: RunFolder, there: Config, epochs: int) -> None:
-    """Make sure that what a run writes in so many epochs is there."""
-    kept = [epoch for epoch in range(epochs + 1) if there.training.keeps(epoch)]
-    missing = [epoch for epoch in kept if not folder.snapshot(epoch).exists()]
-    if missing:
-        raise UserError(f"{folder.snapshot(missing[0])} is missing; restore it, or train into another --out")
+def _require_all_kept(folder: RunFolder, epochs: int) -> None:
+    """Make sure that what every run writes in so many epochs is there.
+
+    Of snapshots, that is the untrained cortex: each session chose which others to keep, and people throw some away.
+    """
+    if not folder.snapshot(0).exists():
+        raise UserError(f"{folder.snapshot(0)} is missing; restore it, or train into another --out")
     losses_so_far(folder, epochs)
     findings.so_far(folder, epochs)

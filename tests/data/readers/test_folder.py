@@ -160,6 +160,14 @@ def test_a_damaged_cache_is_made_anew(folder, cache):
     assert list(cache.iterdir()) == [kept]  # nothing unfinished is left
 
 
+def test_what_a_killed_process_left_in_the_cache_is_swept(folder, cache):
+    cache.mkdir(parents=True)
+    (cache / ".half.safetensors.999999999.part").write_bytes(b"half")
+    load_dataset(f"folder:{folder}")
+    (kept,) = cache.iterdir()
+    assert kept.suffix == ".safetensors"
+
+
 def test_a_cache_that_cannot_be_written_is_done_without(folder, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("DREAMING_CACHE", str(tmp_path / "file"))

@@ -213,3 +213,13 @@ def test_a_measure_of_any_name_is_written_within_the_folder_and_over_nothing_els
     assert len({path.name.lower() for path in found.files}) == len(found.files) == 4 * (1 + len(names)) + 1
     assert sorted(found.files) == sorted((tmp_path / "to").iterdir())
     assert {path.name for path in tmp_path.iterdir()} == {"run", "to"}
+
+
+def test_a_parameter_with_and_without_epochs_of_which_a_seed_is_missing_is_summarised_and_drawn():
+    values = table(rows("pad", 0, {0: 0.1, 1: 0.3, None: 0.8}), rows("pad", 1, {0: 0.2, 2: 0.4}))
+    (row,) = summary_table(values).to_dict("records")
+    assert (row["epoch"], row["mean"]) == (0, pytest.approx(0.15))
+    assert row["missing"] == (
+        "without an epoch: not every seed; epoch 1: not every seed; epoch 2: not every seed"
+    )
+    plot_measure(values, QUANTITY).draw_without_rendering()

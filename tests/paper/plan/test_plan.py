@@ -149,3 +149,11 @@ def test_what_is_measured_already_is_not_planned_again(tmp_path):
 def test_a_data_set_that_there_is_not_is_refused_before_anything_is_run():
     with pytest.raises(UserError, match="no data set is called 'cifar'; did you mean 'cifar10'"):
         make_plan(TINY.but(["datasets=cifar"]), ["figure-5"], "nowhere")
+
+
+def test_a_run_that_began_where_auto_was_another_precision_is_taken(tmp_path):
+    profile = TINY.but(["training.precision=auto"])
+    train(tmp_path, "figure-5", titles=["digits/pad/seed-0"])
+    folder = RunFolder(tmp_path / "runs/digits/pad/seed-0")
+    folder.write_config(folder.read_config().but(["training.precision=bfloat16"]))
+    assert planned(tmp_path, "figure-5", profile=profile)["digits/pad/seed-0"].state == "finished"

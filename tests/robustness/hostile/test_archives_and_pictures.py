@@ -6,6 +6,7 @@ import os
 import struct
 import tarfile
 import tracemalloc
+import zipfile
 import zlib
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from dreaming.data import load_dataset
 from dreaming.data.readers.cifar10 import read_archive
 from dreaming.data.readers.pictures import open_picture
 from dreaming.errors import UserError
+from dreaming.paper.authors.checkpoint import import_checkpoint
 
 FOLDER = "cifar-10-batches-py"
 
@@ -151,3 +153,31 @@ def test_a_class_may_be_called_anything_and_its_name_is_shown_as_an_escape(folde
     assert "\x1b" not in said
     assert said.count("\n") == 1
     assert r"c\x1b[2J\nat" in said
+
+
+def test_a_checkpoint_that_is_packed_is_not_unpacked(tmp_path):
+    path = tmp_path / "trained.pth"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data.pkl", bytes(2**26))
+    tracemalloc.start()
+    try:
+        with pytest.raises(UserError, match=r"trained\.pth is damaged or cut off"):
+            import_checkpoint(path, dataset="digits", out=tmp_path / "runs")
+        assert tracemalloc.get_traced_memory()[1] < 2**23
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_header_that_unpacks_to_more_than_all_batches_is_not_read(tmp_path):
+    path, size = tmp_path / "header.tar.gz", 2**27
+    with gzip.open(path, "wb", 1) as archive:
+        archive.write(member("header", tarfile.XHDTYPE, size).tobuf(tarfile.USTAR_FORMAT))
+        for _ in range(size // 2**20):
+            archive.write(bytes(2**20))
+    tracemalloc.start()
+    try:
+        with pytest.raises(UserError, match=r"header\.tar\.gz .*it unpacks to more than batches"):
+            read_archive([path])
+        assert tracemalloc.get_traced_memory()[1] < 2**23
+    finally:
+        tracemalloc.stop()

@@ -165,3 +165,9 @@ def test_metadata_of_another_run_is_said_in_brief(run, capsys):
 
 def test_the_snapshot_that_these_tests_change_is_whole_before(made):
     assert all(torch.isfinite(value).all() for value in read_tensors(RunFolder(made).snapshot(2))[0].values())
+
+
+def test_an_alias_is_refused_before_what_it_stands_for_is_made(run, capsys):
+    run.config.write_text(f"{run.config.read_text()}{laughs()}".replace("condition: *a29", "name: *a29"))
+    assert "it has an alias, *NAME; write out" in refused(capsys, "dream", run.path)
+    assert "cannot read the value" in refused(capsys, "describe", "--set", "seed=[&a 1, *a]")

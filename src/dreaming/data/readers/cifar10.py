@@ -1,6 +1,7 @@
 """CIFAR-10 as it comes: Krizhevsky's archive, its unpacked folder, or Hugging Face's parquet files."""
 
 import _codecs
+import gzip
 import io
 import pickle
 import tarfile
@@ -45,7 +46,7 @@ def read_archive(paths: Sequence[Path]) -> Contents:
     (path,) = paths
     members: dict[str, bytes] = {}
     try:
-        with tarfile.open(path, "r|gz") as archive:
+        with _GzipFile(path) as unzipped, tarfile.open(fileobj=unzipped, mode="r:") as archive:
             for member in archive:
                 folder, _, name = member.name.rpartition("/")
                 # Links are not followed: nothing but a plain file is a batch.
@@ -60,6 +61,15 @@ def read_archive(paths: Sequence[Path]) -> Contents:
     if missing:
         raise UserError(f"{path} lacks {_FOLDER}/{missing[0]}; fetch it again")
     return _contents(members, f"{path}: {_FOLDER}")
+
+
+class _GzipFile(gzip.GzipFile):
+    """A gzip file that refuses to unpack more than an archive of batches holds, as ``tarfile`` asks for headers."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        if size is None or not 0 <= size <= _LARGEST or self.tell() > 4 * _LARGEST:
+            raise ValueError("it unpacks to more than batches of CIFAR-10")
+        return super().read(size)
 
 
 def read_batches(paths: Sequence[Path]) -> Contents:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from safetensors.torch import save
 from dreaming.data.dataset import Contents, Split, fingerprint
 from dreaming.data.readers.pictures import RESIZE_VERSION, open_picture, to_square
 from dreaming.errors import UserError
-from dreaming.system.disk import cache_dir, expanded
+from dreaming.system.disk import cache_dir, expanded, sweep, write
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 
@@ -181,14 +181,7 @@ def _to_cache(cache: Path, contents: Contents) -> None:
         for part, tensor in (("images", split.images), ("labels", split.labels))
     }
     content = save(tensors, {"fingerprint": fingerprint(contents.train, contents.test)})
-    unfinished = None
-    try:
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=cache.parent, suffix=".part", delete=False) as file:
-            unfinished = Path(file.name)
-            file.write(content)
-        unfinished.replace(cache)
-    except OSError:
-        # A full disk or a home that cannot be written to costs time at the next load, and nothing else.
-        if unfinished is not None:
-            unfinished.unlink(missing_ok=True)
+    # A full disk or a home that cannot be written to costs time at the next load, and nothing else.
+    with suppress(UserError, OSError):
+        sweep(cache.parent)
+        write(cache, content)

@@ -26,7 +26,7 @@ class MeasureTable:
     def __init__(self, folder: RunFolder, config: Config, progress: NoProgress) -> None:
         self.folder, self.config, self.progress = folder, config, progress
         self.title = folder.title
-        self._tables: dict[str, pd.DataFrame] = {"measures": folder.read_measures()}
+        self._tables: dict[str, pd.DataFrame] = {"measures": folder.read_measures(config)}
 
     @property
     def measures(self) -> pd.DataFrame:
@@ -35,7 +35,7 @@ class MeasureTable:
 
     def _table(self, name: str) -> pd.DataFrame:
         if name not in self._tables:
-            self._tables[name] = self.folder.read_projection()
+            self._tables[name] = self.folder.read_projection(self.config)
         return self._tables[name]
 
     def epochs(self, measure: Measure) -> set[int]:

@@ -142,7 +142,7 @@ def compare(
         title = "{}/{}/seed-{}".format(*about)
         said += [f"{title}: {line}" for line in findings.as_lines(found, config.networks.latent_dim)]
         runs.append(about)
-        tables.append(_by_measure(folder.read_measures()))
+        tables.append(_by_measure(folder.read_measures(config)))
     if not any(tables):
         raise UserError(
             f"{folders[0].path} is not evaluated; do that first with: dreaming evaluate {folders[0].path}"
@@ -244,7 +244,10 @@ def _row(
     last = shared.iloc[-1] if len(shared) else pd.Series(dtype=float)
     lacking = lacking | (set(group["seed"]) - set(curves.columns))
     missing = [f"seed {seed}: not evaluated" for seed in sorted(lacking)]
-    missing += [f"epoch {epoch}: not every seed" for epoch in sorted(set(curves.index) - set(shared.index))]
+    missing += [
+        f"{'without an epoch' if pd.isna(epoch) else f'epoch {epoch}'}: not every seed"
+        for epoch in curves.index[curves.isna().any(axis=1)]
+    ]
     levels = {}
     for name in controls:
         own = group[group["parameter"].str.startswith(name)]

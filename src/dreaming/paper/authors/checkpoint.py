@@ -149,9 +149,7 @@ def _parts(content: bytes, path: Path) -> dict[str, Any]:
     """Read what `torch.save` wrote, in the format of any PyTorch; nothing in it is run."""
     try:
         if content.startswith(b"PK"):
-            archive = zipfile.ZipFile(io.BytesIO(content))
-            for name in archive.namelist():
-                archive.read(name)  # with its checksum, at which `torch.load` does not look
+            _require_whole(zipfile.ZipFile(io.BytesIO(content)), len(content))
         with torch.serialization.safe_globals(_NUMPY):
             parts = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:  # whatever `torch.load` stumbles over
@@ -171,6 +169,14 @@ def _parts(content: bytes, path: Path) -> dict[str, Any]:
             f"{path} is no checkpoint of the published program: it holds no 'generator' and 'discriminator'"
         )
     return parts
+
+
+def _require_whole(archive: zipfile.ZipFile, size: int) -> None:
+    """Make sure that an archive of so many bytes holds no more, as torch packs nothing, and holds it whole."""
+    if sum(entry.file_size for entry in archive.infolist()) > size:
+        raise zipfile.BadZipFile("it unpacks to more than it has")
+    for name in archive.namelist():
+        archive.read(name)  # with its checksum, at which `torch.load` does not look
 
 
 def _cortex(path: Path, parts: Mapping[str, Any]) -> Cortex:

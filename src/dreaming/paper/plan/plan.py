@@ -91,7 +91,7 @@ class PlannedRun:
     def unmeasured(self, measures: Measures) -> dict[str, tuple[int, ...]]:
         """Return what is not measured yet: for each measure, after which epochs."""
         columns = ["epoch", "measure", "parameter"]
-        tables = (self.folder.read_measures(), self.folder.read_projection())
+        tables = (self.folder.read_measures(self.config), self.folder.read_projection(self.config))
         there = {row for table in tables for row in table[columns].itertuples(index=False, name=None)}
         keys = keys_of(measures)
         lacking = {
@@ -286,7 +286,7 @@ def _planned(
         except UserError as damage:
             lacking = str(damage)
         else:
-            require_same_config(folder, there, resolved(config()), "--out")
+            require_same_config(folder, there, resolved(config(), folder), "--out")
         # What is kept cannot be changed for epochs that are done, and the record of a run has to say what is kept.
         kept = {epoch for epoch in kept if epoch > done} | set(folder.snapshots())
     gone = [e for e in sorted(needs.snapshots) if e <= done and e not in folder.snapshots()] if done else []
