@@ -22,7 +22,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 --d
 help:
 	@echo "make demo    the paper's figures on house numbers, with a small cortex: a report (minutes, no download)"
 	@echo "make test    run the tests (minutes)"
-	@echo "make robustness-quick  faults, hostile files, endurance, no connections; other processors and builds of torch"
+	@echo "make robustness-quick  faults, hostile files, endurance, benchmarks; other processors and builds of torch"
 	@echo "make robustness  all of that, then make faults and make fuzz (hours)"
 	@echo "make faults  faults made on purpose: kills, full disks, power cuts, damage (an hour on one core; keeps a record)"
 	@echo "make fuzz    feed every reader with damaged files for half an hour (Linux)"
@@ -45,10 +45,10 @@ $(BROWSER): $(READY) tests/paper/browser.py
 	@touch $@
 
 test: $(READY) $(BROWSER)
-	$(PYTEST) --ignore=tests/robustness
+	$(PYTEST) --ignore=tests/robustness --ignore=tests/benchmarks
 
 robustness-quick: $(READY)
-	$(PYTEST) tests/robustness
+	$(PYTEST) tests/robustness tests/benchmarks
 	$(PYTEST) --torch-build $(BUILD) $(ON_BUILDS)
 	$(PROCESSOR) $(PYTEST) $(ON_PROCESSORS)
 

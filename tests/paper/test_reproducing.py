@@ -13,6 +13,7 @@ import yaml
 from dreaming.cli.main import main
 from dreaming.data import load_dataset
 from dreaming.errors import Stopped, UserError
+from dreaming.paper import reproduction
 from dreaming.paper.figures import OF_THE_PAPER
 from dreaming.paper.plan.plan import make_plan
 from dreaming.paper.plan.profile import Profile
@@ -50,9 +51,15 @@ def content(folder):
     return {name: (folder / name).read_bytes() for name in numbers}
 
 
+@pytest.fixture(autouse=True)
+def _pictures_alone(monkeypatch):
+    """Draw figures as PNG, which the report holds; what `whole` made has every kind of file."""
+    monkeypatch.setattr(reproduction, "FILE_KINDS", ("png",))
+
+
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """A reproduction of two figures, one run after another: its folder."""
+    """A reproduction of two figures, one run after another, in every kind of file: its folder."""
     out = tmp_path_factory.mktemp("whole")
     found = reproduce(TINY, only=TWO, out=out, device="cpu", workers=1)
     assert found.failures == {}
