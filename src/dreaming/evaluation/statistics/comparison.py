@@ -326,7 +326,7 @@ def _panel(
             panel.axhline(level, color="#777777", ls=line, lw=1.2, label=f"{label} (control)")
     panel.set_xlabel("epoch (0: untrained)")
     panel.set_ylabel(textwrap.fill(unformatted(quantity.title), 42))
-    panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+    panel.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     panel.spines[["top", "right"]].set_visible(False)
     if panel.get_legend_handles_labels()[0]:
         panel.legend(frameon=False, fontsize=8)
