@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dreaming.config.config import Config
 from dreaming.errors import UserError
-from dreaming.runs.folder import MEASURE_COLUMNS, RunFolder
+from dreaming.runs.folder import MEASURE_COLUMNS, PROJECTION_COLUMNS, RunFolder
 from dreaming.runs.tables import read_table
 
 # As names of data sets are.
@@ -113,3 +114,13 @@ def test_a_table_that_cannot_be_read_is_named(tmp_path):
     (tmp_path / "losses.csv").mkdir()
     with pytest.raises(UserError, match=r"losses\.csv cannot be read \(Is a directory\)"):
         RunFolder(tmp_path).read_losses()
+
+
+def test_every_column_of_numbers_that_a_run_writes_is_read_as_numbers(tmp_path):
+    folder = RunFolder(tmp_path)
+    values = ["d", "pad", 0, 1, "projection", "pca", 3, 2, 0.3, 1, 0.5]
+    projection = dict(zip(PROJECTION_COLUMNS, values, strict=True))
+    folder.write_config(Config(dataset={"name": "d"}))
+    folder.write_table(folder.projection, pd.DataFrame([projection]))
+    (found,) = folder.read_projection().to_dict("records")
+    assert found == projection

@@ -8,7 +8,7 @@ import pandas as pd
 from dreaming.errors import UserError, shown
 
 WHOLE_NUMBERS = ("epoch", "cycles", "seed", "image", "label", "component")
-FLOATS = ("seconds", "value")
+FLOATS = ("seconds", "value", "occluded")
 """Besides the terms of phases, PHASE.TERM."""
 
 
