@@ -22,7 +22,7 @@ from dreaming.errors import UserError
 
 CHILD = Path(__file__).with_name("published.py")
 CHECKOUT = """
-import json, os, sys
+import importlib.util, json, os, sys
 from pathlib import Path
 answers = os.dup(1)
 os.dup2(2, 1)
@@ -30,11 +30,9 @@ import numpy as np, torch
 from benchmarks import cortices
 base_channels, latent_dim, batch, threads = json.loads(sys.argv[1])
 torch.set_num_threads(threads)
-try:
-    from dreaming.system.threads import keep_memory
-except ImportError:
-    from dreaming.system.hardware import keep_memory
-keep_memory()
+places = ("dreaming.system.threads", "dreaming.threads")  # today's, and an earlier one
+there = [place for place in places if all(map(importlib.util.find_spec, (place.rpartition(".")[0], place)))]
+importlib.import_module(there[0]).keep_memory()
 images = torch.from_numpy(np.load("images.npy")).permute(0, 3, 1, 2).contiguous()
 cycles_of = getattr(cortices, "cycles_of", None) or cortices.living
 way = cycles_of(cortices.pad(base_channels, latent_dim, batch), images)

@@ -8,6 +8,7 @@ from . import runs as runs
 from . import system as system
 from . import training as training
 from .config.config import Config as Config
+from .config.config import Networks as Networks
 from .config.configure import configure as configure
 from .errors import Stopped as Stopped
 from .errors import UserError as UserError
@@ -21,8 +22,11 @@ from .model.hippocampus import Hippocampus as Hippocampus
 from .model.hippocampus import Replay as Replay
 from .model.networks import Cortex as Cortex
 from .model.networks import Encoder as Encoder
+from .model.networks import EncoderLike as EncoderLike
 from .model.networks import Generator as Generator
+from .model.networks import GeneratorLike as GeneratorLike
 from .model.occlusion import Occlusion as Occlusion
+from .model.parameters import Parameters as Parameters
 from .model.phases import NREM as NREM
 from .model.phases import REM as REM
 from .model.phases import Draws as Draws
@@ -34,6 +38,7 @@ from .model.plasticity import Plasticity as Plasticity
 from .model.plasticity import Synapses as Synapses
 from .paper.authors.checkpoint import import_checkpoint as import_checkpoint
 from .rng import Random as Random
+from .runs.folder import trust as trust
 from .runs.snapshots import load as load
 from .training.loop import train as train
 from .training.population import train_all as train_all

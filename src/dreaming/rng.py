@@ -6,7 +6,8 @@ shift the random numbers of another: conditions of one seed share their noise.
 """
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Literal, get_args
 
 import numpy as np
@@ -50,6 +51,27 @@ def generator(seed: int, stream: Stream, *address: int | str) -> torch.Generator
     [0, 4, 2, 3, 1]
     """
     return torch.Generator().manual_seed(derived_seed(seed, stream, *address))
+
+
+@contextmanager
+def seeded(seed: int, stream: Stream, *address: int | str) -> Iterator[None]:
+    """Draw within the block from torch's global CPU generator as from one stream at one address.
+
+    What it would have drawn elsewhere stays what it was.
+
+    Examples
+    --------
+    >>> with seeded(0, "init"):
+    ...     first = torch.rand(2)
+    >>> bool((first == torch.rand(2, generator=generator(0, "init"))).all())
+    True
+    """
+    state = torch.get_rng_state()
+    torch.default_generator.manual_seed(derived_seed(seed, stream, *address))
+    try:
+        yield
+    finally:
+        torch.set_rng_state(state)
 
 
 class Random:

@@ -113,13 +113,10 @@ def test_a_phase_of_the_users_own_trains_and_is_recorded(
     run = tmp_path / f"out/digits/{label}/seed-0"
     assert columns(run) == terms
     config = yaml.safe_load((run / "config.yaml").read_text())
-    assert config["phase_source"] == {
-        "file": "mine.py",
-        "name": name,
-        "sha256": hashlib.sha256(FILE.encode()).hexdigest(),
-    }
+    source = {"file": "mine.py", "sha256": hashlib.sha256(FILE.encode()).hexdigest()}
+    assert {key: config["phases"][key].get("source") for key in strength} == dict.fromkeys(strength, source)
     assert {key: config["phases"][key]["strength"] for key in strength} == strength
-    assert (run / "phases.py").read_text() == FILE
+    assert (run / "own/mine.py").read_text() == FILE
 
 
 @pytest.fixture
@@ -155,9 +152,9 @@ def test_it_goes_on_as_if_never_stopped(file, own_run, dreaming_does, tmp_path):
 def test_it_does_not_go_on_with_a_file_that_was_edited(epochs, file, own_run, tmp_path, dreaming_refuses):
     words = ("train", *TINY, "--phases", f"{file}:Calm", "--epochs", epochs, "--out", tmp_path / "out")
     file.write_text(FILE.replace("z.square()", "z.abs()"))
-    dreaming_refuses(*words, because="its phase_source.sha256 is")
+    dreaming_refuses(*words, because="its phases.calm.source.sha256 is")
     file.write_text(FILE)
-    assert (own_run / "phases.py").read_text() == FILE
+    assert (own_run / "own/mine.py").read_text() == FILE
 
 
 def test_its_run_is_measured_dreamt_and_loaded_without_the_file(file, own_run, dreaming_does, tmp_path):

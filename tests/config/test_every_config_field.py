@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 import dreaming
-from dreaming.model.conditions import condition, conditions
+from dreaming.model.conditions import conditions
 from dreaming.runs.snapshots import load
 
 pytestmark = pytest.mark.usefixtures("without_drawing")
@@ -68,7 +68,6 @@ LEFT_ALONE = {
     "dataset.name": "says which images are read; on the same images it is a label",
     "dataset.limit": "says how many images are read; on the same images it is a record",
     "schedule": "stages that follow; what they change has tests of its own (test_schedules_and_doses.py)",
-    "phase_source": "a record of the file that the user's own phases came from",
     "training.device": "where, not what: the same numbers up to the device's rounding",
     "training.path": "how, not what: the same numbers, bit for bit on a CPU",
     "training.snapshots": "what is kept, not what happens",
@@ -201,16 +200,6 @@ class TestLeftAlone:
     def test_precision_auto_is_resolved_to_the_reference(self, trained, base_runs):
         run = trained(settings=["training.precision=auto"])
         assert dreaming.Config.from_yaml(run / "config.yaml").training.precision == "float32"
-        assert same(final_weights(run), base_runs["pad"])
-
-    def test_the_source_of_own_phases_is_a_record(self, tiny_config, small_dataset, base_runs, tmp_path):
-        file = tmp_path / "mine.py"
-        file.write_text("from dreaming import NREM, REM, Wake\nCYCLE = (Wake(), NREM(), REM())\n")
-        config = tiny_config("pad", phases=f"{file}:CYCLE")
-        assert config.phase_source.model_dump()["name"] == "CYCLE"
-        assert config.phases == condition("pad")
-        run = dreaming.train(config, out=tmp_path / "runs", dataset=small_dataset, own_phases=file)
-        assert (run / "phases.py").read_bytes() == file.read_bytes()
         assert same(final_weights(run), base_runs["pad"])
 
 

@@ -6,9 +6,7 @@ import pickle
 import signal
 import subprocess
 import sys
-import threading
 from pathlib import Path
-from typing import ClassVar
 
 import pytest
 import torch
@@ -54,7 +52,7 @@ configs = [
 ]
 with TerminalProgress() as display:
     try:
-        dreaming.train_all(configs, out=out, own_phases=own, workers=2, progress=display)
+        dreaming.train_all(configs, out=out, workers=2, progress=display)
     except dreaming.UserError as failed:
         print(failed, file=sys.stderr)
         print(len(multiprocessing.active_children()), "children are left")
@@ -94,7 +92,7 @@ def test_a_run_beside_others_is_bit_for_bit_the_run_alone(together, tmp_path):
     out, _, _ = together
     own = out.parent / "own.py"
     for config in (configured(), configured(name="own", phases=f"{own}:Own")):
-        alone = dreaming.train(config, out=tmp_path, own_phases=own)
+        alone = dreaming.train(config, out=tmp_path)
         assert results(out / alone.relative_to(tmp_path)) == results(alone)
 
 
@@ -117,13 +115,22 @@ def test_each_line_of_an_epoch_names_its_run(together):
 
 
 def test_classes_that_cannot_travel_are_refused_before_anything_begins(tmp_path):
-    class Holding(dreaming.NREM):
-        lock: ClassVar = threading.Lock()
-
-    holding = configured(name="b").model_copy(update={"phases": (dreaming.Wake(), Holding())})
+    own = tmp_path / "own.py"
+    own.write_text(HOLDING)
+    holding = configured(name="b", phases=f"{own}:Holding")
     with pytest.raises(dreaming.UserError, match=r"b cannot be sent to a process of its own \(.*workers=1"):
-        dreaming.train_all([configured(), holding], out=tmp_path, workers=2)
-    assert not list(tmp_path.iterdir())
+        dreaming.train_all([configured(), holding], out=tmp_path / "runs", workers=2)
+    assert not (tmp_path / "runs").exists()
+
+
+HOLDING = """
+import threading
+from typing import ClassVar
+from dreaming import NREM
+
+class Holding(NREM):
+    lock: ClassVar = threading.Lock()
+"""
 
 
 @pytest.fixture(scope="module")

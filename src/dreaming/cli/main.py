@@ -24,6 +24,7 @@ from dreaming.cli.verbs import (
     OptionalInt,
     Reproduce,
     Text,
+    Trust,
     Words,
 )
 from dreaming.errors import Stopped, UserError, shown
@@ -42,6 +43,8 @@ class _Run:
     condition: Annotated[str, arg(help=", ".join(condition_names()))] = "pad"
     phases: Annotated[str | None, arg(metavar="FILE.py:NAME")] = None
     """a cycle of your own, or a phase of your own that follows the condition's; the file is executed"""
+    networks: Annotated[str | None, arg(metavar="FILE.py:NAME")] = None
+    """an encoder and a generator of your own, by a function that returns them; the file is executed"""
     schedule: Annotated[str | None, arg(metavar="CONDITION:EPOCH,...,CONDITION")] = None
     """conditions one after another, each until an epoch is done, such as pad:10,without_rem:20,pad"""
     name: Text = None
@@ -64,6 +67,7 @@ class _Run:
         return configure(
             self.condition,
             phases=self.phases,
+            networks=self.networks,
             schedule=self.schedule,
             name=self.name,
             settings=self.set,
@@ -103,7 +107,6 @@ class Train(ImageOptions, _Run):
             raise UserError(
                 f"--set seed gives all {self.seeds} runs of --seeds one seed; use --seed for the first"
             )
-        own = None if self.phases is None else self.phases.rpartition(":")[0]
         configs = [self.config(self.seed + index) for index in range(self.seeds)]
         if self.sweep is not None:
             configs = [each for config in configs for each in swept(config, self.sweep)]
@@ -113,7 +116,6 @@ class Train(ImageOptions, _Run):
                 out=self.out,
                 data_dir=self.data_dir,
                 trust_data=self.trust_data,
-                own_phases=own,
                 workers=self.workers,
                 progress=display,
             )
@@ -189,6 +191,7 @@ VERBS: dict[str, Any] = {
     "dream": Dream,
     "compare": Compare,
     "import": Import,
+    "trust": Trust,
     "data": {"list": ListData, "fetch": FetchData, "check": CheckData},
     "describe": Describe,
     "reproduce": Reproduce,

@@ -142,6 +142,20 @@ class Import(ImageOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Trust:
+    """Let the code that its maker added to a run be executed from its folder, after you have read it."""
+
+    run: Positional[Path]
+    """run folder"""
+
+    def __call__(self) -> None:
+        """Trust."""
+        from dreaming.runs.folder import trust
+
+        print("\n".join(shown(f"{file}: trusted") for file in trust(self.run)))
+
+
+@dataclass(frozen=True, kw_only=True)
 class Compare:
     """Compare evaluated runs: a table and a plot for each measure that one of them has."""
 

@@ -1,6 +1,8 @@
 """Everything a run is: frozen, typed, validated, and written beside its results."""
 
-from collections.abc import Sequence
+import copy
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -14,14 +16,14 @@ from pydantic import (
     model_validator,
 )
 
-from dreaming.config.schedule import Phases, Stage, kind_of, phase_of
-from dreaming.config.settings import assign, path_and_value, sentence
+from dreaming.config.schedule import PHASE_KINDS, Phases, Stage
+from dreaming.config.settings import assign, difference, path_and_value, sentence
 from dreaming.errors import UserError, brief
 from dreaming.model.networks import Cortex
 from dreaming.model.parameters import Parameters
 from dreaming.model.phases import NREM, REM, Phase, Wake
 from dreaming.model.plasticity import Optimizer
-from dreaming.rng import generator
+from dreaming.rng import generator, seeded
 from dreaming.system.texts import content_of, yaml_of
 
 MOST_WEIGHTS = 2**28
@@ -111,17 +113,6 @@ class Training(Parameters):
         return self
 
 
-class PhaseSource(Parameters):
-    """Where phases that are the user's own were defined."""
-
-    file: str
-    """Name of the Python file, without its folder."""
-    name: str
-    """Name in that file."""
-    sha256: str
-    """Checksum of the file."""
-
-
 class Config(Parameters):
     """Everything a run is.
 
@@ -146,12 +137,24 @@ class Config(Parameters):
     """The phases of a cycle, in order."""
     schedule: tuple[Stage, ...] = ()
     """Stages that follow, each with phases of its own."""
-    phase_source: PhaseSource | None = None
-    """Where phases of the user's own were defined."""
     training: Training = Training()
     """How long, in which portions and on what."""
     seed: Annotated[int, Ge(0), Le(2**63 - 1)] = 0
     """The seed all random numbers of the run grow from."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _sources_apart(cls, content: Any) -> Any:
+        """Read a config in which one file was recorded for all phases of the user's own, beside them."""
+        if not isinstance(content, dict) or "phase_source" not in content:
+            return content
+        content = copy.deepcopy(content)
+        file = content.pop("phase_source")
+        for part in (content, *_stages({"schedule": (), **content})) if isinstance(file, dict) else ():
+            for values in part["phases"].values() if isinstance(part.get("phases"), dict) else ():
+                if isinstance(values, dict) and values.get("kind", "wake") not in PHASE_KINDS:
+                    values["source"] = {name: file.get(name) for name in ("file", "sha256")}
+        return content
 
     @field_validator("schedule")
     @classmethod
@@ -176,13 +179,72 @@ class Config(Parameters):
         begun = [stage.phases for stage in self.schedule if epoch > stage.after]
         return begun[-1] if begun else self.phases
 
+    def cortex(self) -> Cortex:
+        """Make the untrained cortex, whose weights depend on the networks and the seed alone."""
+        with seeded(self.seed, "init"):
+            return self.networks.build(self.seed)
+
     def identity(self) -> dict[str, Any]:
         """Return what makes this run this run: all but how long, where, and how much is kept."""
-        return self.model_dump(mode="json", exclude={"training": {"epochs", "device", "path", "snapshots"}})
+        content = self.content()
+        for name in ("epochs", "device", "path", "snapshots"):
+            del content["training"][name]
+        return content
+
+    def content(self) -> dict[str, Any]:
+        """Return the config as plain values.
+
+        Raises
+        ------
+        UserError
+            If the source of a class of the user's own cannot be found, and so not be recorded.
+        """
+        for group in self.groups():
+            group.kind()  # whose error would come out of a dump in pydantic's words
+        return self.model_dump(mode="json")
+
+    def difference(self, wanted: "Config", in_order: bool = True) -> tuple[str, Any, Any] | None:
+        """Return the first place in which the identity of another config differs: its path, and both values.
+
+        Parameters
+        ----------
+        wanted
+            The other config.
+        in_order
+            Whether another order of phases is a difference too.
+        """
+        here, there = self.identity(), wanted.identity()
+        for own, other in zip(_parts(here), _parts(there), strict=False):
+            for name, values in own["phases"].items():
+                if "source" not in values:  # as in runs from before it was recorded
+                    other["phases"].get(name, {}).pop("source", None)
+        if not in_order:
+            here, there = (json.loads(json.dumps(each, sort_keys=True)) for each in (here, there))
+        return difference(here, there)
+
+    def groups(self) -> Iterator[Parameters]:
+        """Yield every group of parameters in the config, those within others too."""
+        return _groups_in(self)
+
+    def own(self) -> dict[str, type[Parameters]]:
+        """Return the classes that are not the project's, by name; those that a record alone tells of left out.
+
+        Raises
+        ------
+        ValueError
+            If two have one name.
+        """
+        found: dict[str, type[Parameters]] = {}
+        for group in self.groups():
+            cls = type(group)
+            own = not cls.__module__.startswith("dreaming.")
+            if own and found.setdefault(cls.__name__, cls) is not cls:
+                raise ValueError(f"two classes are called {cls.__name__}; give one of them another name")
+        return found
 
     def to_yaml(self) -> str:
         """Write the config as YAML, which `from_yaml` reads."""
-        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
+        return yaml.safe_dump(self.content(), sort_keys=False)
 
     @classmethod
     def from_yaml(cls, path: Path) -> "Config":
@@ -218,20 +280,11 @@ class Config(Parameters):
         """
         if not settings:
             return self
-        # Each phase keeps its class: values are changed in the dump, and the classes looked up again by name.
-        content = self.model_dump(mode="json")
+        # Each group keeps its class: values are changed in the dump, and the classes looked up again by name.
+        content = self.content()
         for setting in settings:
             _set(content, *path_and_value(setting))
-        own = {kind_of(type(phase)): type(phase) for each in self._cycles() for phase in each}
-        try:
-            for part in (content, *_stages(content)):
-                part["phases"] = [phase_of(name, values, own) for name, values in part["phases"].items()]
-        except ValueError as error:
-            raise UserError(f"--set: {error}") from None
-        return validated(content, "--set")
-
-    def _cycles(self) -> list[tuple[Phase, ...]]:
-        return [self.phases, *(stage.phases for stage in self.schedule)]
+        return validated(content, "--set", self.own())
 
 
 def _set(content: dict[str, Any], path: list[str], text: str) -> None:
@@ -250,8 +303,29 @@ def _stages(content: dict[str, Any]) -> list[dict[str, Any]]:
     return [stage for stage in schedule if isinstance(stage, dict) and isinstance(stage.get("phases"), dict)]
 
 
-def validated(content: Any, where: str) -> Config:
+def _parts(content: dict[str, Any]) -> list[dict[str, Any]]:
+    return [content, *_stages(content)]
+
+
+def _groups_in(value: Any) -> Iterator[Parameters]:
+    if isinstance(value, Parameters):
+        yield value
+        value = tuple(each for _, each in value)
+    for each in value if isinstance(value, tuple) else ():
+        yield from _groups_in(each)
+
+
+def validated(content: Any, where: str, classes: Mapping[str, type[Parameters]] | None = None) -> Config:
     """Return the config of plain values; a refusal names in one sentence what is wrong with them.
+
+    Parameters
+    ----------
+    content
+        The values.
+    where
+        Where they come from, for the sentence.
+    classes
+        Classes of the user's own, by their names as ``kind``.
 
     Raises
     ------
@@ -259,6 +333,6 @@ def validated(content: Any, where: str) -> Config:
         Naming the place, the first mistake in it and, for an unknown key, the nearest known one.
     """
     try:
-        return Config.model_validate(content)
+        return Config.model_validate(content, context={"classes": classes or {}})
     except ValidationError as error:
         raise UserError(f"{where}: {sentence(error, Config)}") from None

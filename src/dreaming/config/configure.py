@@ -1,20 +1,21 @@
 """Configs made of a condition, sections and settings: one, a schedule's, or a sweep's."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from dreaming.config.config import Config, validated
-from dreaming.config.custom import load_phases
+from dreaming.config.config import Config, Networks, validated
+from dreaming.config.custom import load_networks, load_phases, networks_of, phases_of
 from dreaming.config.schedule import Stage
 from dreaming.errors import UserError
 from dreaming.model.conditions import condition
-from dreaming.model.phases import Cycle
+from dreaming.model.phases import Cycle, Phase
 
 
 def configure(
     condition_name: str = "pad",
     *,
-    phases: str | None = None,
+    phases: str | Phase | type[Phase] | Cycle | None = None,
+    networks: str | Networks | Mapping[str, Any] | Callable[..., Any] | None = None,
     schedule: str | None = None,
     name: str | None = None,
     settings: Sequence[str] = (),
@@ -27,7 +28,11 @@ def configure(
     condition_name
         One of `conditions`, whose phases are taken.
     phases
-        ``FILE.py:NAME``, the user's own phases in place of the condition's (see `own_phases`).
+        Phases of one's own: a tuple of them is the whole cycle, a single one (or its class) follows the
+        condition's; or ``FILE.py:NAME`` for what is defined there.
+    networks
+        The section as a mapping, such as ``{"latent_dim": 64}``; or networks of one's own: a function that returns
+        an encoder and a generator, a class derived from `Networks`, or ``FILE.py:NAME`` for what is defined there.
     schedule
         ``CONDITION:EPOCH,...,CONDITION``: conditions one after another in place of one, each until an epoch is
         done, such as ``pad:10,without_rem:20,pad``.
@@ -48,30 +53,36 @@ def configure(
     >>> configure("without_rem", settings=["phases.nrem.weight=1"]).phases[1].weight
     1.0
     """
-    cycle, source = condition(condition_name), None
+    cycle, label = condition(condition_name), condition_name
     later: tuple[Stage, ...] = ()
-    label = condition_name
     if schedule is not None:
         if phases is not None or condition_name != "pad":
             raise UserError("a schedule names its conditions itself; leave --condition and --phases out")
         cycle, later, label = _scheduled(schedule)
     if phases is not None:
-        cycle, source = load_phases(phases, cycle)
-        label = source.name if condition_name == "pad" else f"{condition_name}+{source.name}"
+        own = load_phases(phases, cycle) if isinstance(phases, str) else phases_of(phases, cycle)
+        called = phases.rpartition(":")[2] if isinstance(phases, str) else _called(phases)
+        cycle, label = own, called if condition_name == "pad" else f"{condition_name}+{called}"
+    if networks is not None and not isinstance(networks, Mapping):
+        networks = load_networks(networks) if isinstance(networks, str) else networks_of(networks)
+        label += f"+{type(networks).__name__}" * (type(networks) is not Networks)
+    if networks is not None:
+        sections["networks"] = networks
     config = validated(
-        {
-            "condition": label if name is None else name,
-            "phases": cycle,
-            "schedule": later,
-            "phase_source": source,
-            **sections,
-        },
+        {"condition": label if name is None else name, "phases": cycle, "schedule": later, **sections},
         "config",
     )
     config = config.but(settings)
     if not config.phases and not config.schedule:
         return config.model_copy(update={"training": config.training.model_copy(update={"epochs": 0})})
     return config
+
+
+def _called(phases: Any) -> str:
+    """Return what phases are called that were given as objects: a class by its name, a cycle by its phases'."""
+    if isinstance(phases, tuple):
+        return "-".join(phase.name for phase in phases)
+    return type(phases).__name__ if isinstance(phases, Phase) else str(phases.__name__)
 
 
 def _scheduled(text: str) -> tuple[Cycle, tuple[Stage, ...], str]:

@@ -1,23 +1,70 @@
-"""Phases of the user's own, from a Python file of the user's, which is executed."""
+"""Objects of the user's own, from a Python file of the user's, which is executed."""
 
-import hashlib
-import importlib.util
-import sys
-import types
+import inspect
+import typing
 from collections.abc import Callable, Sequence
-from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from dreaming.config.config import PhaseSource
-from dreaming.errors import UserError, nearest
+import torch
+from pydantic import create_model, model_serializer
+from torch import Tensor, nn
+
+from dreaming.config.config import Config, Networks
+from dreaming.errors import UserError, brief, nearest
+from dreaming.model.networks import Cortex
+from dreaming.model.parameters import Parameters, Recorded
 from dreaming.model.phases import Cycle, Phase
 from dreaming.model.plasticity import Plasticity
+from dreaming.system.source_code import execute, source_of
 
-OWN_MODULE = "dreaming_own_phases_"  # and the name of the user's file
+
+def load_object(option: str, spec: str, wanted: Callable[[object], bool]) -> object:
+    """Load an object from a Python file, which is executed.
+
+    Parameters
+    ----------
+    option
+        What the user wrote it after, such as ``--phases``; it begins each sentence.
+    spec
+        ``FILE.py:NAME``.
+    wanted
+        Whether an object in the file is of the kind that is wanted; such are suggested for an unknown NAME.
+
+    Raises
+    ------
+    UserError
+        If the file or the name is missing, or the file fails.
+    """
+    file, colon, name = spec.rpartition(":")
+    path = Path(file)
+    if not colon or path.suffix != ".py" or not name.isidentifier():
+        raise UserError(f"{option} wants FILE.py:NAME, and got '{spec}'")
+    if not path.is_file():
+        raise UserError(f"{option}: there is no file {path}")
+    defined = vars(called(option, path, lambda: execute(path)))
+    if name not in defined:
+        there = [key for key, value in defined.items() if not key.startswith("_") and wanted(value)]
+        raise UserError(f"{option}: {path} defines no '{name}'; {nearest(name, there)}")
+    return defined[name]
 
 
-def load_phases(spec: str, cycle: Cycle) -> tuple[Cycle, PhaseSource]:
+def called(option: str, place: object, call: Callable[[], Any]) -> Any:
+    """Call what is the user's; whatever it raises becomes one line.
+
+    Raises
+    ------
+    UserError
+        Naming the option and the place.
+    """
+    try:
+        return call()
+    except (Exception, SystemExit) as error:
+        said = " ".join(str(error).split())
+        raise UserError(f"{option}: {place} fails with {type(error).__name__}: {said}") from error
+
+
+def load_phases(spec: str, cycle: Cycle) -> Cycle:
     """Load phases of the user's own from a Python file of the user's, which is executed.
 
     Parameters
@@ -33,62 +80,204 @@ def load_phases(spec: str, cycle: Cycle) -> tuple[Cycle, PhaseSource]:
     UserError
         If the file or the name is missing, the file fails, or what it defines is no phase.
     """
-    file, colon, name = spec.rpartition(":")
-    path = Path(file)
-    if not colon or path.suffix != ".py" or not name.isidentifier():
-        raise UserError(f"--phases wants FILE.py:NAME, and got '{spec}'")
-    if not path.is_file():
-        raise UserError(f"--phases: there is no file {path}")
-    source = PhaseSource(file=path.name, name=name, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
-    defined = vars(_executed(path))
-    if name not in defined:
-        there = [key for key, value in defined.items() if not key.startswith("_") and _is_phases(value)]
-        raise UserError(f"--phases: {path} defines no '{name}'; {nearest(name, there)}")
-    found = defined[name]
+    path, _, name = spec.rpartition(":")
+    return phases_of(load_object("--phases", spec, _is_phases), cycle, f"{name} in {path}", path)
+
+
+def phases_of(found: Any, cycle: Cycle, what: str = "phases", place: str = "it") -> Cycle:
+    """Return the phases that an object stands for: a cycle, or a phase after those of a cycle.
+
+    Parameters
+    ----------
+    found
+        A phase, a class of phases, a tuple of phases, or a function that returns one of them.
+    cycle
+        The phases that a single phase is added to.
+    what, place
+        What the object, and where it comes from, is called in a sentence.
+
+    Raises
+    ------
+    UserError
+        If it is none, or a phase lacks its signs of plasticity.
+    """
     if callable(found):  # a class makes a phase, a function returns phases
-        found = _told(path, found)
+        found = called("--phases", place, found)
     single = isinstance(found, Phase)
     own: Any = (found,) if single else found
     if not isinstance(own, Sequence) or not own or not all(isinstance(phase, Phase) for phase in own):
-        raise UserError(f"--phases: {name} in {path} is no phase, no tuple of phases, and returns none")
+        raise UserError(f"--phases: {what} is no phase, no tuple of phases, and returns none")
     for phase in own:
         if not isinstance(getattr(phase, "plasticity", None), Plasticity):
             kind = type(phase).__name__
-            raise UserError(
-                f"--phases: {kind} in {path} lacks `plasticity: ClassVar = Plasticity(encoder=..., ...)`"
-            )
-    return (*cycle, *own) if single else tuple(own), source
-
-
-def _told(path: Path, call: Callable[[], Any]) -> Any:
-    """Run what is the user's within the block; whatever it raises becomes one line."""
-    try:
-        return call()
-    except (Exception, SystemExit) as error:
-        said = " ".join(str(error).split())
-        raise UserError(f"--phases: {path} fails with {type(error).__name__}: {said}") from error
+            raise UserError(f"--phases: {kind} lacks `plasticity: ClassVar = Plasticity(encoder=..., ...)`")
+    return (*cycle, *own) if single else tuple(own)
 
 
 def _is_phases(value: object) -> bool:
-    if isinstance(value, type):
+    if inspect.isclass(value):
         return issubclass(value, Phase)
     return isinstance(value, Phase | tuple) or callable(value)
 
 
-class _Uncached(SourceFileLoader):
-    """Compiles the file as it stands: no old bytecode is taken for it, and none is left beside it."""
+class _Made(Networks):
+    """Networks that a function of the user's makes; its parameters are their fields."""
 
-    def get_code(self, fullname: str) -> types.CodeType:
-        return self.source_to_code(self.get_data(self.path), self.path)
+    makes: ClassVar[Callable[..., tuple[nn.Module, nn.Module]]]
+
+    @classmethod
+    def wanted(cls) -> tuple[str, ...]:
+        """Return the names of the function's parameters."""
+        return tuple(inspect.signature(cls.makes).parameters)
+
+    def build(self, seed: int) -> Cortex:
+        """Make an untrained cortex of what the function returns."""
+        given = {name: getattr(self, name) for name in self.wanted()}
+        return Cortex.of(*type(self).makes(**given), self.latent_dim)
+
+    @model_serializer(mode="wrap")
+    def _only_its_fields(self, write: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        return {
+            name: value
+            for name, value in {**self.kind(), **write(self)}.items()
+            if name != "base_channels" or name in self.wanted()
+        }
 
 
-def _executed(path: Path) -> Any:
-    name = OWN_MODULE + path.stem
-    spec = importlib.util.spec_from_file_location(name, path, loader=_Uncached(name, str(path)))
-    if spec is None or spec.loader is None:
-        raise UserError(f"--phases: {path} cannot be read as Python")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # classes look their module up while they are made
-    loader = spec.loader
-    _told(path, lambda: loader.exec_module(module))
-    return module
+def networks_class(makes: Callable[..., tuple[nn.Module, nn.Module]]) -> type[Networks]:
+    """Return the networks that a function makes, as a group of parameters.
+
+    Parameters
+    ----------
+    makes
+        A function that returns an encoder and a generator. Its parameters become fields of the config's section
+        ``networks``, with their types and defaults; ``latent_dim``, ``image_channels`` and ``image_size`` are
+        those of every cortex.
+
+    Raises
+    ------
+    UserError
+        If a parameter has neither a default nor is one of every cortex.
+    """
+    fields: dict[str, Any] = {}
+    hints = typing.get_type_hints(makes)
+    for name, parameter in inspect.signature(makes).parameters.items():
+        bare = parameter.default is parameter.empty
+        if bare and name not in Networks.model_fields:
+            raise UserError(f"--networks: parameter '{name}' of {makes.__name__} needs a default")
+        if not bare:
+            fields[name] = (hints.get(name, type(parameter.default)), parameter.default)
+    made = create_model(makes.__name__, __base__=_Made, __module__=makes.__module__, **fields)
+    made.makes = staticmethod(makes)
+    made._own_source = source_of(makes)  # type: ignore[attr-defined]
+    return made
+
+
+def load_networks(spec: str) -> Networks:
+    """Load networks of the user's own from a Python file of the user's, which is executed.
+
+    Parameters
+    ----------
+    spec
+        ``FILE.py:NAME``. NAME is a function that returns an encoder and a generator (see `networks_class`), a class
+        derived from `Networks`, or such networks.
+
+    Raises
+    ------
+    UserError
+        If the file or the name is missing, the file fails, or what it defines is none of them.
+    """
+    return networks_of(load_object("--networks", spec, _is_networks), spec.rpartition(":")[0])
+
+
+def networks_of(found: Any, place: str = "it") -> Networks:
+    """Return the networks that an object stands for: networks, a class of them, or a function that makes some.
+
+    Raises
+    ------
+    UserError
+        If it stands for none.
+    """
+    if inspect.isclass(found) and issubclass(found, nn.Module):
+        raise UserError(
+            f"--networks: {found.__name__} is one network; name a function that returns an encoder and a generator"
+        )
+    if inspect.isfunction(found):
+        found = networks_class(found)
+    if inspect.isclass(found) and issubclass(found, Networks):
+        found = called("--networks", place, found)
+    if not isinstance(found, Networks):
+        raise UserError(
+            f"--networks wants a function that returns an encoder and a generator, or a class derived from "
+            f"dreaming.Networks, and got {brief(found)}"
+        )
+    return found
+
+
+def _is_networks(value: object) -> bool:
+    return isinstance(value, Networks) or inspect.isfunction(value) or inspect.isclass(value)
+
+
+def check_networks(config: Config) -> None:
+    """Make sure that networks of the user's own are of the right make, before hours go into their training.
+
+    Raises
+    ------
+    UserError
+        If they fail, give other shapes than `EncoderLike` and `GeneratorLike`, leave out a gradient, or depend on
+        more than the seed.
+    """
+    networks = config.networks
+    name = type(networks).__name__
+    if type(networks) is Networks:
+        return
+    if isinstance(networks, Recorded):
+        networks.build(config.seed)  # which says what is missing
+    cortex, again = (called("--networks", name, config.cortex) for _ in range(2))
+    if not isinstance(cortex, Cortex):
+        raise UserError(f"--networks: build of {name} returns no Cortex; make one with Cortex.of")
+    states = cortex.state_dict(), again.state_dict()
+    if any(not torch.equal(value, states[1][weight]) for weight, value in states[0].items()):
+        raise UserError(
+            f"--networks: the initial weights of {name} depend on more than torch's random numbers"
+        )
+    b, n = 2, networks.latent_dim
+    images = torch.zeros(b, networks.image_channels, 32, 32)
+    z, d_logit = called("--networks", f"the encoder of {name}", lambda: _pair(cortex.encoder(images)))
+    x = called("--networks", f"the generator of {name}", lambda: cortex.generator(torch.zeros(b, n)))
+    for what, found, shape in (
+        ("latents", z, (b, n)),
+        ("the externality", d_logit, (b,)),
+        ("images", x, tuple(images.shape)),
+    ):
+        if not isinstance(found, Tensor) or tuple(found.shape) != shape:
+            got = tuple(found.shape) if isinstance(found, Tensor) else brief(found)
+            raise UserError(
+                f"--networks: {name} gives {what} of shape {got} for {b} images, and {shape} is needed"
+            )
+    for what, found in (("latents", z), ("the externality", d_logit), ("images", x)):
+        if not found.requires_grad:
+            raise UserError(f"--networks: {what} of {name} have no gradient, so it could not learn")
+
+
+def _pair(found: Any) -> tuple[Any, Any]:
+    z, d_logit = found
+    return z, d_logit
+
+
+def classes_in(path: Path, kinds: Sequence[str]) -> dict[str, type[Parameters]]:
+    """Execute a file of the user's own and return the classes of some names that it defines.
+
+    Raises
+    ------
+    UserError
+        If the file fails, or defines none of them.
+    """
+    module = vars(called("own classes", path, lambda: execute(path)))
+    found: dict[str, type[Parameters]] = {}
+    for kind in kinds:
+        own = module.get(kind)
+        found[kind] = networks_class(own) if inspect.isfunction(own) else own
+        if not (inspect.isclass(found[kind]) and issubclass(found[kind], Parameters)):
+            raise UserError(f"{path} defines no '{kind}'")
+    return found

@@ -47,7 +47,7 @@ def describe(config: Config) -> Description:
     >>> [round(count / 1e9, 1) for count in found.multiply_accumulates.values()]
     [7.1, 4.7, 6.9]
     """
-    cortex = config.networks.build(config.seed).to("meta")
+    cortex = config.cortex().to("meta")
     pathways = dict(cortex.named_children())
     weights = {
         name: sum(weight.numel() for weight in pathway.parameters()) for name, pathway in pathways.items()

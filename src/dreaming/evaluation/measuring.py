@@ -85,7 +85,7 @@ def evaluate(
     chosen = chosen_measures(measures, settings)
     folder, progress = RunFolder.existing(Path(run_folder)), progress or NoProgress()
     with locked(folder.path, "measuring"):
-        config = folder.read_config()
+        config = folder.read_config(own=True)
         wanted, table = _epochs(folder, epochs), MeasureTable(folder, config, progress)
         todo = _todo(table, chosen, wanted)
         controls = [

@@ -48,7 +48,7 @@ def remember(
     cortex: Cortex, yesterday: Float[Tensor, "b c 32 32"], today: Float[Tensor, "b c 32 32"]
 ) -> Hippocampus:
     """Store the latents of two days, in [-1, 1], shape [b, c, 32, 32] each, without learning from them."""
-    return Hippocampus().store(cortex.encoder.latents(yesterday)).store(cortex.encoder.latents(today))
+    return Hippocampus().store(cortex.latents(yesterday)).store(cortex.latents(today))
 
 
 def sleep_of(phases: Sequence[Phase], default: Sleep) -> tuple[Sleep, str]:

@@ -6,13 +6,14 @@ channels-last, the layout in which maps pass from layer to layer without a copy.
 """
 
 import math
-from typing import cast
+from typing import Protocol, cast
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from dreaming.errors import UserError
 from dreaming.model.layers import conv, conv_transpose
 
 LEAK = 0.2
@@ -48,6 +49,23 @@ class Pathway(nn.Module):
         """Return the weight and the bias of a layer in the precision of the pathway."""
         weight, bias = cast(Tensor, layer.weight), cast(Tensor, layer.bias)
         return weight.to(self.precision or weight.dtype), bias.to(self.precision or bias.dtype)
+
+
+class EncoderLike(Protocol):
+    """What a cortex takes as its encoder, beside being an ``nn.Module``.
+
+    One that also has ``latents`` and ``externality``, each of images alone, is asked for no more than is needed.
+    """
+
+    def __call__(self, images: Float[Tensor, "b c h w"]) -> tuple[Float[Tensor, "b n"], Float[Tensor, " b"]]:
+        """Infer latents, and the externality before its sigmoid, from activity in [-1, 1]."""
+
+
+class GeneratorLike(Protocol):
+    """What a cortex takes as its generator, beside being an ``nn.Module``."""
+
+    def __call__(self, z: Float[Tensor, "b n"]) -> Float[Tensor, "b c h w"]:
+        """Generate activity in [-1, 1] from latents."""
 
 
 class Encoder(Pathway):
@@ -199,8 +217,46 @@ class Cortex(nn.Module):
     ) -> None:
         super().__init__()
         self.latent_dim = latent_dim
-        self.encoder = Encoder(latent_dim, base_channels, image_channels, random)
-        self.generator = Generator(latent_dim, base_channels, image_channels, random)
+        self.encoder: nn.Module = Encoder(latent_dim, base_channels, image_channels, random)
+        self.generator: nn.Module = Generator(latent_dim, base_channels, image_channels, random)
+
+    @classmethod
+    def of(cls, encoder: nn.Module, generator: nn.Module, latent_dim: int) -> "Cortex":
+        """Return a cortex of an encoder and a generator of any make.
+
+        Parameters
+        ----------
+        encoder
+            An `EncoderLike`: images, shape [b, c, h, w] in [-1, 1], to latents, shape [b, n_z], and the externality
+            before its sigmoid, shape [b].
+        generator
+            A `GeneratorLike`: latents, shape [b, n_z], to images, shape [b, c, h, w] in [-1, 1].
+        latent_dim
+            Number of latents n_z.
+
+        Examples
+        --------
+        >>> cortex = Cortex.of(Encoder(latent_dim=8), Generator(latent_dim=8, base_channels=16), 8)
+        >>> cortex.latents(torch.zeros(5, 3, 32, 32)).shape
+        torch.Size([5, 8])
+        """
+        cortex = cls.__new__(cls)
+        nn.Module.__init__(cortex)
+        cortex.latent_dim = latent_dim
+        cortex.encoder, cortex.generator = encoder, generator
+        return cortex
+
+    def latents(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b n"]:
+        """Infer latents alone: the first of what the encoder returns."""
+        alone = getattr(self.encoder, "latents", None)
+        z: Tensor = alone(images) if alone else self.encoder(images)[0]
+        return z
+
+    def externality(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, " b"]:
+        """Infer the externality alone, before its sigmoid: the second of what the encoder returns."""
+        alone = getattr(self.encoder, "externality", None)
+        d_logit: Tensor = alone(images) if alone else self.encoder(images)[1]
+        return d_logit
 
     @property
     def device(self) -> torch.device:
@@ -210,11 +266,18 @@ class Cortex(nn.Module):
     @property
     def precision(self) -> torch.dtype | None:
         """The number type in which both pathways compute, or None for that of the weights."""
-        return self.encoder.precision
+        return getattr(self.encoder, "precision", None)
 
     @precision.setter
     def precision(self, precision: torch.dtype | None) -> None:
-        self.encoder.precision = self.generator.precision = precision
+        for pathway in (self.encoder, self.generator):
+            if isinstance(pathway, Pathway):
+                pathway.precision = precision
+            elif precision is not None:
+                raise UserError(
+                    f"{type(pathway).__name__} computes in the precision of its weights, not in "
+                    f"{str(precision).removeprefix('torch.')}; use --precision float32"
+                )
 
 
 def initialise(network: nn.Module, random: torch.Generator | None = None) -> None:

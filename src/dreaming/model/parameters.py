@@ -1,9 +1,22 @@
-"""What every group of parameters has in common: frozen, typed, and no unknown names."""
+"""What every group of parameters has in common: frozen, typed, no unknown names, and recorded as what it is."""
 
-from typing import Annotated, Any
+import inspect
+import types
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Annotated, Any, ClassVar, cast
 
 from annotated_types import Ge
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
+
+from dreaming.errors import UserError, nearest
+from dreaming.system.source_code import Source, source_of
 
 Count = Annotated[int, Ge(1)]
 """A whole number, at least 1."""
@@ -12,6 +25,9 @@ Count = Annotated[int, Ge(1)]
 class Parameters(BaseModel):
     """A frozen group of named parameters that refuses names it does not know.
 
+    A class derived from a group can take its place. It is recorded by its name (``kind``) and, if it is a user's
+    own, with the file that defines it (``source``), and read back as what it was.
+
     Examples
     --------
     >>> class Learning(Parameters):
@@ -19,6 +35,15 @@ class Parameters(BaseModel):
     >>> Learning(rate=0.2)
     Learning(rate=0.2)
     """
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        allow_inf_nan=False,
+        validate_default=True,
+        use_attribute_docstrings=True,
+        polymorphic_serialization=True,
+    )
 
     @field_validator("*", mode="before")
     @classmethod
@@ -29,6 +54,102 @@ class Parameters(BaseModel):
             raise ValueError(f"it is {str(value).lower()}, where no truth value is wanted")
         return value
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True, use_attribute_docstrings=True
-    )
+    @classmethod
+    def kind(cls) -> dict[str, Any]:
+        """Return what is recorded of the class: nothing of a group as it is declared.
+
+        Examples
+        --------
+        >>> Parameters.kind()
+        {}
+        """
+        if not cls.__module__.startswith("dreaming."):
+            return {"kind": cls.__name__, "source": source_of(cls).record()}
+        return {"kind": cls.__name__} if any(map(_is_whole, cls.__mro__[1:])) else {}
+
+    @model_serializer(mode="wrap")
+    def _with_kind(self, write: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        values = {**self.kind(), **write(self)}
+        if isinstance(self, Recorded):
+            return {name: value for name, value in values.items() if self.was_recorded(name)}
+        return values
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _of_its_kind(cls, values: Any, read: Callable[[Any], Any], info: Any) -> Any:
+        """Read values of a derived class as that class; ``classes`` of the context are the user's own."""
+        if not isinstance(values, Mapping) or not isinstance(values.get("kind"), str):
+            return read(values)
+        kind, source = values["kind"], values.get("source")
+        given = {name: value for name, value in values.items() if name not in ("kind", "source")}
+        known = {**_derived(cls), **(info.context or {}).get("classes", {})}
+        if kind in known and issubclass(known[kind], cls):
+            return known[kind].model_validate(given, context=info.context)
+        if source is None and not inspect.isabstract(cls):
+            raise ValueError(f"there is no kind '{kind}' of {cls.__name__}; {nearest(kind, known)}")
+        try:
+            return recorded(cls, kind, Source(**source) if source else None).model_construct(**given)
+        except TypeError:
+            raise ValueError(f"the source of '{kind}' is no file with its sha256") from None
+
+
+class Recorded:
+    """What marks a group known from a run's record alone: its class was the user's and is not at hand."""
+
+    source: ClassVar[Source | None]
+    declared: ClassVar[type[Parameters]]
+    """The group in whose place it is."""
+
+    def was_recorded(self, name: str) -> bool:
+        """Return whether a field was recorded; all phases have those that came later, with their defaults."""
+        late = name in self.declared.model_fields and name not in cast(Parameters, self).model_fields_set
+        return not late or inspect.isabstract(self.declared)
+
+    def refuse(self, *_: Any, **__: Any) -> Any:
+        """Say where the class is defined, and what to do.
+
+        Raises
+        ------
+        UserError
+            Always.
+        """
+        kind = type(self).__name__
+        where = f"in {self.source.file}, which was not executed" if self.source else "in a file not recorded"
+        raise UserError(
+            f"{kind} is defined {where}: to train, name the file anew with --phases or --networks; for all else, "
+            "read its copy in the run folder and, if you trust it, say: dreaming trust RUN"
+        )
+
+
+@cache
+def recorded(cls: type[Parameters], kind: str, source: Source | None) -> type[Parameters]:
+    """Return a class that stands for a user's own, holds what was recorded of it, and refuses all it should do."""
+    about = {"kind": kind, **({"source": source.record()} if source else {})}
+
+    bases = [base for base in cls.__mro__ if issubclass(base, Parameters)]
+    inherited = {name: value for base in bases for name, value in vars(base).items()}
+    doing = [name for name, value in inherited.items() if inspect.isfunction(value)]
+    space = {
+        **{name: Recorded.refuse for name in doing if not name.startswith("_")},
+        "__module__": "dreaming.recorded",
+        "model_config": ConfigDict(extra="allow"),
+        "kind": classmethod(lambda _: about),
+    }
+    made: type[Parameters] = types.new_class(kind, (Recorded, cls), exec_body=lambda body: body.update(space))
+    made.source, made.declared = source, cls  # type: ignore[attr-defined]  # of Recorded
+    return made
+
+
+def _is_whole(base: type) -> bool:
+    """Return whether a class is a group that can be made, of which another is derived."""
+    return issubclass(base, Parameters) and bool(base.model_fields) and not inspect.isabstract(base)
+
+
+def _derived(cls: type[Parameters]) -> dict[str, type[Parameters]]:
+    """Return the project's own classes that are derived from a group, by name."""
+    found = {}
+    for derived in cls.__subclasses__():
+        if derived.__module__.startswith("dreaming.") and not issubclass(derived, Recorded):
+            found[derived.__name__] = derived
+        found |= _derived(derived)
+    return found

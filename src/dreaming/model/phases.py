@@ -167,7 +167,7 @@ class NREM(Phase):
         """Compute L_NREM = (z - E_z(G(z) · ω))²."""
         z = self.replay.recall(hippocampus, draws.get("noise"))
         dream = cortex.generator(z).detach()
-        z_hat = cortex.encoder.latents(dream * draws["mask"])
+        z_hat = cortex.latents(dream * draws["mask"])
         loss = losses.latent_reconstruction(z, z_hat, self.reduction)
         return Outcome(loss, {"latent": loss})
 
@@ -193,7 +193,7 @@ class REM(Phase):
     ) -> Outcome:
         """Compute L_REM = -log(1 - E_d(G(z_mix)))."""
         dream = cortex.generator(self.replay.recall(hippocampus, draws.get("noise")))
-        loss = losses.externality(cortex.encoder.externality(dream), external=False)
+        loss = losses.externality(cortex.externality(dream), external=False)
         return Outcome(loss, {"externality": loss})
 
 

@@ -13,10 +13,11 @@ from typing import Any
 
 import pandas as pd
 
-from dreaming.config.config import Config
-from dreaming.config.settings import difference
+from dreaming.config.config import Config, validated
 from dreaming.data import Dataset
 from dreaming.errors import UserError, shown
+from dreaming.model.parameters import Recorded
+from dreaming.runs.own_code import own_classes, trust_own
 from dreaming.runs.tables import csv, read_table
 from dreaming.system.disk import write
 from dreaming.system.texts import content_of
@@ -92,10 +93,6 @@ class RunFolder:
         """Return where the sheet of dreams after an epoch lies."""
         return self.path / "dreams" / f"{epoch:04d}.png"
 
-    def own_phases(self) -> Path:
-        """Return where the copy of the user's own phases lies."""
-        return self.path / "phases.py"
-
     def snapshots(self) -> list[int]:
         """Return the epochs whose weights are there, in order."""
         found = (self.path / "snapshots").glob("*.safetensors")
@@ -118,8 +115,14 @@ class RunFolder:
                 raise UserError(f"{self.snapshot(epoch)} is missing; the epochs kept are {listed}")
         return there
 
-    def read_config(self) -> Config:
+    def read_config(self, own: bool = False) -> Config:
         """Return the config of the run.
+
+        Parameters
+        ----------
+        own
+            Whether to execute what the folder keeps of its maker's own code, as far as it is trusted
+            (`dreaming.trust`). Else, a class that is not the project's holds what was recorded of it, and no more.
 
         Raises
         ------
@@ -129,7 +132,14 @@ class RunFolder:
         config = Config.from_yaml(self.config)
         if "seed" not in config.model_fields_set:  # it is written last: others may be missing too
             raise UserError(f"{self.config} is damaged: it is cut short, before the seed")
+        if own and any(isinstance(group, Recorded) for group in config.groups()):
+            content = config.content()
+            return validated(content, str(self.config), own_classes(self.path, content))
         return config
+
+    def trust(self) -> list[Path]:
+        """Mark the code that its maker added to the run as this user's; return the files (see `dreaming.trust`)."""
+        return trust_own(self.path, self.read_config().content())
 
     def write_config(self, config: Config) -> None:
         """Write the config of the run."""
@@ -219,7 +229,7 @@ def require_same_config(folder: RunFolder, there: Config, wanted: Config, option
     UserError
         If it is another: where they differ, and which options lead elsewhere.
     """
-    found = difference(there.identity(), wanted.identity())
+    found = there.difference(wanted)
     if found:
         path, old, new = found
         raise UserError(
@@ -239,3 +249,26 @@ def require_same_images(folder: RunFolder, dataset: Dataset, remedy: str = "") -
     seen = folder.read_environment()["sessions"][-1].get("dataset", {}).get("fingerprint")
     if seen != dataset.fingerprint:
         raise UserError(f"{folder.path} was trained on other images than {dataset.name} has now{remedy}")
+
+
+def trust(run_folder: str | Path) -> list[Path]:
+    """Mark the code in a run folder as this user's, so that it is executed from there. Read it first.
+
+    What one trains with is marked already.
+
+    Parameters
+    ----------
+    run_folder
+        A folder that `dreaming.train` made, with phases, networks or other classes of its maker's own.
+
+    Returns
+    -------
+    list of Path
+        The files.
+
+    Raises
+    ------
+    UserError
+        If there is none, one is missing, or it is another than it was when the run was made.
+    """
+    return RunFolder.existing(Path(run_folder)).trust()

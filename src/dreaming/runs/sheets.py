@@ -107,7 +107,7 @@ def dream_sheet(
         If the folder is no run, the snapshot is missing, or there are too few images.
     """
     folder = RunFolder.existing(Path(run_folder))
-    config = folder.read_config()
+    config = folder.read_config(own=True)
     cortex = snapshots.load(folder.path, epoch)
     epoch = folder.snapshots()[-1] if epoch is None else epoch
     images = load_dataset(

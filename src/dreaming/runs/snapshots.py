@@ -43,7 +43,7 @@ def load(run_folder: str | Path, epoch: int | None = None) -> Cortex:
         If the folder is no run, or the snapshot is missing, damaged, or another cortex's.
     """
     folder = RunFolder.existing(Path(run_folder))
-    config = folder.read_config()
+    config = folder.read_config(own=True)
     there = folder.require_snapshots([] if epoch is None else [epoch])
     epoch = there[-1] if epoch is None else epoch
     weights, about = read_tensors(folder.snapshot(epoch))
@@ -52,7 +52,7 @@ def load(run_folder: str | Path, epoch: int | None = None) -> Cortex:
         raise UserError(
             f"{folder.snapshot(epoch)} belongs to another run: its {other[0]} is {brief(about.get(other[0]))}"
         )
-    cortex = config.networks.build(config.seed)
+    cortex = config.cortex()
     try:
         cortex.load_state_dict(weights)
     except RuntimeError:

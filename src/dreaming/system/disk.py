@@ -5,7 +5,7 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
-from platformdirs import user_cache_path
+from platformdirs import user_cache_path, user_state_path
 
 from dreaming.errors import UserError
 
@@ -157,3 +157,9 @@ def cache_dir() -> Path:
     """Return where what can be made again is kept: ``$DREAMING_CACHE``, else the user's cache directory."""
     chosen = os.environ.get("DREAMING_CACHE")
     return Path(chosen).expanduser() if chosen else user_cache_path("dreaming")
+
+
+def state_dir() -> Path:
+    """Return where this user's own marks lie: ``$DREAMING_STATE``, else the user's state directory."""
+    chosen = os.environ.get("DREAMING_STATE")
+    return Path(chosen).expanduser() if chosen else user_state_path("dreaming")

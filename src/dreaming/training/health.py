@@ -160,4 +160,4 @@ def watched_latents(
     >>> watched_latents(Cortex(latent_dim=8, base_channels=4), torch.zeros(300, 3, 32, 32, dtype=torch.uint8)).shape
     torch.Size([256, 8])
     """
-    return cortex.encoder.latents(to_activity(images[:SAMPLE].to(cortex.device), image_channels))
+    return cortex.latents(to_activity(images[:SAMPLE].to(cortex.device), image_channels))

@@ -33,7 +33,6 @@ def train(
     out: str | Path = "runs",
     data_dir: str | Path | None = None,
     trust_data: bool = False,
-    own_phases: str | Path | None = None,
     dataset: Dataset | None = None,
     progress: NoProgress | None = None,
 ) -> Path:
@@ -49,8 +48,6 @@ def train(
         Where the archives of the data set are.
     trust_data
         Take files whose checksum is not the official one; the record says so.
-    own_phases
-        The Python file which defines phases of the user's own; it is copied into the run folder.
     dataset
         Images to use in place of those the config names.
     progress
@@ -88,7 +85,7 @@ def train(
     config = resolved(config, RunFolder(path))
     dataset = images_of(config, dataset, data_dir, trust_data)
     with listening() as interrupt, locked(path, "training"):
-        run = open_run(config, dataset, Path(out), own_phases)
+        run = open_run(config, dataset, Path(out))
         show_repairs(run, progress)
         if run.finished:
             progress.say(f"{run.folder.title}: finished, {run.state.epochs_done} epochs")

@@ -34,7 +34,6 @@ def train_all(
     out: str | Path = "runs",
     data_dir: str | Path | None = None,
     trust_data: bool = False,
-    own_phases: str | Path | None = None,
     workers: int | None = None,
     progress: NoProgress | None = None,
 ) -> list[Path]:
@@ -51,7 +50,7 @@ def train_all(
     ----------
     configs
         The runs. No two may have one folder.
-    out, data_dir, trust_data, own_phases
+    out, data_dir, trust_data
         As for `train`, for all runs.
     workers
         How many processes, at least 1; with 1, runs are trained in this process, one after another. By default
@@ -98,7 +97,6 @@ def train_all(
         "out": out,
         "data_dir": data_dir,
         "trust_data": trust_data,
-        "own_phases": own_phases,
     }
     if len(configs) < 2:
         return [train(config, **options, progress=progress) for config in configs]
@@ -228,7 +226,6 @@ def train_together(
     out: str | Path = "runs",
     data_dir: str | Path | None = None,
     trust_data: bool = False,
-    own_phases: str | Path | None = None,
     dataset: Dataset | None = None,
     progress: NoProgress | None = None,
 ) -> list[Path]:
@@ -238,7 +235,7 @@ def train_together(
     ----------
     configs
         They differ in nothing but the seed.
-    out, data_dir, trust_data, own_phases, dataset, progress
+    out, data_dir, trust_data, dataset, progress
         As for `train`.
 
     Returns
@@ -268,7 +265,7 @@ def train_together(
     with listening() as interrupt, ExitStack() as locks:
         for config in configs:
             locks.enter_context(locked(run_folder_path(config, Path(out)), "training"))
-        runs = [open_run(config, images, Path(out), own_phases) for config in configs]
+        runs = [open_run(config, images, Path(out)) for config in configs]
         for run in runs:
             show_repairs(run, progress)
         failures = _side_by_side([run for run in runs if not run.finished], progress, interrupt)

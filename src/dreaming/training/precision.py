@@ -3,17 +3,16 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from os import environ
 from pathlib import Path
 from typing import Literal
 
 import torch
-from platformdirs import user_state_path
 
 from dreaming.config.config import Config
 from dreaming.errors import UserError
 from dreaming.runs.folder import RunFolder
 from dreaming.system import hardware
+from dreaming.system.disk import state_dir
 
 Precision = Literal["float32", "tf32", "bfloat16"]
 WIDE = 32  # channels of the first layer from which bfloat16 is faster on CPUs that have it (docs/speed.md)
@@ -44,8 +43,7 @@ def passed(device: torch.device) -> Path:
 
     Each version of PyTorch has its own; DREAMING_STATE in the environment moves them.
     """
-    folder = Path(environ.get("DREAMING_STATE") or user_state_path("dreaming"))
-    return folder / re.sub(
+    return state_dir() / re.sub(
         r"[^A-Za-z0-9.+]+",
         "-",
         f"doctor passed {torch.cuda.get_device_name(device)} torch {torch.__version__}",

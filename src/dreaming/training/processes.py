@@ -22,9 +22,9 @@ from joblib.externals.loky import ProcessPoolExecutor
 from joblib.externals.loky.backend import resource_tracker as loky_tracker
 
 from dreaming.config.config import Config
-from dreaming.config.custom import OWN_MODULE
 from dreaming.errors import Stopped, UserError
 from dreaming.system.progress import NoProgress
+from dreaming.system.source_code import OWN_MODULE
 from dreaming.system.threads import keep_memory, wishes
 from dreaming.training.loop import train
 
@@ -105,6 +105,7 @@ def pickled(config: Config) -> bytes:
     UserError
         If they hold something that cannot travel, such as an open file.
     """
+    config.to_yaml()  # what is the user's own takes its source along
     own = [module for name, module in sys.modules.items() if name.startswith(OWN_MODULE)]
     for module in own:
         cloudpickle.register_pickle_by_value(module)

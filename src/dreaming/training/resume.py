@@ -5,17 +5,20 @@ from pathlib import Path
 from typing import Any
 
 from dreaming.config.config import Config
+from dreaming.config.custom import check_networks
 from dreaming.data import Dataset
 from dreaming.errors import UserError
+from dreaming.model.parameters import Recorded
 from dreaming.runs import findings
 from dreaming.runs.folder import RunFolder, require_same_config, require_same_images
+from dreaming.runs.own_code import keep_own
 from dreaming.system import hardware
-from dreaming.system.disk import sweep, write
+from dreaming.system.disk import sweep
 from dreaming.training.run import Run, keep_epoch, losses_so_far, run_folder_path
 from dreaming.training.state import TrainingState
 
 
-def open_run(config: Config, dataset: Dataset, out: Path, own_phases: str | Path | None = None) -> Run:
+def open_run(config: Config, dataset: Dataset, out: Path) -> Run:
     """Begin a run, or go on with the one that lies in its folder, after making sure that it is the same.
 
     Parameters
@@ -26,8 +29,6 @@ def open_run(config: Config, dataset: Dataset, out: Path, own_phases: str | Path
         What is seen.
     out
         The folder of runs.
-    own_phases
-        The file of the user's own phases, which is copied into a new run's folder.
 
     Raises
     ------
@@ -36,6 +37,7 @@ def open_run(config: Config, dataset: Dataset, out: Path, own_phases: str | Path
     """
     folder = RunFolder(run_folder_path(config, out))
     device = hardware.device(config.training.device)
+    _require_at_hand(config)
     run = Run(TrainingState.initial(config, device), folder, config, dataset.to(device))
     environment: dict[str, Any] = {"sessions": []}
     sweep(folder.path)
@@ -54,11 +56,18 @@ def open_run(config: Config, dataset: Dataset, out: Path, own_phases: str | Path
     folder.write_environment(environment)
     folder.write_config(config)
     if not begun:
-        if own_phases is not None:
-            write(folder.own_phases(), Path(own_phases).read_bytes())
+        run.repairs = keep_own(folder.path, config)
         keep_epoch(run.state, folder, config, run.dataset)
         run.state.save(folder, config)  # at the end: where a state is, all else is
     return run
+
+
+def _require_at_hand(config: Config) -> None:
+    """Refuse a config of which only the record is known, and networks of the user's own that cannot learn."""
+    for group in config.groups():
+        if isinstance(group, Recorded):
+            group.refuse()
+    check_networks(config)
 
 
 def _session(run: Run) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """The state of a training, which can be put on disk at any cycle and go on exactly from there."""
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -8,7 +7,6 @@ import torch
 from torch import Tensor
 
 from dreaming.config.config import Config, validated
-from dreaming.config.settings import difference
 from dreaming.errors import UserError, brief
 from dreaming.model.hippocampus import Hippocampus
 from dreaming.model.networks import Cortex
@@ -36,7 +34,7 @@ class TrainingState:
     @classmethod
     def initial(cls, config: Config, device: torch.device) -> "TrainingState":
         """Return the state before the first cycle: initial weights, no memories."""
-        cortex = config.networks.build(config.seed).to(device)
+        cortex = config.cortex().to(device)
         cortex.precision = config.training.number_type
         return cls(cortex, Synapses(cortex, config.optimizer))
 
@@ -89,9 +87,8 @@ class TrainingState:
 
     def _load(self, path: Path, config: Config) -> None:
         tensors, about = read_tensors(path)
-        # Made a config again, so that a field which came later has its default; sorted, as metadata are written.
-        runs = [validated(about.get("run"), str(path)), config]
-        other = difference(*(json.loads(json.dumps(run.identity(), sort_keys=True)) for run in runs))
+        # Made a config again, so that a field which came later has its default; metadata are written sorted.
+        other = validated(about.get("run"), str(path)).difference(config, in_order=False)
         if other:
             name, old, new = other
             raise UserError(

@@ -195,7 +195,7 @@ class TestLostNumbers:
             training={"batch_size": 8, "epochs": 1, "device": "cpu", "precision": "float32"},
         )
         with pytest.raises(UserError, match=r"^fever\.heat became inf in epoch 1"):
-            dreaming.train(config, out=tmp_path / "out", dataset=small_dataset, own_phases=phases)
+            dreaming.train(config, out=tmp_path / "out", dataset=small_dataset)
         (table,) = (tmp_path / "out").rglob("findings.csv")
         assert findings.so_far(RunFolder(table.parent)) == [
             Finding(1, "fever", "heat", NOT_FINITE, float("inf"))

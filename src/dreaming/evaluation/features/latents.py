@@ -49,5 +49,5 @@ def infer(
         activity = to_activity(part.to(cortex.device), image_channels)
         if masks is not None:
             activity *= masks[i * batch : (i + 1) * batch].to(cortex.device)
-        parts.append(cortex.encoder.latents(activity))
+        parts.append(cortex.latents(activity))
     return torch.cat(parts)

@@ -11,18 +11,18 @@ import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from dreaming.config.config import Config
 from dreaming.config.configure import configure
 from dreaming.data import Dataset, load_dataset
 from dreaming.errors import UserError
-from dreaming.model.networks import Cortex
+from dreaming.model.networks import Cortex, Encoder
 from dreaming.runs import snapshots
 from dreaming.runs.folder import RunFolder, run_path
 from dreaming.system import disk, hardware
@@ -101,10 +101,11 @@ def import_checkpoint(
     parts = _parts(content, path)
     cortex = _cortex(path, parts)
     epochs = _epochs(path, parts, epoch)
+    first = cast(nn.Conv2d, cast(Encoder, cortex.encoder).trunk[0])
     networks = {
         "latent_dim": cortex.latent_dim,
-        "base_channels": cortex.encoder.trunk[0].out_channels,
-        "image_channels": cortex.encoder.trunk[0].in_channels,
+        "base_channels": first.out_channels,
+        "image_channels": first.in_channels,
     }
     config = configure(
         condition,
