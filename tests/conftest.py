@@ -5,6 +5,7 @@ import signal
 import uuid
 from importlib import metadata
 
+import jaxtyping
 import numpy as np
 import pytest
 import torch
@@ -12,6 +13,7 @@ from hypothesis import HealthCheck, settings
 
 import dreaming
 from dreaming.data.dataset import Dataset, Split, fingerprint
+from dreaming.system.defaults import PRODUCTS
 
 TINY = {
     "networks": {"base_channels": 2, "latent_dim": 8},
@@ -87,7 +89,7 @@ def global_state():
         "cudnn enabled": torch.backends.cudnn.enabled,
         "cudnn benchmark": torch.backends.cudnn.benchmark,
         "cudnn deterministic": torch.backends.cudnn.deterministic,
-        "torch float32 matmul precision": torch.get_float32_matmul_precision(),
+        "torch float32 products": [torch._C._get_fp32_precision_getter(*where) for where in PRODUCTS],
         "torch random numbers": torch.get_rng_state().numpy().tobytes(),
         "numpy random numbers": (kind, keys.tobytes(), *position),
     }
@@ -179,3 +181,14 @@ def without_drawing():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("dreaming.training.run.sheet", undrawn)
         yield
+
+
+@pytest.fixture(scope="module")
+def shapes_unchecked():
+    """Shapes and types are not checked at each call, which takes a third of a whole run's time.
+
+    For tests that compare whole runs: what those call is checked where it is tested itself.
+    """
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)

@@ -40,7 +40,9 @@ from .paper.authors.checkpoint import import_checkpoint as import_checkpoint
 from .rng import Random as Random
 from .runs.folder import trust as trust
 from .runs.snapshots import load as load
+from .training.callback import EpochDone as EpochDone
 from .training.loop import train as train
 from .training.population import train_all as train_all
+from .training.tensorboard import TensorBoard as TensorBoard
 
 __version__: str

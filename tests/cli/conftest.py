@@ -102,3 +102,8 @@ def trained(_trained, tmp_path):
 def evaluated(_evaluated, tmp_path):
     """As `trained`, and evaluated."""
     return Path(shutil.copytree(_evaluated, tmp_path / "runs"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _whole_runs(shapes_unchecked):
+    """Whole runs are trained and measured here; what those call is checked where it is tested itself."""

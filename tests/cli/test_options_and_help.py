@@ -33,6 +33,7 @@ OPTIONS = {
         "--seeds": 1,
         "--sweep": None,
         "--workers": None,
+        "--log": None,
         **WHICH_DATA,
         "--out": Path("runs"),
     },

@@ -11,7 +11,7 @@ import dreaming
 from dreaming.model.conditions import conditions
 from dreaming.runs.snapshots import load
 
-pytestmark = pytest.mark.usefixtures("without_drawing")
+pytestmark = pytest.mark.usefixtures("without_drawing", "shapes_unchecked")
 
 # Bases: a field is changed alone from a config in which it can act.
 BASES = {

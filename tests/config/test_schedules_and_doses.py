@@ -22,7 +22,7 @@ from dreaming.training.loop import train
 from dreaming.training.population import train_together
 from dreaming.training.state import TrainingState
 
-pytestmark = pytest.mark.usefixtures("without_drawing")
+pytestmark = pytest.mark.usefixtures("without_drawing", "shapes_unchecked")
 SCHEDULE = "pad:1,without_rem:3,pad"
 
 

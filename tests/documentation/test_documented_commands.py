@@ -9,6 +9,7 @@ import pytest
 import dreaming
 from dreaming.cli import arguments
 from dreaming.cli import main as cli
+from dreaming.training import population
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -58,9 +59,10 @@ def test_the_first_hour_of_the_readme_can_be_lived(tmp_path, monkeypatch, capsys
     first_hour = next(body for body in blocks(ROOT / "README.md", "console") if "describe" in body)
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(population, "cores", lambda: 1)  # runs one after another, in this process
     for command in commands(first_hour):
         words = shlex.split(command)[1:]
-        words += ("--limit", "320") if words[0] == "train" else ()  # an hour is long
+        words += ("--limit", "192") if words[0] == "train" else ()  # an hour is long
         assert cli.main(words) == 0, (command, capsys.readouterr().err)
     assert {path.name for path in (tmp_path / "comparison").iterdir()} >= {"accuracy.png", "table.csv"}
     assert (tmp_path / "runs/digits/pad/seed-0/dreams/nrem-0003.png").exists()

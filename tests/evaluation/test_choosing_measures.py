@@ -25,7 +25,18 @@ from dreaming.evaluation.statistics.comparison import compare, plot_measure
 from dreaming.runs.folder import PROJECTION_COLUMNS, RunFolder
 
 TENTHS = [f"{tenth / 10:.1f}" for tenth in range(11)]
-pytestmark = pytest.mark.usefixtures("without_drawing")
+pytestmark = pytest.mark.usefixtures("without_drawing", "shapes_unchecked")
+
+
+@pytest.fixture(scope="module")
+def _cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(autouse=True)
+def _cache_of_the_test(_cache, monkeypatch):
+    """One cache for all tests here: the classifier whose features realism takes is trained once."""
+    monkeypatch.setenv("DREAMING_CACHE", str(_cache))
 
 
 @pytest.fixture(scope="module")

@@ -12,3 +12,8 @@ def tables_of(dataset_of):
         return made_up.tables(dataset_of, *args, **kwargs)
 
     return make
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _whole_runs(shapes_unchecked):
+    """Whole runs are trained and measured here; what those call is checked where it is tested itself."""

@@ -56,21 +56,30 @@ def made(dataset_of, folder):
 
 @pytest.fixture(scope="module")
 def page_of(dataset_of, tmp_path_factory):
-    """Opens the report in a window of a size; remembers each address that is asked for, and what goes wrong."""
+    """Opens the report in a window of a size; remembers each address that is asked for, and what goes wrong.
+
+    Tests that only look share a page; who types wants a fresh one.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(reproduction, "FILE_KINDS", ("png",))  # what the page holds
         path = made(dataset_of, tmp_path_factory.mktemp("report"))
     with sync_playwright() as playwright:
         browser = launched(playwright)
 
-        def open_page(width=1280, height=900):
-            page = browser.new_context(viewport={"width": width, "height": height}).new_page()
+        pages = {}
+
+        def open_page(width=1280, fresh=False):
+            if width in pages and not fresh:
+                return pages[width]
+            page = browser.new_context(viewport={"width": width, "height": 900}).new_page()
             page.asked, page.wrong = [], []
             page.on("request", lambda request: page.asked.append(request.url))
             page.on("console", lambda message: page.wrong.append(message.text))
             page.on("pageerror", lambda error: page.wrong.append(str(error)))
             page.goto(path.as_uri())
             page.wait_for_load_state("networkidle")
+            if not fresh:
+                pages[width] = page
             return page
 
         yield open_page
@@ -134,7 +143,7 @@ def test_every_link_leads_to_something(page_of):
 
 
 def test_it_is_used_with_the_keyboard_alone(page_of):
-    page = page_of()
+    page = page_of(fresh=True)
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == "Skip to the numbers"
     box = page.locator(".skip").bounding_box()
@@ -154,7 +163,7 @@ def test_it_is_used_with_the_keyboard_alone(page_of):
 
 
 def test_whatever_has_the_focus_is_seen_to_have_it(page_of):
-    page = page_of()
+    page = page_of(fresh=True)
     page.keyboard.press("Tab")
     page.keyboard.press("Tab")
     outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
@@ -163,7 +172,7 @@ def test_whatever_has_the_focus_is_seen_to_have_it(page_of):
 
 @pytest.mark.parametrize("width", [320, 390, 768, 1280])
 def test_no_width_makes_the_page_scroll_sideways_and_words_stay_readable(page_of, width):
-    page = page_of(width, 800)
+    page = page_of(width)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     sizes = page.eval_on_selector_all(
         "td, p, li", "all => all.map(e => parseFloat(getComputedStyle(e).fontSize))"
@@ -173,7 +182,7 @@ def test_no_width_makes_the_page_scroll_sideways_and_words_stay_readable(page_of
 
 def test_it_prints_to_a_pdf_of_some_pages_with_its_pictures(page_of, tmp_path):
     path = tmp_path / "report.pdf"
-    page_of().pdf(path=path, format="A4")
+    page_of(fresh=True).pdf(path=path, format="A4")
     content = path.read_bytes()
     assert content.startswith(b"%PDF")
     assert 5 <= len(re.findall(rb"/Type\s*/Page\b(?!s)", content)) <= 60

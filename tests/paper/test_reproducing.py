@@ -145,8 +145,11 @@ class Told(NoProgress):
         self.said.append(text)
 
 
-@pytest.mark.parametrize("after", [1, 4])
-def test_stopped_and_started_again_it_comes_to_the_same(whole, tmp_path, after):
+@pytest.mark.parametrize(("after", "missing"), [(1, RUNS), (4, RUNS[:3])])
+def test_stopped_and_started_again_it_comes_to_the_same(whole, tmp_path, after, missing):
+    shutil.copytree(whole / "runs", tmp_path / "runs")
+    for title in missing:
+        shutil.rmtree(tmp_path / "runs" / title)
     with pytest.raises((Stopped, KeyboardInterrupt)):
         reproduce(TINY, only=TWO, out=tmp_path, device="cpu", workers=1, progress=Told(after))
     assert not (tmp_path / "report.html").exists()
@@ -164,10 +167,9 @@ def test_several_workers_come_to_the_same(whole, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def with_failures(tmp_path_factory):
+def with_failures(whole, tmp_path_factory):
     """A reproduction in which one condition diverges and a snapshot of another is damaged."""
-    out = tmp_path_factory.mktemp("failing")
-    reproduce(TINY, only=["figure-4"], out=out, device="cpu", workers=1)
+    out = Path(shutil.copytree(whole, tmp_path_factory.mktemp("failing") / "copy"))
     damaged = RunFolder(out / "runs/digits/without_rem/seed-1")
     damaged.snapshot(2).write_bytes(b"no weights")
     damaged.measures.unlink()

@@ -17,6 +17,8 @@ from dreaming.runs.sheets import GAP, LABEL, MARGIN, SCALE
 from dreaming.runs.snapshots import load
 from dreaming.runs.tensors import read_tensors
 
+pytestmark = pytest.mark.usefixtures("shapes_unchecked")
+
 
 @pytest.fixture(scope="module")
 def small_dataset(dataset_of):

@@ -15,6 +15,8 @@ from dreaming.training import ensemble
 from dreaming.training.captured import CapturedCycle
 from dreaming.training.state import TrainingState
 
+pytestmark = pytest.mark.usefixtures("shapes_unchecked")
+
 CPU = torch.device("cpu")
 IMAGES = load_dataset("digits", limit=32).train.images
 CYCLES = 4

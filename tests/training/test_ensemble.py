@@ -14,6 +14,8 @@ from dreaming.system.progress import NoProgress
 from dreaming.training.loop import train
 from dreaming.training.population import train_together
 
+pytestmark = pytest.mark.usefixtures("shapes_unchecked")
+
 
 def config(seed, epochs=2, **options):
     return dreaming.configure(

@@ -14,6 +14,8 @@ from dreaming.training import doctor, precision
 from dreaming.training.population import train_together
 from dreaming.training.precision import auto_path, auto_precision, passed, resolved
 
+pytestmark = pytest.mark.usefixtures("shapes_unchecked")
+
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
 

@@ -92,6 +92,8 @@ class Train(ImageOptions, _Run):
     """train once with each value of a field, such as phases.rem.dose=0,0.5,1"""
     workers: OptionalInt = None
     """how many of them are trained at once, each in a process; as many as there are cores, or one on a GPU"""
+    log: Annotated[Literal["tensorboard"] | None, arg(metavar="tensorboard")] = None
+    """also write the losses and dreams of each epoch into RUN/tensorboard, for TensorBoard"""
     out: Path = Path("runs")
     """the folder of runs; this one lies in OUT/DATASET/CONDITION/seed-N"""
 
@@ -100,6 +102,7 @@ class Train(ImageOptions, _Run):
         from dreaming.config.configure import swept
         from dreaming.system.progress import TerminalProgress
         from dreaming.training.population import train_all
+        from dreaming.training.tensorboard import TensorBoard
 
         if self.seeds < 1:
             raise UserError(f"--seeds is {self.seeds}; at least one run is needed")
@@ -117,6 +120,7 @@ class Train(ImageOptions, _Run):
                 data_dir=self.data_dir,
                 trust_data=self.trust_data,
                 workers=self.workers,
+                on_epoch=TensorBoard() if self.log else None,
                 progress=display,
             )
             for run in runs:

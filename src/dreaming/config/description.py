@@ -10,6 +10,7 @@ from dreaming.config.config import Config
 from dreaming.model.hippocampus import Hippocampus
 from dreaming.model.plasticity import Plasticity
 from dreaming.rng import Random
+from dreaming.system.defaults import torch_defaults
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Description:
     multiply_accumulates: Mapping[str, int]
 
 
+@torch_defaults()
 def describe(config: Config) -> Description:
     """Describe a run without running it.
 

@@ -10,6 +10,7 @@ from dreaming.data.readers.folder import list_folder, read_folder
 from dreaming.data.sources import FileCheck, Layout, Source, check_file, check_files, found_checksum, locate
 from dreaming.data.weights import NETWORKS
 from dreaming.errors import UserError, nearest
+from dreaming.system.defaults import torch_defaults
 from dreaming.system.disk import expanded
 
 SOURCES = {each.SOURCE.name: each.SOURCE for each in (digits, house_digits, cifar10, svhn)}
@@ -135,6 +136,7 @@ def check(name: str, data_dir: Path) -> list[FileCheck]:
     return check_files(SOURCES[name], data_dir)
 
 
+@torch_defaults()
 def load_dataset(
     name: str, data_dir: str | Path | None = None, *, limit: int | None = None, trust: bool = False
 ) -> Dataset:

@@ -18,6 +18,7 @@ from dreaming.evaluation.measures.readout import Readout
 from dreaming.evaluation.measures.snapshot_batch import SnapshotBatch, Stopwatch
 from dreaming.runs.folder import RunFolder, require_same_images
 from dreaming.system import hardware
+from dreaming.system.defaults import torch_defaults
 from dreaming.system.locks import locked
 from dreaming.system.progress import NoProgress
 from dreaming.system.signals import stopping
@@ -31,6 +32,7 @@ TOGETHER = 8
 MEASURING = "measuring; what is measured is kept, and the same command goes on from there"
 
 
+@torch_defaults()
 def evaluate(
     run_folder: str | Path,
     *,

@@ -11,11 +11,13 @@ from typing import ClassVar, NamedTuple
 from jaxtyping import Float
 from torch import Tensor
 
+from dreaming.errors import UserError
 from dreaming.model.hippocampus import Hippocampus
 from dreaming.model.networks import Cortex
 from dreaming.model.phases import NREM, Draws, Outcome, Phase, Wake
 from dreaming.model.plasticity import Plasticity, Synapses
 from dreaming.rng import Random
+from dreaming.system.defaults import torch_defaults
 
 ObjectiveFn = Callable[[Phase, Cortex, Tensor, Hippocampus, Draws], Outcome]
 
@@ -79,6 +81,7 @@ def run_cycle(
     return hippocampus, terms
 
 
+@torch_defaults()
 def sleep_wake_cycle(
     cortex: Cortex,
     synapses: Synapses,
@@ -109,6 +112,11 @@ def sleep_wake_cycle(
     terms
         Every term of every phase as ``PHASE.TERM``, scalars.
 
+    Raises
+    ------
+    UserError
+        If the cortex was made under ``torch.inference_mode``.
+
     Examples
     --------
     >>> import torch
@@ -122,6 +130,11 @@ def sleep_wake_cycle(
     >>> list(night[1])
     ['wake.image', 'wake.kl', 'wake.externality', 'nrem.latent', 'rem.externality']
     """
+    if any(weight.is_inference() for weight in cortex.parameters()):
+        raise UserError(
+            "this cortex was made under torch.inference_mode, where weights never learn; make it outside"
+        )
+    images = images.clone() if images.is_inference() else images  # of those, no gradient can be had
     steps = steps_of(phases, synapses.coasts)
     draws = draw(steps, random, len(images), cortex.latent_dim)
     return run_cycle(cortex, synapses, images, hippocampus, steps, draws)

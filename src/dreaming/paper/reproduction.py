@@ -21,6 +21,7 @@ from dreaming.paper.report import Drawn, report
 from dreaming.paper.results import Attempts, figure_table, results_of
 from dreaming.paper.tables import Tables
 from dreaming.runs.tables import csv
+from dreaming.system.defaults import torch_defaults
 from dreaming.system.disk import write
 from dreaming.system.locks import locked
 from dreaming.system.progress import NoProgress
@@ -48,6 +49,7 @@ class Reproduction:
     failures: dict[str, str]
 
 
+@torch_defaults()
 def reproduce(
     profile: Profile,
     *,

@@ -19,6 +19,7 @@ from dreaming.model.phases import NREM, REM, Phase
 from dreaming.rng import Random, generator
 from dreaming.runs import snapshots
 from dreaming.runs.folder import RunFolder
+from dreaming.system.defaults import torch_defaults
 from dreaming.system.disk import write
 
 SCALE, GAP, MARGIN, LABEL, COLUMNS = 3, 6, 12, 150, 8
@@ -69,6 +70,7 @@ def sheet(
     return labelled(rows, title)
 
 
+@torch_defaults()
 def dream_sheet(
     run_folder: str | Path,
     *,

@@ -9,6 +9,7 @@ from dreaming.errors import UserError, brief
 from dreaming.model.networks import Cortex
 from dreaming.runs.folder import RunFolder
 from dreaming.runs.tensors import read_tensors, write_tensors
+from dreaming.system.defaults import torch_defaults
 
 
 def save(folder: RunFolder, config: Config, epoch: int, cortex: Cortex) -> None:
@@ -22,6 +23,7 @@ def _about(config: Config, epoch: int) -> dict[str, object]:
     return {"epoch": epoch, "seed": config.seed, "condition": config.condition, "networks": networks}
 
 
+@torch_defaults()
 def load(run_folder: str | Path, epoch: int | None = None) -> Cortex:
     """Load the cortex of a run as it was after an epoch.
 

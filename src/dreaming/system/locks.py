@@ -5,6 +5,7 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,6 +19,28 @@ SOFT = ".lock.soft"  # is there while somebody holds a folder on a file system t
 PATIENCE = 3.0  # seconds: a process that was told to stop, or whose parent died, has let go by then
 _NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)
 _UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+_lent: ContextVar[tuple[Path, str] | None] = ContextVar("lent", default=None)
+
+
+@contextmanager
+def lent(folder: Path, doing: str) -> Iterator[None]:
+    """Within the block, let the holder of a folder hold it a second time for a certain purpose.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as place, locked(Path(place), "training"):
+    ...     with lent(Path(place), "measuring"), locked(Path(place), "measuring"):
+    ...         [path.name for path in Path(place).iterdir()]
+    ['.lock']
+    """
+    before = _lent.set((folder.resolve(), doing))
+    try:
+        yield
+    finally:
+        _lent.reset(before)
 
 
 @contextmanager
@@ -49,6 +72,9 @@ def locked(folder: Path, doing: str) -> Iterator[None]:
     ['seed-0', '.lock']
     []
     """
+    if _lent.get() == (folder.resolve(), doing):
+        yield
+        return
     with ExitStack() as held:
         try:
             _hold(folder, doing, held)

@@ -1,3 +1,4 @@
+from . import callback as callback
 from . import captured as captured
 from . import ensemble as ensemble
 from . import health as health
@@ -8,6 +9,9 @@ from . import processes as processes
 from . import resume as resume
 from . import run as run
 from . import state as state
+from . import tensorboard as tensorboard
+from .callback import EpochDone as EpochDone
 from .loop import train as train
 from .population import train_all as train_all
 from .population import train_together as train_together
+from .tensorboard import TensorBoard as TensorBoard

@@ -14,6 +14,7 @@ from dreaming.config.configure import configure
 from dreaming.errors import UserError
 from dreaming.runs.folder import RunFolder
 from dreaming.system import hardware
+from dreaming.system.defaults import torch_defaults
 from dreaming.system.disk import write
 from dreaming.system.progress import NoProgress
 from dreaming.system.threads import one_thread
@@ -46,6 +47,7 @@ class Check:
         return self.deviation <= self.tolerance
 
 
+@torch_defaults()
 def examine(
     device: str = "auto",
     *,

@@ -17,9 +17,12 @@ from dreaming.model.cycle import active_phases, sleep_wake_cycle
 from dreaming.model.hippocampus import Hippocampus
 from dreaming.rng import Random, generator
 from dreaming.runs.folder import RunFolder
+from dreaming.system.defaults import torch_defaults
 from dreaming.system.locks import locked
 from dreaming.system.progress import NoProgress
 from dreaming.system.signals import listening
+from dreaming.training import callback
+from dreaming.training.callback import OnEpoch
 from dreaming.training.captured import CapturedCycle
 from dreaming.training.precision import exactly, resolved
 from dreaming.training.resume import open_run
@@ -27,6 +30,7 @@ from dreaming.training.run import Run, run_folder_path
 from dreaming.training.state import TrainingState
 
 
+@torch_defaults()
 def train(
     config: Config,
     *,
@@ -34,6 +38,7 @@ def train(
     data_dir: str | Path | None = None,
     trust_data: bool = False,
     dataset: Dataset | None = None,
+    on_epoch: OnEpoch | None = None,
     progress: NoProgress | None = None,
 ) -> Path:
     """Train a cortex through sleep-wake cycles, or go on with a training that was stopped.
@@ -50,6 +55,9 @@ def train(
         Take files whose checksum is not the official one; the record says so.
     dataset
         Images to use in place of those the config names.
+    on_epoch
+        Called with an `EpochDone` after each epoch, when all of it is kept: to watch, draw or measure. It cannot
+        change the run. If it raises, the run stops with all saved; `dreaming.Stopped` is the wish to stop.
     progress
         Who is told how it goes; nobody by default.
 
@@ -63,7 +71,7 @@ def train(
     UserError
         If anything asked for cannot be: see the sentence.
     Stopped
-        On Ctrl-C or SIGTERM, after saving. The same call goes on, bit for bit.
+        On Ctrl-C or SIGTERM, after saving, or if ``on_epoch`` raises it. The same call goes on, bit for bit.
 
     Examples
     --------
@@ -102,7 +110,7 @@ def train(
                     run_epoch(run, lambda: not interrupt.requested, progress.cycle)
             if run.state.cycles_done < run.cycles:
                 raise run.stopped()
-            close_and_show(run, progress)
+            close_and_show(run, progress, on_epoch)
     return run.folder.path
 
 
@@ -127,7 +135,7 @@ def run_epoch(run: Run, wanted: Callable[[], bool], after_cycle: Callable[[], No
         after_cycle()
 
 
-def close_and_show(run: Run, progress: NoProgress) -> None:
+def close_and_show(run: Run, progress: NoProgress, on_epoch: OnEpoch | None) -> None:
     """Close an epoch of a run and show what it has come to, with what was found wrong in it for the first time."""
     with exactly(run.config):
         row = run.close_epoch()
@@ -135,6 +143,8 @@ def close_and_show(run: Run, progress: NoProgress) -> None:
     progress.epoch(epoch, row["seconds"], terms)
     for line in run.news:
         progress.say(f"{run.folder.title}: epoch {epoch}: {line}")
+    if on_epoch is not None:
+        callback.call(on_epoch, run, terms)
 
 
 def show_repairs(run: Run, progress: NoProgress) -> None:

@@ -14,10 +14,12 @@ from dreaming.data import Dataset
 from dreaming.errors import RunsFailed, Stopped, UserError
 from dreaming.runs.folder import RunFolder, run_path
 from dreaming.system import hardware
+from dreaming.system.defaults import torch_defaults
 from dreaming.system.locks import locked
 from dreaming.system.progress import NoProgress
 from dreaming.system.signals import Interrupt, listening
 from dreaming.system.threads import cores
+from dreaming.training.callback import OnEpoch
 from dreaming.training.captured import CapturedCycle
 from dreaming.training.loop import close_and_show, images_of, show_repairs, timed, train
 from dreaming.training.precision import auto_path, exactly, resolved
@@ -35,6 +37,7 @@ def train_all(
     data_dir: str | Path | None = None,
     trust_data: bool = False,
     workers: int | None = None,
+    on_epoch: OnEpoch | None = None,
     progress: NoProgress | None = None,
 ) -> list[Path]:
     """Train several runs, some of them at once, each as `train` does it alone.
@@ -55,6 +58,9 @@ def train_all(
     workers
         How many processes, at least 1; with 1, runs are trained in this process, one after another. By default
         one a core; and on a GPU one for all.
+    on_epoch
+        As for `train`. A run in a process of its own calls a copy of it there: what that writes to the disk lasts,
+        what it changes in memory is not seen here.
     progress
         Who is told how it goes; nobody by default.
 
@@ -99,18 +105,18 @@ def train_all(
         "trust_data": trust_data,
     }
     if len(configs) < 2:
-        return [train(config, **options, progress=progress) for config in configs]
+        return [train(config, **options, on_epoch=on_epoch, progress=progress) for config in configs]
     devices = {hardware.device(config.training.device) for config in configs}
     on_gpu = any(device.type == "cuda" for device in devices)
     runs = dict(zip(paths, configs, strict=True))
     with listening() as interrupt:  # also for a wish that comes between two runs, or too late for one
         if workers is None and on_gpu and all(auto_path(device) == "captured" for device in devices):
-            endings = _one_after_another(_alike(runs), options, progress, interrupt)
+            endings = _one_after_another(_alike(runs), {**options, "on_epoch": on_epoch}, progress, interrupt)
         elif (count := workers or (1 if on_gpu else cores())) == 1:
             each = [{path: config} for path, config in runs.items()]
-            endings = _one_after_another(each, options, progress, interrupt)
+            endings = _one_after_another(each, {**options, "on_epoch": on_epoch}, progress, interrupt)
         else:
-            endings = _at_once(runs, options, min(count, len(configs)), progress, interrupt)
+            endings = _at_once(runs, options, on_epoch, min(count, len(configs)), progress, interrupt)
         _whole(endings, paths, Path(out), progress)
     return paths
 
@@ -191,18 +197,24 @@ def _trained(configs: Sequence[Config], options: Mapping[str, Any], failed: dict
 
 
 def _at_once(
-    runs: Runs, options: Mapping[str, Any], workers: int, progress: NoProgress, interrupt: Interrupt
+    runs: Runs,
+    options: Mapping[str, Any],
+    on_epoch: OnEpoch | None,
+    workers: int,
+    progress: NoProgress,
+    interrupt: Interrupt,
 ) -> dict[Path, Ending]:
     """Train runs in processes, so many at once, until all ended or somebody wishes to stop."""
     threads = max(1, min(torch.get_num_threads(), cores() // workers))
-    waiting = [(path, pickled(config)) for path, config in runs.items()]
+    called = pickled(on_epoch, "on_epoch")
+    waiting = [(path, pickled(config, config.condition)) for path, config in runs.items()]
     alive: dict[Connection, tuple[Child[Ending], Path, NoProgress]] = {}
     endings: dict[Path, Ending] = {}
     try:
         while alive or (waiting and not interrupt.requested):
             while waiting and len(alive) < workers and not interrupt.requested:
                 path, config = waiting.pop(0)
-                child = Child(threads, train_in_child, config, options)
+                child = Child(threads, train_in_child, config, called, options)
                 alive[child.ear] = child, path, progress.part(RunFolder(path).title)
             ready = wait(list(alive), PAUSE)
             for ear in [ear for ear in alive if ear in ready]:
@@ -220,6 +232,7 @@ def _at_once(
     return endings
 
 
+@torch_defaults()
 def train_together(
     configs: Sequence[Config],
     *,
@@ -227,6 +240,7 @@ def train_together(
     data_dir: str | Path | None = None,
     trust_data: bool = False,
     dataset: Dataset | None = None,
+    on_epoch: OnEpoch | None = None,
     progress: NoProgress | None = None,
 ) -> list[Path]:
     """Train cortices of one make side by side in one program, each in a run folder of its own.
@@ -235,7 +249,7 @@ def train_together(
     ----------
     configs
         They differ in nothing but the seed.
-    out, data_dir, trust_data, dataset, progress
+    out, data_dir, trust_data, dataset, on_epoch, progress
         As for `train`.
 
     Returns
@@ -248,7 +262,7 @@ def train_together(
     UserError
         If the configs differ in more than the seed.
     RunsFailed
-        After the others are trained, if one has diverged.
+        After the others are trained, if one has diverged, or ``on_epoch`` raised.
     Stopped
         On Ctrl-C or SIGTERM, after saving each.
 
@@ -268,13 +282,15 @@ def train_together(
         runs = [open_run(config, images, Path(out)) for config in configs]
         for run in runs:
             show_repairs(run, progress)
-        failures = _side_by_side([run for run in runs if not run.finished], progress, interrupt)
+        failures = _side_by_side([run for run in runs if not run.finished], on_epoch, progress, interrupt)
     if failures:
         raise RunsFailed(failures)
     return [run.folder.path for run in runs]
 
 
-def _side_by_side(unfinished: list[Run], progress: NoProgress, interrupt: Interrupt) -> dict[Path, str]:
+def _side_by_side(
+    unfinished: list[Run], on_epoch: OnEpoch | None, progress: NoProgress, interrupt: Interrupt
+) -> dict[Path, str]:
     """Train all to their last epoch, those behind first; return why some could not go on."""
     failures: dict[Path, str] = {}
     group: list[Run] = []
@@ -296,7 +312,7 @@ def _side_by_side(unfinished: list[Run], progress: NoProgress, interrupt: Interr
             raise Stopped("; ".join(str(run.stopped()) for run in group))
         for run in group:
             try:
-                close_and_show(run, progress)
+                close_and_show(run, progress, on_epoch)
             except UserError as failure:
                 failures[run.folder.path] = str(failure)
                 unfinished.remove(run)

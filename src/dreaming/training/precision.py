@@ -1,8 +1,7 @@
 """The precision and the path that ``auto`` stands for, and arithmetic that keeps to them."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Literal
 
@@ -12,6 +11,7 @@ from dreaming.config.config import Config
 from dreaming.errors import UserError
 from dreaming.runs.folder import RunFolder
 from dreaming.system import hardware
+from dreaming.system.defaults import torch_defaults
 from dreaming.system.disk import state_dir
 
 Precision = Literal["float32", "tf32", "bfloat16"]
@@ -82,14 +82,6 @@ def resolved(config: Config, folder: RunFolder | None = None) -> Config:
     return config.model_copy(update={"training": training.model_copy(update=found)})
 
 
-@contextmanager
-def exactly(config: Config) -> Iterator[None]:
+def exactly(config: Config) -> AbstractContextManager[None]:
     """Compute within the block in the precision that the config names, and repeatably."""
-    tf32 = config.training.precision == "tf32"
-    before = torch.backends.cuda.matmul.allow_tf32
-    torch.backends.cuda.matmul.allow_tf32 = tf32
-    try:
-        with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=tf32):
-            yield
-    finally:
-        torch.backends.cuda.matmul.allow_tf32 = before
+    return torch_defaults(tf32=config.training.precision == "tf32")

@@ -26,6 +26,7 @@ from dreaming.errors import Stopped, UserError
 from dreaming.system.progress import NoProgress
 from dreaming.system.source_code import OWN_MODULE
 from dreaming.system.threads import keep_memory, wishes
+from dreaming.training.callback import OnEpoch
 from dreaming.training.loop import train
 
 Task = TypeVar("Task")
@@ -97,24 +98,24 @@ def in_processes(work: Callable[[Task], Found], tasks: Sequence[Task]) -> list[F
     return found
 
 
-def pickled(config: Config) -> bytes:
-    """Write a config so that another process can read it: classes of the user's travel by their content.
+def pickled(value: Config | OnEpoch | None, name: str) -> bytes:
+    """Write a config, or what is called after an epoch, for another process: the user's own travels by its content.
 
     Raises
     ------
     UserError
-        If they hold something that cannot travel, such as an open file.
+        If it holds something that cannot travel, such as an open file.
     """
     config.to_yaml()  # what is the user's own takes its source along
     own = [module for name, module in sys.modules.items() if name.startswith(OWN_MODULE)]
     for module in own:
         cloudpickle.register_pickle_by_value(module)
     try:
-        content: bytes = cloudpickle.dumps(config)
-    except Exception as error:  # whatever the user's classes raise
+        content: bytes = cloudpickle.dumps(value)
+    except Exception as error:  # whatever the user's own raises
         said = " ".join(str(error).split())
         raise UserError(
-            f"{config.condition} cannot be sent to a process of its own ({said}); train with workers=1"
+            f"{name} cannot be sent to a process of its own ({said}); train with workers=1"
         ) from error
     finally:
         for module in own:
@@ -250,13 +251,18 @@ class _Relay(NoProgress):
         self.tell("say", text)
 
 
-def train_in_child(config: bytes, options: dict[str, Any]) -> Ending:
-    """Train a run, `pickled`: all that a child does.
+def train_in_child(config: bytes, on_epoch: bytes, options: dict[str, Any]) -> Ending:
+    """Train a run; its config and what is called after its epochs are `pickled`. This is all that a child does.
 
     Until `train` listens, SIGTERM ends it, since nothing is to be saved yet.
     """
     relay = _Relay()
-    ending = ended(lambda: train(pickle.loads(config), **options, progress=relay))  # noqa: S301 - the parent's
+
+    def work() -> None:
+        sent, called = pickle.loads(config), pickle.loads(on_epoch)  # noqa: S301 - the parent's
+        train(sent, **options, on_epoch=called, progress=relay)
+
+    ending = ended(work)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a wish that comes too late must not hide the ending
     relay.tell("over")
     if relay.parent.poll():

@@ -15,7 +15,7 @@ from dreaming.evaluation.measuring import evaluate
 from dreaming.evaluation.readout import Protocol
 
 CPU = torch.device("cpu")
-pytestmark = pytest.mark.usefixtures("without_drawing")
+pytestmark = pytest.mark.usefixtures("without_drawing", "shapes_unchecked")
 
 
 @pytest.fixture(scope="module")

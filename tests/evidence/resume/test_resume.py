@@ -16,7 +16,7 @@ from dreaming.runs.snapshots import load
 from dreaming.runs.tensors import read_tensors
 from dreaming.system.progress import NoProgress
 
-pytestmark = pytest.mark.usefixtures("without_drawing")
+pytestmark = pytest.mark.usefixtures("without_drawing", "shapes_unchecked")
 
 PRECISIONS = ["float32", "bfloat16"]
 

@@ -20,7 +20,7 @@ from dreaming.training import health
 from dreaming.training import run as training_run
 from dreaming.training.population import train_together
 
-pytestmark = pytest.mark.usefixtures("without_drawing")
+pytestmark = pytest.mark.usefixtures("without_drawing", "shapes_unchecked")
 
 
 def kinds(folder):

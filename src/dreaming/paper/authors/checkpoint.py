@@ -26,6 +26,7 @@ from dreaming.model.networks import Cortex, Encoder
 from dreaming.runs import snapshots
 from dreaming.runs.folder import RunFolder, run_path
 from dreaming.system import disk, hardware
+from dreaming.system.defaults import torch_defaults
 
 ADDRESS = "https://github.com/NicoZenith/PAD"
 LAYERS = {
@@ -52,6 +53,7 @@ _NUMPY: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
 """What losses that are numpy's scalars need besides what `torch.load` lets pass."""
 
 
+@torch_defaults()
 def import_checkpoint(
     file: str | Path,
     *,
