@@ -22,7 +22,7 @@ from dreaming.model.parameters import Parameters
 from dreaming.model.phases import NREM, REM, Phase, Wake
 from dreaming.model.plasticity import Optimizer
 from dreaming.rng import generator
-from dreaming.system.texts import content_of, yaml_of
+from dreaming.system.texts import FOLDER_NAME, content_of, yaml_of
 
 MOST_WEIGHTS = 2**28
 """Of one cortex, a gigabyte; the paper's has 3.4 million."""
@@ -31,9 +31,7 @@ MOST_WEIGHTS = 2**28
 class DatasetConfig(Parameters):
     """Which images are seen."""
 
-    name: str = Field(
-        default="digits", pattern=r"^(folder:[^\x00-\x1f\x7f-\x9f]+|[A-Za-z0-9][A-Za-z0-9_.+-]*)$"
-    )
+    name: str = Field(default="digits", pattern=rf"^(folder:[^\x00-\x1f\x7f-\x9f]+|{FOLDER_NAME})$")
     """``digits``, ``house_digits``, ``cifar10``, ``svhn`` or ``folder:PATH``."""
     limit: Annotated[int, Ge(1)] | None = None
     """How many images of each split are taken, from the first; all by default. Of ``house_digits``, as many are
@@ -134,7 +132,7 @@ class Config(Parameters):
     True
     """
 
-    condition: str = Field(default="pad", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$")
+    condition: str = Field(default="pad", pattern=f"^{FOLDER_NAME}$")
     """Name of the condition, and of its folder."""
     dataset: DatasetConfig = DatasetConfig()
     """Which images are seen."""

@@ -4,15 +4,14 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from dreaming.data.dataset import Contents, Dataset, fingerprint, limited
-from dreaming.data.readers import cifar10, digits, house_digits, svhn
+from dreaming.data.contents import Contents, limited
+from dreaming.data.dataset import Dataset
+from dreaming.data.known import SOURCES, image_folder
 from dreaming.data.readers.folder import list_folder, read_folder
 from dreaming.data.sources import FileCheck, Layout, Source, check_file, check_files, found_checksum, locate
 from dreaming.data.weights import NETWORKS
-from dreaming.errors import UserError, nearest
+from dreaming.errors import UserError
 from dreaming.system.disk import expanded
-
-SOURCES = {each.SOURCE.name: each.SOURCE for each in (digits, house_digits, cifar10, svhn)}
 
 
 @dataclass(frozen=True)
@@ -39,33 +38,6 @@ class DatasetInfo:
     host: str
     licence: str
     size: int
-
-
-def names() -> tuple[str, ...]:
-    """Return the names of the data sets that are known; ``folder:PATH`` is taken wherever such a name is.
-
-    Examples
-    --------
-    >>> names()
-    ('digits', 'house_digits', 'cifar10', 'svhn')
-    """
-    return tuple(SOURCES)
-
-
-def image_folder(name: str, *others: str) -> Path | None:
-    """Return PATH of ``folder:PATH``; None for every other known name, and an error for an unknown one.
-
-    ``others`` are names that may be meant too, though they are none of data sets.
-    """
-    if name.startswith("folder:"):
-        path = name.removeprefix("folder:")
-        if not path:
-            raise UserError("folder: names no folder; write folder:PATH")
-        return Path(path)
-    if name not in names():
-        known = (*names(), *others, "folder:PATH")
-        raise UserError(f"no data set is called {name!r}; {nearest(name, known)}")
-    return None
 
 
 def dataset_info(name: str) -> DatasetInfo:
@@ -224,9 +196,7 @@ def _dataset(
     official: bool = True,
 ) -> Dataset:
     used = limited(contents, limit)
-    return Dataset(
-        name, used.train, used.test, used.classes, fingerprint(used.train, used.test), source or {}, official
-    )
+    return Dataset(name, used.train, used.test, used.classes, source or {}, official)
 
 
 def _complete(layout: Layout, data_dir: Path) -> list[Path] | None:

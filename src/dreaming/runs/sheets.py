@@ -10,7 +10,7 @@ from jaxtyping import Float
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from dreaming.data import load_dataset, to_activity
+from dreaming.data import Dataset, to_activity
 from dreaming.data.batches import to_pixels
 from dreaming.errors import UserError
 from dreaming.model.dreams import dream, remember, sleep_of
@@ -19,6 +19,7 @@ from dreaming.model.phases import NREM, REM, Phase
 from dreaming.rng import Random, generator
 from dreaming.runs import snapshots
 from dreaming.runs.folder import RunFolder
+from dreaming.runs.images import images_of_run
 from dreaming.system.disk import write
 
 SCALE, GAP, MARGIN, LABEL, COLUMNS = 3, 6, 12, 150, 8
@@ -77,6 +78,7 @@ def dream_sheet(
     count: int = 64,
     data_dir: str | Path | None = None,
     trust_data: bool = False,
+    dataset: Dataset | None = None,
     to: str | Path | None = None,
 ) -> Path:
     """Draw a sheet of dreams of a run, as its own phases dream; a phase it lacks dreams as PAD's.
@@ -93,6 +95,8 @@ def dream_sheet(
         How many dreams; each remembers two other test images.
     data_dir, trust_data
         Where the archives of the run's data set are, and whether to take unofficial ones.
+    dataset
+        Images to use in place of reading them; they must be those of the run.
     to
         The PNG; ``RUN/dreams/PHASE-EPOCH.png`` by default.
 
@@ -104,15 +108,13 @@ def dream_sheet(
     Raises
     ------
     UserError
-        If the folder is no run, the snapshot is missing, or there are too few images.
+        If the folder is no run, the snapshot is missing, or the images are too few or not those of the run.
     """
     folder = RunFolder.existing(Path(run_folder))
     config = folder.read_config()
     cortex = snapshots.load(folder.path, epoch)
     epoch = folder.snapshots()[-1] if epoch is None else epoch
-    images = load_dataset(
-        config.dataset.name, data_dir, limit=config.dataset.limit, trust=trust_data
-    ).test.images
+    images = images_of_run(folder, config, dataset, data_dir, trust_data).test.images
     if not 1 <= count <= len(images) // 2:
         raise UserError(
             f"--count is {count}; {config.dataset.name} has test images for 1 to {len(images) // 2} dreams"

@@ -11,12 +11,13 @@ from pathlib import Path
 import torch
 
 from dreaming.config.config import Config
-from dreaming.data import Dataset, epoch_order, load_dataset, to_activity
+from dreaming.data import Dataset, epoch_order, to_activity
 from dreaming.errors import UserError
 from dreaming.model.cycle import active_phases, sleep_wake_cycle
 from dreaming.model.hippocampus import Hippocampus
 from dreaming.rng import Random, generator
 from dreaming.runs.folder import RunFolder
+from dreaming.runs.images import images_for, named_for
 from dreaming.system.locks import locked
 from dreaming.system.progress import NoProgress
 from dreaming.system.signals import listening
@@ -52,7 +53,8 @@ def train(
     own_phases
         The Python file which defines phases of the user's own; it is copied into the run folder.
     dataset
-        Images to use in place of those the config names.
+        Images to use in place of those the config names, such as `dreaming.Dataset.of_arrays` makes; the run is
+        recorded under their name.
     progress
         Who is told how it goes; nobody by default.
 
@@ -84,6 +86,7 @@ def train(
      'state.safetensors']
     """
     progress = progress or NoProgress()
+    config = named_for(config, dataset)
     path = run_folder_path(config, Path(out))
     config = resolved(config, RunFolder(path))
     dataset = images_of(config, dataset, data_dir, trust_data)
@@ -150,8 +153,7 @@ def images_of(
     config: Config, dataset: Dataset | None, data_dir: str | Path | None, trust_data: bool
 ) -> Dataset:
     """Load the images of a run, unless they are given, and make sure that they fill a mini-batch."""
-    if dataset is None:
-        dataset = load_dataset(config.dataset.name, data_dir, limit=config.dataset.limit, trust=trust_data)
+    dataset = images_for(config, dataset, data_dir, trust_data)
     if config.training.epochs and len(dataset.train) < config.training.batch_size:
         raise UserError(
             f"a batch of {config.training.batch_size} images is larger than the {len(dataset.train)} images "

@@ -13,6 +13,7 @@ from dreaming.config.config import Config
 from dreaming.data import Dataset
 from dreaming.errors import RunsFailed, Stopped, UserError
 from dreaming.runs.folder import RunFolder, run_path
+from dreaming.runs.images import named_for
 from dreaming.system import hardware
 from dreaming.system.locks import locked
 from dreaming.system.progress import NoProgress
@@ -35,6 +36,7 @@ def train_all(
     data_dir: str | Path | None = None,
     trust_data: bool = False,
     own_phases: str | Path | None = None,
+    dataset: Dataset | None = None,
     workers: int | None = None,
     progress: NoProgress | None = None,
 ) -> list[Path]:
@@ -51,7 +53,7 @@ def train_all(
     ----------
     configs
         The runs. No two may have one folder.
-    out, data_dir, trust_data, own_phases
+    out, data_dir, trust_data, own_phases, dataset
         As for `train`, for all runs.
     workers
         How many processes, at least 1; with 1, runs are trained in this process, one after another. By default
@@ -90,6 +92,7 @@ def train_all(
     """
     progress = progress or NoProgress()
     require_workers(workers)
+    configs = [named_for(config, dataset) for config in configs]
     paths = [run_path(Path(out), config.dataset.name, config.condition, config.seed) for config in configs]
     for path in paths:
         if paths.count(path) > 1:
@@ -99,6 +102,7 @@ def train_all(
         "data_dir": data_dir,
         "trust_data": trust_data,
         "own_phases": own_phases,
+        "dataset": dataset,
     }
     if len(configs) < 2:
         return [train(config, **options, progress=progress) for config in configs]
@@ -261,6 +265,7 @@ def train_together(
     agree within a relative 1e-3 (`dreaming doctor` measures it). Resume mixes freely with `train`.
     """
     progress = progress or NoProgress()
+    configs = [named_for(config, dataset) for config in configs]
     configs = [resolved(config, RunFolder(run_folder_path(config, Path(out)))) for config in configs]
     if any(config.model_copy(update={"seed": configs[0].seed}) != configs[0] for config in configs):
         raise UserError("cortices train side by side only where their configs differ in nothing but the seed")

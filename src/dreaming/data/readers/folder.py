@@ -11,7 +11,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from dreaming.data.dataset import Contents, Split, fingerprint
+from dreaming.data.contents import Contents, Split, fingerprint
 from dreaming.data.readers.pictures import RESIZE_VERSION, open_picture, to_square
 from dreaming.errors import UserError
 from dreaming.system.disk import cache_dir, expanded, sweep, write

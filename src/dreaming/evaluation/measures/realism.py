@@ -61,6 +61,11 @@ class Realism(Measure):
     samples: Annotated[int, Ge(2)] = SAMPLES
     """How many images, and dreams of each phase; all training images, if there are fewer."""
 
+    @property
+    def needs_labels(self) -> bool:
+        """Whether it asks to which class images belong: the classifier does that it gets features from."""
+        return "classifier" in self.features
+
     def keys(self) -> frozenset[tuple[str, str]]:
         """Return the measure and the parameter of every row that one snapshot gets."""
         return frozenset(
