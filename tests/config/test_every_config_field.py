@@ -28,6 +28,7 @@ CHANGES = {
     "networks.latent_dim": ("pad", "9"),
     "networks.base_channels": ("pad", "3"),
     "networks.image_channels": ("pad", "1"),
+    "networks.image_size": ("pad", "16"),
     "optimizer.learning_rate": ("pad", "0.0003"),
     "optimizer.betas.0": ("pad", "[0.6, 0.999]"),
     "optimizer.betas.1": ("pad", "[0.5, 0.99]"),
@@ -124,7 +125,9 @@ def base_runs(without_drawing, tiny_config, small_dataset, tmp_path_factory):
 def trained(tiny_config, small_dataset, tmp_path):
     def train(base="pad", settings=(), dataset=small_dataset):
         of, own = BASES[base]
-        return dreaming.train(tiny_config(of, [*own, *settings]), out=tmp_path / base, dataset=dataset)
+        config = tiny_config(of, [*own, *settings])
+        images = dataset.resized(config.networks.image_size)
+        return dreaming.train(config, out=tmp_path / base, dataset=images)
 
     return train
 

@@ -108,7 +108,12 @@ def check(name: str, data_dir: Path) -> list[FileCheck]:
 
 
 def load_dataset(
-    name: str, data_dir: str | Path | None = None, *, limit: int | None = None, trust: bool = False
+    name: str,
+    data_dir: str | Path | None = None,
+    *,
+    limit: int | None = None,
+    trust: bool = False,
+    image_size: int = 32,
 ) -> Dataset:
     """Read a data set into memory.
 
@@ -123,6 +128,10 @@ def load_dataset(
         also where that is more than by default.
     trust
         Accept files whose checksum is not the official one; the data set then says so (``official``).
+    image_size
+        Height and width in pixels to which images are brought. Pictures of a folder are cut to a square and resized
+        by Lanczos' filter; all others are as they are published, 32 x 32 but for STL-10, and shrunk or grown
+        bilinearly.
 
     Returns
     -------
@@ -143,20 +152,27 @@ def load_dataset(
     """
     folder = image_folder(name)
     if folder is not None:
-        return _dataset(name, read_folder(folder), limit)
+        return _dataset(name, read_folder(folder, image_size), limit, image_size)
     source = SOURCES[name]
     if source.make is not None:
-        return _dataset(name, source.make(limit), limit)
+        return _dataset(name, source.make(limit), limit, image_size)
     data_dir = data_dir or os.environ.get("DREAMING_DATA")
     if not data_dir:
         raise UserError(
             f"{name} is read from files: say where they lie with --data-dir DIR or DREAMING_DATA,"
             f" or get them with `dreaming data fetch {name} --data-dir DIR`"
         )
-    return load_source(source, expanded(Path(data_dir)), limit=limit, trust=trust)
+    return load_source(source, expanded(Path(data_dir)), limit=limit, trust=trust, image_size=image_size)
 
 
-def load_source(source: Source, data_dir: Path, *, limit: int | None = None, trust: bool = False) -> Dataset:
+def load_source(
+    source: Source,
+    data_dir: Path,
+    *,
+    limit: int | None = None,
+    trust: bool = False,
+    image_size: int = 32,
+) -> Dataset:
     """Read a published data set, as `load` does, given what is published about it.
 
     The first layout whose files all have their official checksum is read; else, with ``trust``, the first
@@ -174,11 +190,11 @@ def load_source(source: Source, data_dir: Path, *, limit: int | None = None, tru
         }
         other = [i for i, file in enumerate(layout.files) if found[file.name] != file.checksum]
         if not other:
-            return _dataset(source.name, layout.read(paths), limit, found)
+            return _dataset(source.name, layout.read(paths), limit, image_size, found)
         refusals.append((layout, paths, found, other[0]))
     layout, paths, found, i = refusals[0]
     if trust:
-        return _dataset(source.name, layout.read(paths), limit, found, official=False)
+        return _dataset(source.name, layout.read(paths), limit, image_size, found, official=False)
     expected = layout.files[i].checksum
     raise UserError(
         f"{paths[i]} has checksum {found[layout.files[i].name]}"
@@ -192,11 +208,13 @@ def _dataset(
     name: str,
     contents: Contents,
     limit: int | None,
+    image_size: int,
     source: dict[str, str] | None = None,
     official: bool = True,
 ) -> Dataset:
     used = limited(contents, limit)
-    return Dataset(name, used.train, used.test, used.classes, source or {}, official)
+    whole = Dataset(name, used.train, used.test, used.classes, source or {}, official)
+    return whole.resized(image_size)
 
 
 def _complete(layout: Layout, data_dir: Path) -> list[Path] | None:

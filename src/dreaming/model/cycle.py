@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dreaming.model.hippocampus import Hippocampus
-from dreaming.model.networks import Cortex
+from dreaming.model.networks import IMAGE_SIZE, Cortex
 from dreaming.model.phases import NREM, Draws, Outcome, Phase, Wake
 from dreaming.model.plasticity import Plasticity, Synapses
 from dreaming.rng import Random
@@ -42,7 +42,7 @@ def objective(
 def run_cycle(
     cortex: Cortex,
     synapses: Synapses,
-    images: Float[Tensor, "*cortices b c 32 32"],
+    images: Float[Tensor, "*cortices b c h w"],
     hippocampus: Hippocampus,
     steps: Sequence[Step],
     draws: Mapping[str, Draws],
@@ -82,7 +82,7 @@ def run_cycle(
 def sleep_wake_cycle(
     cortex: Cortex,
     synapses: Synapses,
-    images: Float[Tensor, "b c 32 32"],
+    images: Float[Tensor, "b c h w"],
     hippocampus: Hippocampus,
     phases: Sequence[Phase],
     random: Random,
@@ -94,7 +94,7 @@ def sleep_wake_cycle(
     cortex, synapses
         What learns; changed in place.
     images
-        What is seen today, in [-1, 1], shape [b, c, 32, 32].
+        What is seen today, in [-1, 1], shape [b, c, h, w].
     hippocampus
         What is remembered of the days before.
     phases
@@ -123,7 +123,7 @@ def sleep_wake_cycle(
     ['wake.image', 'wake.kl', 'wake.externality', 'nrem.latent', 'rem.externality']
     """
     steps = steps_of(phases, synapses.coasts)
-    draws = draw(steps, random, len(images), cortex.latent_dim)
+    draws = draw(steps, random, len(images), cortex.latent_dim, images.shape[-1])
     return run_cycle(cortex, synapses, images, hippocampus, steps, draws)
 
 
@@ -161,12 +161,14 @@ def steps_of(phases: Sequence[Phase], coasts: bool = False) -> tuple[Step, ...]:
     return tuple(steps)
 
 
-def draw(steps: Sequence[Step], random: Random, batch_size: int, latent_dim: int) -> dict[str, Draws]:
+def draw(
+    steps: Sequence[Step], random: Random, batch_size: int, latent_dim: int, image_size: int = IMAGE_SIZE
+) -> dict[str, Draws]:
     """Draw the random numbers of one cycle, those of each step by its name."""
     draws = {}
     for step in steps:
         place = (step.phase.name, step.number) if step.number else (step.phase.name,)
-        draws[step.name] = step.phase.draw(random.at(*place), batch_size, latent_dim)
+        draws[step.name] = step.phase.draw(random.at(*place), batch_size, latent_dim, image_size)
     return draws
 
 

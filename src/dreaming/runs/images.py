@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from dreaming.config.config import Config, DatasetConfig
+from dreaming.config.config import IMAGE_SIZES, Config, DatasetConfig
 from dreaming.data import Dataset, load_dataset
 from dreaming.errors import UserError
 from dreaming.runs.folder import RunFolder, require_same_images
@@ -42,11 +42,18 @@ def images_for(
     Raises
     ------
     UserError
-        If they cannot be read.
+        If they cannot be read, or those given have another size than the networks see.
     """
-    about = config.dataset
+    about, size = config.dataset, config.networks.image_size
     if dataset is None:
-        return load_dataset(about.name, data_dir, limit=about.limit, trust=trust_data)
+        return load_dataset(about.name, data_dir, limit=about.limit, trust=trust_data, image_size=size)
+    if dataset.image_size != size:
+        own = dataset.image_size
+        raise UserError(
+            f"the images of {dataset.name} have {own} x {own} pixels, and the networks see {size} x {size}; "
+            + f"set networks.image_size to {own}, or " * (own in IMAGE_SIZES)
+            + f"bring the images to that with dataset.resized({size})"
+        )
     return dataset.limited(about.limit)
 
 

@@ -29,8 +29,8 @@ INK, PAPER = (40, 40, 40), (255, 255, 255)
 def sheet(
     cortex: Cortex,
     phases: Sequence[Phase],
-    yesterday: Float[Tensor, "b c 32 32"],
-    today: Float[Tensor, "b c 32 32"],
+    yesterday: Float[Tensor, "b c h w"],
+    today: Float[Tensor, "b c h w"],
     seed: int,
     title: str,
 ) -> bytes:
@@ -43,7 +43,7 @@ def sheet(
     phases
         The phases of its cycle. If NREM or REM is not among them, it dreams as PAD would, and the row says so.
     yesterday, today
-        What it saw, in [-1, 1], shape [b, c, 32, 32]; a column each.
+        What it saw, in [-1, 1], shape [b, c, h, w]; a column each.
     seed
         Of the noise and the occlusions, which are the same in every epoch, so that sheets can be compared.
     title
@@ -59,7 +59,8 @@ def sheet(
     rem, in_rem = sleep_of(phases, REM())
     random = Random(seed, ("sheet",), today.device)
     replayed = dream(cortex, nrem, hippocampus, random.at("nrem"))
-    mask = nrem.occlusion.model_copy(update={"mask_per_image": True}).draw(random.at("mask"), len(today))
+    own = nrem.occlusion.model_copy(update={"mask_per_image": True})
+    mask = own.draw(random.at("mask"), len(today), today.shape[-1])
     rows = [
         ("seen yesterday", yesterday),
         ("seen today", today),
