@@ -1,7 +1,7 @@
 """From a name to a data set: ``load``, and what ``dreaming data list`` and ``check`` show."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dreaming.data.contents import Contents, limited
@@ -152,7 +152,8 @@ def load_dataset(
     """
     folder = image_folder(name)
     if folder is not None:
-        return _dataset(name, read_folder(folder, image_size), limit, image_size)
+        images = _dataset(name, read_folder(folder, image_size), limit, image_size)
+        return replace(images, place=str(expanded(folder).resolve()))
     source = SOURCES[name]
     if source.make is not None:
         return _dataset(name, source.make(limit), limit, image_size)
@@ -162,7 +163,8 @@ def load_dataset(
             f"{name} is read from files: say where they lie with --data-dir DIR or DREAMING_DATA,"
             f" or get them with `dreaming data fetch {name} --data-dir DIR`"
         )
-    return load_source(source, expanded(Path(data_dir)), limit=limit, trust=trust, image_size=image_size)
+    images = load_source(source, expanded(Path(data_dir)), limit=limit, trust=trust, image_size=image_size)
+    return replace(images, place=str(expanded(Path(data_dir)).resolve()))
 
 
 def load_source(

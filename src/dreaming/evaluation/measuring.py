@@ -58,7 +58,8 @@ def evaluate(
     epochs
         Snapshots to measure: ``all`` that are kept, ``last``, or a list such as ``0,1,5`` (0: untrained).
     data_dir, trust_data
-        Where the archives of the run's data set and weights of networks are, and whether to take unofficial data.
+        Where the archives of the run's data set and weights of networks are, or where its folder of images was
+        moved to; by default where the run had them. And whether to take unofficial data.
     device
         Where to compute.
     dataset

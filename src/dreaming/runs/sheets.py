@@ -95,7 +95,8 @@ def dream_sheet(
     count
         How many dreams; each remembers two other test images.
     data_dir, trust_data
-        Where the archives of the run's data set are, and whether to take unofficial ones.
+        Where the archives of the run's data set are, or where its folder of images was moved to; by default where
+        the run had them. And whether to take unofficial ones.
     dataset
         Images to use in place of reading them; they must be those of the run.
     to
