@@ -46,7 +46,7 @@ class Plain:
     def __init__(self, config: Config, images: Tensor) -> None:
         where = torch.device(config.training.device)
         seen = Split(images, torch.zeros(len(images), dtype=torch.int64)).to(where)
-        dataset = Dataset("images", seen, seen, (), "")
+        dataset = Dataset("images", seen, seen, ())
         self.run = Run(TrainingState.initial(config, where), RunFolder(Path()), config, dataset)
 
     def __call__(self, count: int) -> list[float]:

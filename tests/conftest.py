@@ -12,7 +12,7 @@ import torch
 from hypothesis import HealthCheck, settings
 
 import dreaming
-from dreaming.data.dataset import Dataset, Split, fingerprint
+from dreaming.data import Dataset, Split
 from dreaming.system.defaults import PRODUCTS
 
 TINY = {
@@ -127,7 +127,7 @@ def structured_images(n, random):
 def make_dataset(train=40, test=20, seed=0, name="digits"):
     random = np.random.default_rng(seed)
     splits = structured_images(train, random), structured_images(test, random)
-    return Dataset(name, *splits, tuple("0123456789"), fingerprint(*splits))
+    return Dataset(name, *splits, tuple("0123456789"))
 
 
 @pytest.fixture(scope="session")

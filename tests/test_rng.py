@@ -96,8 +96,8 @@ def drawn_in_a_night(cortex, images, phases):
     seen = {}
 
     def listening_to(kind):
-        def draw(self, random, batch_size, latent_dim):
-            seen[self.name] = kind.draw(self, random, batch_size, latent_dim)
+        def draw(self, *sizes):
+            seen[self.name] = kind.draw(self, *sizes)
             return seen[self.name]
 
         return type(kind.__name__, (kind,), {"draw": draw, "__module__": __name__})

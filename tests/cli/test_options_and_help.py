@@ -17,6 +17,7 @@ WHICH_RUN = {
     "--name": None,
     "--dataset": "digits",
     "--limit": None,
+    "--image-size": 32,
     "--seed": 0,
     "--epochs": 50,
     "--precision": "auto",

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 
 from dreaming.data import Split, check, dataset_info, epoch_order, load_dataset, names, to_activity
-from dreaming.data.dataset import fingerprint
+from dreaming.data.contents import fingerprint
 from dreaming.errors import UserError
 
 

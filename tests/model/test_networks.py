@@ -73,20 +73,27 @@ def test_the_paper_s_parameter_counts(paper):
 
 
 def test_the_defaults_are_the_paper_s_size():
-    assert Networks().model_dump() == {"latent_dim": 256, "base_channels": 64, "image_channels": 3}
+    assert Networks().model_dump() == {
+        "latent_dim": 256,
+        "base_channels": 64,
+        "image_channels": 3,
+        "image_size": 32,
+    }
     assert size(Networks().build(0)) == 1_711_809 + 1_707_459
 
 
 @pytest.mark.parametrize(
-    ("latent_dim", "base_channels", "image_channels"), [(8, 4, 3), (5, 2, 1), (256, 64, 3)]
+    ("latent_dim", "base_channels", "image_channels", "image_size"),
+    [(8, 4, 3, 32), (5, 2, 1, 32), (256, 64, 3, 32), (8, 4, 3, 16), (8, 4, 3, 64), (8, 2, 1, 128)],
 )
 @pytest.mark.usefixtures("noise_in_the_globals_is_restored")
 class TestPlainDCGAN:
     def test_the_encoder_equals_plain_convolutions_in_value_and_gradient(
-        self, latent_dim, base_channels, image_channels
+        self, latent_dim, base_channels, image_channels, image_size
     ):
-        encoder = grown(Encoder(latent_dim, base_channels, image_channels, seeded()))
-        x = 2 * torch.rand(3, image_channels, 32, 32, generator=seeded(1), dtype=torch.float64) - 1
+        encoder = grown(Encoder(latent_dim, base_channels, image_channels, seeded(), image_size))
+        shape = 3, image_channels, image_size, image_size
+        x = 2 * torch.rand(shape, generator=seeded(1), dtype=torch.float64) - 1
         z, d_logit = encoder(x)
         for found, head in ((z, encoder.latent_head), (d_logit[:, None], encoder.externality_head)):
             plain = plain_encoder(encoder, head).double()
@@ -98,18 +105,59 @@ class TestPlainDCGAN:
             torch.testing.assert_close(gradient, plain_gradient, rtol=1e-9, atol=1e-12)
 
     def test_the_generator_equals_plain_transposed_convolutions_in_value_and_gradient(
-        self, latent_dim, base_channels, image_channels
+        self, latent_dim, base_channels, image_channels, image_size
     ):
-        generator = grown(Generator(latent_dim, base_channels, image_channels, seeded()))
+        generator = grown(Generator(latent_dim, base_channels, image_channels, seeded(), image_size))
         plain = plain_generator(generator).double()
         z = torch.randn(3, latent_dim, generator=seeded(1), dtype=torch.float64)
         found, expected = generator(z), plain(z)
-        assert found.shape == (3, image_channels, 32, 32)
+        assert found.shape == (3, image_channels, image_size, image_size)
         torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-12)
         mine = torch.autograd.grad(found.square().sum(), list(generator.parameters()))
         theirs = torch.autograd.grad(expected.square().sum(), list(plain.parameters()))
         for gradient, plain_gradient in zip(mine, theirs, strict=True):
             torch.testing.assert_close(gradient, plain_gradient, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("precision", [None, torch.bfloat16])
+@pytest.mark.parametrize("image_size", [16, 64, 128])
+@pytest.mark.usefixtures("noise_in_the_globals_is_restored")
+def test_wide_networks_of_every_size_are_plain_ones_but_for_rounding(image_size, precision):
+    """Wide enough that on a CPU maps are tiled wherever they are large enough."""
+    cortex = Cortex(8, 32, 3, seeded(), image_size)
+    cortex.precision = precision
+    x = 2 * torch.rand(4, 3, image_size, image_size, generator=seeded(1)) - 1
+    z = torch.randn(4, 8, generator=seeded(2))
+    plain = plain_encoder(cortex.encoder, cortex.encoder.latent_head), plain_generator(cortex.generator)
+    tolerance = 1e-4 if precision is None else 0.05
+    with torch.no_grad():
+        for found, expected in (
+            (cortex.encoder.latents(x), plain[0](x)),
+            (cortex.generator(z), plain[1](z)),
+        ):
+            assert (found - expected).norm() <= tolerance * expected.norm()
+
+
+@pytest.mark.parametrize(("image_size", "layers"), [(16, 2), (32, 3), (64, 4), (128, 5)])
+def test_each_doubling_of_the_image_takes_one_more_layer_of_twice_the_width(image_size, layers):
+    cortex = Networks(latent_dim=4, base_channels=2, image_size=image_size).build(0)
+    widths = [2 * 2**layer for layer in range(layers)]
+    assert [layer.out_channels for layer in cortex.encoder.trunk] == widths
+    assert [layer.out_channels for layer in cortex.generator.layers] == [*reversed(widths), 3]
+    assert cortex.image_size == image_size
+
+
+def test_the_layers_of_larger_images_count_among_the_weights_that_are_too_many():
+    assert size(Networks(base_channels=128, image_size=64).build(0)) > 2**24
+    with pytest.raises(ValueError, match="image_size 128 have more than 268,435,456 weights"):
+        Networks(base_channels=220, image_size=128)
+    assert Networks(base_channels=220).image_size == 32
+
+
+@pytest.mark.parametrize("image_size", [0, 8, 28, 48, 256])
+def test_other_sizes_are_refused(image_size):
+    with pytest.raises(ValueError, match="16, 32, 64 or 128"):
+        Networks(image_size=image_size)
 
 
 def test_each_head_alone_says_what_both_say_together(cortex, images):

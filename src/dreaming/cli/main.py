@@ -51,6 +51,7 @@ class _Run:
     """what to call the condition; needed where --set makes it another"""
     dataset: Annotated[str, arg(help=help_of("DatasetConfig", "name"))] = "digits"
     limit: Annotated[int | None, arg(metavar="INT", help=help_of("DatasetConfig", "limit"))] = None
+    image_size: Annotated[int, arg(help=help_of("Networks", "image_size"))] = 32
     seed: Annotated[int, arg(help=help_of("Config", "seed"))] = 0
     epochs: Annotated[int, arg(help=help_of("Training", "epochs"))] = 50
     precision: Annotated[
@@ -70,7 +71,7 @@ class _Run:
             networks=self.networks,
             schedule=self.schedule,
             name=self.name,
-            settings=self.set,
+            settings=[f"networks.image_size={self.image_size}", *self.set],
             dataset={"name": self.dataset, "limit": self.limit},
             training={
                 "epochs": self.epochs,

@@ -31,7 +31,8 @@ class ImageOptions:
     """Where images come from."""
 
     data_dir: Folder = None
-    """where archives of data sets, and weights, lie (or set DREAMING_DATA)"""
+    """where archives of data sets, and weights, lie (or set DREAMING_DATA); of a run on a folder of images that was
+    moved, that folder"""
     trust_data: bool = False
     """take files with another checksum than the official one; the run's record says so"""
 

@@ -2,9 +2,11 @@
 
 import copy
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import torch
 import yaml
@@ -19,23 +21,24 @@ from pydantic import (
 from dreaming.config.schedule import PHASE_KINDS, Phases, Stage
 from dreaming.config.settings import assign, difference, path_and_value, sentence
 from dreaming.errors import UserError, brief
-from dreaming.model.networks import Cortex
+from dreaming.model.networks import Cortex, layer_widths
 from dreaming.model.parameters import Parameters
 from dreaming.model.phases import NREM, REM, Phase, Wake
 from dreaming.model.plasticity import Optimizer
 from dreaming.rng import generator, seeded
-from dreaming.system.texts import content_of, yaml_of
+from dreaming.system.texts import FOLDER_NAME, content_of, yaml_of
 
 MOST_WEIGHTS = 2**28
 """Of one cortex, a gigabyte; the paper's has 3.4 million."""
+
+ImageSize = Literal[16, 32, 64, 128]
+IMAGE_SIZES: tuple[int, ...] = get_args(ImageSize)
 
 
 class DatasetConfig(Parameters):
     """Which images are seen."""
 
-    name: str = Field(
-        default="digits", pattern=r"^(folder:[^\x00-\x1f\x7f-\x9f]+|[A-Za-z0-9][A-Za-z0-9_.+-]*)$"
-    )
+    name: str = Field(default="digits", pattern=rf"^(folder:[^\x00-\x1f\x7f-\x9f]+|{FOLDER_NAME})$")
     """``digits``, ``house_digits``, ``cifar10``, ``svhn`` or ``folder:PATH``."""
     limit: Annotated[int, Ge(1)] | None = None
     """How many images of each split are taken, from the first; all by default. Of ``house_digits``, as many are
@@ -48,24 +51,29 @@ class Networks(Parameters):
     latent_dim: Annotated[int, Ge(1)] = 256
     """Number of latents n_z."""
     base_channels: Annotated[int, Ge(1)] = 64
-    """Channels of the lowest layer; the next have twice and four times as many."""
+    """Channels of the lowest layer; each further one has twice as many."""
     image_channels: Literal[1, 3] = 3
     """3 sees colour, 1 sees luminance."""
+    image_size: ImageSize = 32
+    """Height and width of images, to which they are brought: 16, 32, 64 or 128 pixels. Each doubling takes one more
+    layer in each pathway."""
 
     @model_validator(mode="after")
     def _possible(self) -> "Networks":
         c, n = self.base_channels, self.latent_dim
-        weights = 2 * 16 * (c * self.image_channels + 10 * c * c + 4 * c * n)
+        widths = [self.image_channels, *layer_widths(c, self.image_size), n]
+        weights = 2 * 16 * sum(math.prod(layer) for layer in pairwise(widths))
         if weights > MOST_WEIGHTS:
             raise ValueError(
-                f"networks of base_channels {brief(c)} and latent_dim {brief(n)} have more than {MOST_WEIGHTS:,} "
-                "weights"
+                f"networks of base_channels {brief(c)}, latent_dim {brief(n)} and image_size {self.image_size} "
+                f"have more than {MOST_WEIGHTS:,} weights"
             )
         return self
 
     def build(self, seed: int) -> Cortex:
         """Make an untrained cortex whose weights depend on the seed alone."""
-        return Cortex(self.latent_dim, self.base_channels, self.image_channels, generator(seed, "init"))
+        random = generator(seed, "init")
+        return Cortex(self.latent_dim, self.base_channels, self.image_channels, random, self.image_size)
 
 
 class Training(Parameters):
@@ -125,7 +133,7 @@ class Config(Parameters):
     True
     """
 
-    condition: str = Field(default="pad", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$")
+    condition: str = Field(default="pad", pattern=f"^{FOLDER_NAME}$")
     """Name of the condition, and of its folder."""
     dataset: DatasetConfig = DatasetConfig()
     """Which images are seen."""

@@ -133,7 +133,7 @@ class _Made(Networks):
     def build(self, seed: int) -> Cortex:
         """Make an untrained cortex of what the function returns."""
         given = {name: getattr(self, name) for name in self.wanted()}
-        return Cortex.of(*type(self).makes(**given), self.latent_dim)
+        return Cortex.of(*type(self).makes(**given), self.latent_dim, self.image_size)
 
     @model_serializer(mode="wrap")
     def _only_its_fields(self, write: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
@@ -242,7 +242,7 @@ def check_networks(config: Config) -> None:
             f"--networks: the initial weights of {name} depend on more than torch's random numbers"
         )
     b, n = 2, networks.latent_dim
-    images = torch.zeros(b, networks.image_channels, 32, 32)
+    images = torch.zeros(b, networks.image_channels, networks.image_size, networks.image_size)
     z, d_logit = called("--networks", f"the encoder of {name}", lambda: _pair(cortex.encoder(images)))
     x = called("--networks", f"the generator of {name}", lambda: cortex.generator(torch.zeros(b, n)))
     for what, found, shape in (

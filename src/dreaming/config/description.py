@@ -56,7 +56,8 @@ def describe(config: Config) -> Description:
     }
     costs: dict[str, int] = {}
     batch, hippocampus = config.training.batch_size, Hippocampus()
-    images = torch.empty(batch, config.networks.image_channels, 32, 32, device="meta")
+    size = config.networks.image_size
+    images = torch.empty(batch, config.networks.image_channels, size, size, device="meta")
     for phase in config.phases:
         if not phase.weight:
             costs[phase.name] = 0
@@ -64,7 +65,7 @@ def describe(config: Config) -> Description:
         signs = phase.plasticity._asdict()
         plastic = [w for name, pathway in pathways.items() if signs[name] for w in pathway.parameters()]
         with FlopCounterMode(display=False) as counter:
-            draws = phase.draw(Random(config.seed, device="meta"), batch, cortex.latent_dim)
+            draws = phase.draw(Random(config.seed, device="meta"), batch, cortex.latent_dim, size)
             outcome = phase.objective(cortex, images, hippocampus, draws)
             if plastic and outcome.loss.requires_grad:
                 torch.autograd.grad(outcome.loss, plastic, allow_unused=True)

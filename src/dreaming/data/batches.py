@@ -7,12 +7,12 @@ from torch import Tensor
 from dreaming.errors import UserError
 
 
-def to_activity(images: UInt8[Tensor, "b c 32 32"], channels: int = 3) -> Float[Tensor, "b {channels} 32 32"]:
+def to_activity(images: UInt8[Tensor, "b c h w"], channels: int = 3) -> Float[Tensor, "b {channels} h w"]:
     """Convert stored images into the activity of the input layer.
 
     Parameters
     ----------
-    images : uint8 [b, c, 32, 32]
+    images : uint8 [b, c, h, w]
         Pixels, 0 (black) to 255 (white); c is 1 or 3.
     channels
         Channels wanted: 3 keeps colour (a grey image is repeated), 1 gives the luminance of a colour image
@@ -20,7 +20,7 @@ def to_activity(images: UInt8[Tensor, "b c 32 32"], channels: int = 3) -> Float[
 
     Returns
     -------
-    float32 [b, channels, 32, 32]
+    float32 [b, channels, h, w]
         ``pixel / 127.5 - 1``, within [-1, 1], on the images' device.
 
     Raises

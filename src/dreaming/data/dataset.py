@@ -1,60 +1,24 @@
-"""What a data set is once it is read: images and labels, in memory, with a fingerprint."""
+"""What a data set is in use: images and labels, in memory, with a fingerprint."""
 
-import hashlib
+import re
+import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
-import numpy as np
 import torch
-from jaxtyping import Int64, UInt8
-from torch import Tensor
 
-from dreaming.errors import UserError
-
-
-@dataclass(frozen=True)
-class Split:
-    """Images with their labels, in the order of their source.
-
-    Attributes
-    ----------
-    images : uint8 [n, c, 32, 32]
-        Pixels, 0 to 255.
-    labels : int64 [n]
-        Index into the data set's classes.
-
-    Examples
-    --------
-    >>> len(Split(torch.zeros(5, 3, 32, 32, dtype=torch.uint8), torch.zeros(5, dtype=torch.int64)))
-    5
-    """
-
-    images: UInt8[Tensor, "n c 32 32"]
-    labels: Int64[Tensor, "n"]
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def to(self, device: torch.device | str) -> "Split":
-        """Copy the split to a device (or return it as it is, if it is there)."""
-        return Split(self.images.to(device), self.labels.to(device))
-
-    def first(self, n: int) -> "Split":
-        """Return the first ``n`` images, or all if there are fewer."""
-        return Split(self.images[:n].clone(), self.labels[:n].clone())
-
-
-@dataclass(frozen=True)
-class Contents:
-    """What a reader finds in files: both splits and the names of the classes."""
-
-    train: Split
-    test: Split
-    classes: tuple[str, ...]
+from dreaming.data.arrays import Given, read_arrays
+from dreaming.data.contents import Contents, Split, fingerprint, limited
+from dreaming.data.known import SOURCES
+from dreaming.data.resizing import resized
+from dreaming.errors import UserError, brief
+from dreaming.system.texts import FOLDER_NAME
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """A data set in use.
+    """A data set in use. `of_arrays` makes one of a user's own images, `load_dataset` one that has a name.
 
     Attributes
     ----------
@@ -63,19 +27,19 @@ class Dataset:
     train, test
         The two splits.
     classes
-        The name of each label.
-    fingerprint
-        SHA-256 (hexadecimal) of images and labels of both splits as they are in use, after any limit.
+        The name of each label; none, if there are no labels.
     source
         File name to checksum as found ("md5:..." or "sha256:..."); empty where nothing is read from files
-        with a published checksum (digits, house_digits, folder).
+        with a published checksum (digits, house_digits, folder, arrays).
     official
         False if a file was accepted only because it was trusted.
+    place
+        Absolute path of the folder that it was read from, if any.
 
     Examples
     --------
     >>> split = Split(torch.zeros(2, 3, 32, 32, dtype=torch.uint8), torch.tensor([0, 1]))
-    >>> dataset = Dataset("mine", split, split, ("a", "b"), fingerprint(split, split))
+    >>> dataset = Dataset("mine", split, split, ("a", "b"))
     >>> dataset.to("cpu").fingerprint[:8]
     '93229294'
     """
@@ -84,61 +48,94 @@ class Dataset:
     train: Split
     test: Split
     classes: tuple[str, ...]
-    fingerprint: str
     source: dict[str, str] = field(default_factory=dict)
     official: bool = True
+    place: str | None = None
+
+    @classmethod
+    def of_arrays(
+        cls, name: str, train: Given, test: Given, classes: Sequence[str] | None = None
+    ) -> "Dataset":
+        """Make a data set of images of your own.
+
+        Parameters
+        ----------
+        name
+            What to call it, in run folders and tables: letters, digits and ``_ . + -``.
+        train, test
+            Images, or a tuple (images, labels), as arrays of numpy or torch. Images are square, of shape [n, h, w]
+            (grey), [n, h, w, c] or [n, c, h, w], with 1 or 3 channels c; whole numbers of 0 to 255, or floats of 0
+            to 1, which are rounded to 256 levels with a warning. Labels are whole numbers from 0 on, shape [n];
+            without them there is no readout, nor another measure that needs classes.
+        classes
+            The name of each class; by default its number.
+
+        Returns
+        -------
+        Dataset
+            A copy, on the CPU: changing the arrays afterwards does not change it.
+
+        Raises
+        ------
+        UserError
+            If the name is that of a known data set, or the arrays cannot be read in one way alone.
+
+        Warns
+        -----
+        UserWarning
+            If pixels are floats, which are rounded.
+
+        Examples
+        --------
+        >>> random = torch.Generator().manual_seed(0)
+        >>> images = torch.randint(256, (20, 64, 64, 3), generator=random, dtype=torch.uint8)
+        >>> mine = Dataset.of_arrays("mine", train=images[:10], test=images[10:])
+        >>> mine.image_size, mine.resized(32).train.images.shape, mine.classes
+        (64, torch.Size([10, 3, 32, 32]), ())
+        """
+        if not re.fullmatch(FOLDER_NAME, name):
+            raise UserError(
+                f"a data set cannot be called {brief(name)}; take letters, digits and _ . + -, no sign first"
+            )
+        if name in SOURCES:
+            raise UserError(f"{name!r} is a data set that is known; call your own images otherwise")
+        contents, said = read_arrays(train, test, classes, name)
+        if said:
+            warnings.warn("; ".join(said), stacklevel=2)
+        return cls(name, contents.train, contents.test, contents.classes)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 (hexadecimal) of images and labels of both splits as they are in use."""
+        return fingerprint(self.train, self.test)
+
+    @property
+    def image_size(self) -> int:
+        """Height and width of the images, in pixels."""
+        return self.train.images.shape[-1]
 
     def to(self, device: torch.device | str) -> "Dataset":
         """Copy both splits to a device."""
-        return replace(self, train=self.train.to(device), test=self.test.to(device))
+        moved = replace(self, train=self.train.to(device), test=self.test.to(device))
+        vars(moved)["fingerprint"] = self.fingerprint  # the same images, elsewhere
+        return moved
 
+    def limited(self, limit: int | None) -> "Dataset":
+        """Return the data set of the first so many images of each split; all of it for None.
 
-def fingerprint(train: Split, test: Split) -> str:
-    """Hash what is in use, so that two runs can be shown to have seen the same images.
+        Raises
+        ------
+        UserError
+            If the limit is below 1, or leaves labelled images of one class only.
+        """
+        if limit is None or limit >= max(len(self.train), len(self.test)):
+            return self
+        used = limited(Contents(self.train, self.test, self.classes), limit)
+        return replace(self, train=used.train, test=used.test)
 
-    Parameters
-    ----------
-    train, test
-        The splits, on any device.
-
-    Returns
-    -------
-    str
-        SHA-256, hexadecimal, over shape, pixels and labels (little-endian int64) of train, then test.
-    """
-    digest = hashlib.sha256()
-    for split in (train, test):
-        digest.update(repr(tuple(split.images.shape)).encode())
-        digest.update(np.ascontiguousarray(split.images.cpu().numpy()).data)
-        digest.update(np.ascontiguousarray(split.labels.cpu().numpy().astype("<i8")).data)
-    return digest.hexdigest()
-
-
-def limited(contents: Contents, limit: int | None) -> Contents:
-    """Return the first images of each split.
-
-    Parameters
-    ----------
-    contents
-        What was read.
-    limit
-        Images to keep of each split, at least 1; more than there are keeps all, and so does None.
-
-    Raises
-    ------
-    UserError
-        If the limit is below 1, or leaves images of one class only.
-    """
-    if limit is None:
-        return contents
-    if limit < 1:
-        raise UserError(f"the limit on images is {limit}; --limit N needs N of at least 1")
-    for name, split in (("train", contents.train), ("test", contents.test)):
-        if (split.labels[:limit] == split.labels[0]).all():
-            other = (split.labels != split.labels[0]).nonzero()
-            enough = f"; --limit {int(other[0]) + 1} is the least with two" if len(other) else ""
-            raise UserError(
-                f"the first {limit} {name} images are all of class"
-                f" {contents.classes[int(split.labels[0])]!r}, and a readout needs two classes{enough}"
-            )
-    return replace(contents, train=contents.train.first(limit), test=contents.test.first(limit))
+    def resized(self, size: int) -> "Dataset":
+        """Return the data set with images of so many pixels in height and width, shrunk or grown bilinearly."""
+        if size < 1:
+            raise UserError(f"images cannot be brought to {size} x {size} pixels; name a size of at least 1")
+        train, test = (replace(each, images=resized(each.images, size)) for each in (self.train, self.test))
+        return replace(self, train=train, test=test)

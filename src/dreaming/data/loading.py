@@ -1,19 +1,18 @@
 """From a name to a data set: ``load``, and what ``dreaming data list`` and ``check`` show."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dreaming.data.dataset import Contents, Dataset, fingerprint, limited
-from dreaming.data.readers import cifar10, digits, house_digits, svhn
+from dreaming.data.contents import Contents, limited
+from dreaming.data.dataset import Dataset
+from dreaming.data.known import SOURCES, image_folder
 from dreaming.data.readers.folder import list_folder, read_folder
 from dreaming.data.sources import FileCheck, Layout, Source, check_file, check_files, found_checksum, locate
 from dreaming.data.weights import NETWORKS
-from dreaming.errors import UserError, nearest
+from dreaming.errors import UserError
 from dreaming.system.defaults import torch_defaults
 from dreaming.system.disk import expanded
-
-SOURCES = {each.SOURCE.name: each.SOURCE for each in (digits, house_digits, cifar10, svhn)}
 
 
 @dataclass(frozen=True)
@@ -40,33 +39,6 @@ class DatasetInfo:
     host: str
     licence: str
     size: int
-
-
-def names() -> tuple[str, ...]:
-    """Return the names of the data sets that are known; ``folder:PATH`` is taken wherever such a name is.
-
-    Examples
-    --------
-    >>> names()
-    ('digits', 'house_digits', 'cifar10', 'svhn')
-    """
-    return tuple(SOURCES)
-
-
-def image_folder(name: str, *others: str) -> Path | None:
-    """Return PATH of ``folder:PATH``; None for every other known name, and an error for an unknown one.
-
-    ``others`` are names that may be meant too, though they are none of data sets.
-    """
-    if name.startswith("folder:"):
-        path = name.removeprefix("folder:")
-        if not path:
-            raise UserError("folder: names no folder; write folder:PATH")
-        return Path(path)
-    if name not in names():
-        known = (*names(), *others, "folder:PATH")
-        raise UserError(f"no data set is called {name!r}; {nearest(name, known)}")
-    return None
 
 
 def dataset_info(name: str) -> DatasetInfo:
@@ -138,7 +110,12 @@ def check(name: str, data_dir: Path) -> list[FileCheck]:
 
 @torch_defaults()
 def load_dataset(
-    name: str, data_dir: str | Path | None = None, *, limit: int | None = None, trust: bool = False
+    name: str,
+    data_dir: str | Path | None = None,
+    *,
+    limit: int | None = None,
+    trust: bool = False,
+    image_size: int = 32,
 ) -> Dataset:
     """Read a data set into memory.
 
@@ -153,6 +130,10 @@ def load_dataset(
         also where that is more than by default.
     trust
         Accept files whose checksum is not the official one; the data set then says so (``official``).
+    image_size
+        Height and width in pixels to which images are brought. Pictures of a folder are cut to a square and resized
+        by Lanczos' filter; all others are as they are published, 32 x 32 but for STL-10, and shrunk or grown
+        bilinearly.
 
     Returns
     -------
@@ -173,20 +154,29 @@ def load_dataset(
     """
     folder = image_folder(name)
     if folder is not None:
-        return _dataset(name, read_folder(folder), limit)
+        images = _dataset(name, read_folder(folder, image_size), limit, image_size)
+        return replace(images, place=str(expanded(folder).resolve()))
     source = SOURCES[name]
     if source.make is not None:
-        return _dataset(name, source.make(limit), limit)
+        return _dataset(name, source.make(limit), limit, image_size)
     data_dir = data_dir or os.environ.get("DREAMING_DATA")
     if not data_dir:
         raise UserError(
             f"{name} is read from files: say where they lie with --data-dir DIR or DREAMING_DATA,"
             f" or get them with `dreaming data fetch {name} --data-dir DIR`"
         )
-    return load_source(source, expanded(Path(data_dir)), limit=limit, trust=trust)
+    images = load_source(source, expanded(Path(data_dir)), limit=limit, trust=trust, image_size=image_size)
+    return replace(images, place=str(expanded(Path(data_dir)).resolve()))
 
 
-def load_source(source: Source, data_dir: Path, *, limit: int | None = None, trust: bool = False) -> Dataset:
+def load_source(
+    source: Source,
+    data_dir: Path,
+    *,
+    limit: int | None = None,
+    trust: bool = False,
+    image_size: int = 32,
+) -> Dataset:
     """Read a published data set, as `load` does, given what is published about it.
 
     The first layout whose files all have their official checksum is read; else, with ``trust``, the first
@@ -204,11 +194,11 @@ def load_source(source: Source, data_dir: Path, *, limit: int | None = None, tru
         }
         other = [i for i, file in enumerate(layout.files) if found[file.name] != file.checksum]
         if not other:
-            return _dataset(source.name, layout.read(paths), limit, found)
+            return _dataset(source.name, layout.read(paths), limit, image_size, found)
         refusals.append((layout, paths, found, other[0]))
     layout, paths, found, i = refusals[0]
     if trust:
-        return _dataset(source.name, layout.read(paths), limit, found, official=False)
+        return _dataset(source.name, layout.read(paths), limit, image_size, found, official=False)
     expected = layout.files[i].checksum
     raise UserError(
         f"{paths[i]} has checksum {found[layout.files[i].name]}"
@@ -222,13 +212,13 @@ def _dataset(
     name: str,
     contents: Contents,
     limit: int | None,
+    image_size: int,
     source: dict[str, str] | None = None,
     official: bool = True,
 ) -> Dataset:
     used = limited(contents, limit)
-    return Dataset(
-        name, used.train, used.test, used.classes, fingerprint(used.train, used.test), source or {}, official
-    )
+    whole = Dataset(name, used.train, used.test, used.classes, source or {}, official)
+    return whole.resized(image_size)
 
 
 def _complete(layout: Layout, data_dir: Path) -> list[Path] | None:

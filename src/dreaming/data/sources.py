@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dreaming.data.dataset import Contents
+from dreaming.data.contents import Contents
 from dreaming.errors import UserError
 
 

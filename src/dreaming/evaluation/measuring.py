@@ -8,7 +8,7 @@ import pandas as pd
 from pydantic import ValidationError
 
 from dreaming.config.settings import assign, path_and_value, sentence
-from dreaming.data import Dataset, load_dataset
+from dreaming.data import Dataset
 from dreaming.errors import UserError, nearest
 from dreaming.evaluation import measures as modules
 from dreaming.evaluation.features.controls import CONTROLS
@@ -16,7 +16,8 @@ from dreaming.evaluation.measures.measure import Measure
 from dreaming.evaluation.measures.measure_table import MeasureTable
 from dreaming.evaluation.measures.readout import Readout
 from dreaming.evaluation.measures.snapshot_batch import SnapshotBatch, Stopwatch
-from dreaming.runs.folder import RunFolder, require_same_images
+from dreaming.runs.folder import RunFolder
+from dreaming.runs.images import images_of_run
 from dreaming.system import hardware
 from dreaming.system.defaults import torch_defaults
 from dreaming.system.locks import locked
@@ -59,7 +60,8 @@ def evaluate(
     epochs
         Snapshots to measure: ``all`` that are kept, ``last``, or a list such as ``0,1,5`` (0: untrained).
     data_dir, trust_data
-        Where the archives of the run's data set and weights of networks are, and whether to take unofficial data.
+        Where the archives of the run's data set and weights of networks are, or where its folder of images was
+        moved to; by default where the run had them. And whether to take unofficial data.
     device
         Where to compute.
     dataset
@@ -106,9 +108,10 @@ def evaluate(
         where = hardware.device(device)
         watch = Stopwatch(where)
         with watch.stage("images"):
-            about = config.dataset
-            images = dataset or load_dataset(about.name, data_dir, limit=about.limit, trust=trust_data)
-            require_same_images(folder, images)
+            images = images_of_run(folder, config, dataset, data_dir, trust_data)
+        if not images.classes:
+            chosen = _without_labels(chosen, images.name, progress)
+            todo, controls = _todo(table, chosen, wanted), []
         with stopping(MEASURING):
             for readout, control in controls:
                 with watch.stage("controls"):
@@ -122,6 +125,24 @@ def evaluate(
                         table.add(measure, found)
         progress.measured(table.title, watch.seconds, watch.inferred)
         return table.measures
+
+
+def _without_labels(measures: Sequence[Measure], name: str, progress: NoProgress) -> list[Measure]:
+    """Return the measures that need no labels, and say which do.
+
+    Raises
+    ------
+    UserError
+        If all do.
+    """
+    left = [measure for measure in measures if not measure.needs_labels]
+    names = [type(measure).__name__.lower() for measure in measures if measure.needs_labels]
+    said = f"the images of {name} have no labels, which {' and '.join(names)} would need"
+    if names and not left:
+        raise UserError(f"{said}; train on images with labels, or measure the projection")
+    if names:
+        progress.say(f"{said}: not measured")
+    return left
 
 
 def chosen_measures(measures: str | Sequence[str | Measure], settings: Sequence[str] = ()) -> list[Measure]:

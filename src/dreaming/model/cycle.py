@@ -13,7 +13,7 @@ from torch import Tensor
 
 from dreaming.errors import UserError
 from dreaming.model.hippocampus import Hippocampus
-from dreaming.model.networks import Cortex
+from dreaming.model.networks import IMAGE_SIZE, Cortex
 from dreaming.model.phases import NREM, Draws, Outcome, Phase, Wake
 from dreaming.model.plasticity import Plasticity, Synapses
 from dreaming.rng import Random
@@ -44,7 +44,7 @@ def objective(
 def run_cycle(
     cortex: Cortex,
     synapses: Synapses,
-    images: Float[Tensor, "*cortices b c 32 32"],
+    images: Float[Tensor, "*cortices b c h w"],
     hippocampus: Hippocampus,
     steps: Sequence[Step],
     draws: Mapping[str, Draws],
@@ -85,7 +85,7 @@ def run_cycle(
 def sleep_wake_cycle(
     cortex: Cortex,
     synapses: Synapses,
-    images: Float[Tensor, "b c 32 32"],
+    images: Float[Tensor, "b c h w"],
     hippocampus: Hippocampus,
     phases: Sequence[Phase],
     random: Random,
@@ -97,7 +97,7 @@ def sleep_wake_cycle(
     cortex, synapses
         What learns; changed in place.
     images
-        What is seen today, in [-1, 1], shape [b, c, 32, 32].
+        What is seen today, in [-1, 1], shape [b, c, h, w].
     hippocampus
         What is remembered of the days before.
     phases
@@ -136,7 +136,7 @@ def sleep_wake_cycle(
         )
     images = images.clone() if images.is_inference() else images  # of those, no gradient can be had
     steps = steps_of(phases, synapses.coasts)
-    draws = draw(steps, random, len(images), cortex.latent_dim)
+    draws = draw(steps, random, len(images), cortex.latent_dim, images.shape[-1])
     return run_cycle(cortex, synapses, images, hippocampus, steps, draws)
 
 
@@ -174,12 +174,15 @@ def steps_of(phases: Sequence[Phase], coasts: bool = False) -> tuple[Step, ...]:
     return tuple(steps)
 
 
-def draw(steps: Sequence[Step], random: Random, batch_size: int, latent_dim: int) -> dict[str, Draws]:
+def draw(
+    steps: Sequence[Step], random: Random, batch_size: int, latent_dim: int, image_size: int = IMAGE_SIZE
+) -> dict[str, Draws]:
     """Draw the random numbers of one cycle, those of each step by its name."""
     draws = {}
+    sized = () if image_size == IMAGE_SIZE else (image_size,)  # phases of users may know of the paper's size alone
     for step in steps:
         place = (step.phase.name, step.number) if step.number else (step.phase.name,)
-        draws[step.name] = step.phase.draw(random.at(*place), batch_size, latent_dim)
+        draws[step.name] = step.phase.draw(random.at(*place), batch_size, latent_dim, *sized)
     return draws
 
 

@@ -18,7 +18,7 @@ Sleep = TypeVar("Sleep", NREM, REM)
 @torch.no_grad()
 def dream(
     cortex: Cortex, phase: NREM | REM, hippocampus: Hippocampus, random: Random
-) -> Float[Tensor, "b c 32 32"]:
+) -> Float[Tensor, "b c h w"]:
     """Dream as a phase does, without learning and without occlusion.
 
     Parameters
@@ -35,19 +35,19 @@ def dream(
     Returns
     -------
     Tensor
-        Low-level activity in [-1, 1], shape [b, c, 32, 32].
+        Low-level activity in [-1, 1], shape [b, c, h, w].
     """
     batch = 0 if hippocampus.today is None else len(hippocampus.today)
-    draws = phase.draw(random, batch, cortex.latent_dim)
+    draws = phase.draw(random, batch, cortex.latent_dim, cortex.image_size)
     dreamt: Tensor = cortex.generator(phase.replay.recall(hippocampus, draws.get("noise")))
     return dreamt
 
 
 @torch.no_grad()
 def remember(
-    cortex: Cortex, yesterday: Float[Tensor, "b c 32 32"], today: Float[Tensor, "b c 32 32"]
+    cortex: Cortex, yesterday: Float[Tensor, "b c h w"], today: Float[Tensor, "b c h w"]
 ) -> Hippocampus:
-    """Store the latents of two days, in [-1, 1], shape [b, c, 32, 32] each, without learning from them."""
+    """Store the latents of two days, in [-1, 1], shape [b, c, h, w] each, without learning from them."""
     return Hippocampus().store(cortex.latents(yesterday)).store(cortex.latents(today))
 
 

@@ -29,7 +29,7 @@ def image_reconstruction(
     Parameters
     ----------
     x
-        Images, in [-1, 1], shape [b, c, 32, 32].
+        Images, in [-1, 1], shape [b, c, h, w].
     x_hat
         Their reconstructions G(E_z(x)), same shape.
     reduction

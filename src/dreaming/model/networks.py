@@ -6,6 +6,7 @@ channels-last, the layout in which maps pass from layer to layer without a copy.
 """
 
 import math
+from itertools import pairwise
 from typing import Protocol, cast
 
 import torch
@@ -18,6 +19,21 @@ from dreaming.model.layers import conv, conv_transpose
 
 LEAK = 0.2
 INITIAL_DEVIATION = 0.02
+IMAGE_SIZE = 32
+"""Height and width of the paper's images."""
+
+
+def layer_widths(base_channels: int, image_size: int = IMAGE_SIZE) -> list[int]:
+    """Return the channels of each map between an image and the latents, from the image on.
+
+    A map has half the height and width of the one before it, and the last is 4 x 4, as DCGAN grows.
+
+    Examples
+    --------
+    >>> layer_widths(64), layer_widths(64, 128)
+    ([64, 128, 256], [64, 128, 256, 512, 1024])
+    """
+    return [base_channels * 2**layer for layer in range((image_size // 4).bit_length() - 1)]
 
 
 class _Convolution(nn.Conv2d):
@@ -76,11 +92,13 @@ class Encoder(Pathway):
     latent_dim
         Number of latents n_z.
     base_channels
-        Channels of the first layer; the next have twice and four times as many.
+        Channels of the first layer; each further one has twice as many.
     image_channels
         3 for colour, 1 for grey.
     random
         Generator of the initial weights; None takes torch's global one.
+    image_size
+        Height and width of the images: 16, 32 (the paper's), 64 or 128. Each doubling takes one more layer.
 
     Examples
     --------
@@ -95,22 +113,22 @@ class Encoder(Pathway):
         base_channels: int = 64,
         image_channels: int = 3,
         random: torch.Generator | None = None,
+        image_size: int = IMAGE_SIZE,
     ) -> None:
         super().__init__()
-        c = base_channels
-        widths = [(image_channels, c), (c, 2 * c), (2 * c, 4 * c)]
-        self.trunk = nn.ModuleList(_Convolution(i, o, 4, stride=2, padding=1) for i, o in widths)
-        self.latent_head = _Convolution(4 * c, latent_dim, 4)
-        self.externality_head = _Convolution(4 * c, 1, 4)
+        widths = [image_channels, *layer_widths(base_channels, image_size)]
+        self.trunk = nn.ModuleList(_Convolution(i, o, 4, stride=2, padding=1) for i, o in pairwise(widths))
+        self.latent_head = _Convolution(widths[-1], latent_dim, 4)
+        self.externality_head = _Convolution(widths[-1], 1, 4)
         initialise(self, random)
 
-    def forward(self, images: Float[Tensor, "b c 32 32"]) -> tuple[Float[Tensor, "b n"], Float[Tensor, " b"]]:
+    def forward(self, images: Float[Tensor, "b c h w"]) -> tuple[Float[Tensor, "b n"], Float[Tensor, " b"]]:
         """Infer latents and externality.
 
         Parameters
         ----------
         images
-            Low-level activity in [-1, 1], shape [b, c, 32, 32].
+            Low-level activity in [-1, 1], shape [b, c, h, w].
 
         Returns
         -------
@@ -123,15 +141,15 @@ class Encoder(Pathway):
         z, d_logit = (self._read(head, trunk, images) for head in (self.latent_head, self.externality_head))
         return z, d_logit.squeeze(1)
 
-    def latents(self, images: Float[Tensor, "b c 32 32"]) -> Float[Tensor, "b n"]:
+    def latents(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b n"]:
         """Infer latents alone, E_z: the first of what a call returns."""
         return self._read(self.latent_head, self._ascend(images), images)
 
-    def externality(self, images: Float[Tensor, "b c 32 32"]) -> Float[Tensor, " b"]:
+    def externality(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, " b"]:
         """Infer the externality alone, E_d, before its sigmoid: the second of what a call returns."""
         return self._read(self.externality_head, self._ascend(images), images).squeeze(1)
 
-    def _ascend(self, images: Float[Tensor, "b c 32 32"]) -> Float[Tensor, "b hwc"]:
+    def _ascend(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b hwc"]:
         activity = images.to(self.precision or images.dtype)
         for layer in self.trunk:
             activity = functional.leaky_relu(conv(activity, *self.at_work(layer)), LEAK, inplace=True)
@@ -147,7 +165,7 @@ class Generator(Pathway):
 
     Parameters
     ----------
-    latent_dim, base_channels, image_channels, random
+    latent_dim, base_channels, image_channels, random, image_size
         As for `Encoder`.
 
     Examples
@@ -162,20 +180,20 @@ class Generator(Pathway):
         base_channels: int = 64,
         image_channels: int = 3,
         random: torch.Generator | None = None,
+        image_size: int = IMAGE_SIZE,
     ) -> None:
         super().__init__()
-        c = base_channels
-        widths = [(4 * c, 2 * c), (2 * c, c), (c, image_channels)]
+        widths = [*reversed(layer_widths(base_channels, image_size)), image_channels]
         self.layers = nn.ModuleList(
             [
-                _Transposed(latent_dim, 4 * c, 4),
-                *(_Transposed(i, o, 4, stride=2, padding=1) for i, o in widths),
+                _Transposed(latent_dim, widths[0], 4),
+                *(_Transposed(i, o, 4, stride=2, padding=1) for i, o in pairwise(widths)),
             ]
         )
         initialise(self, random)
 
-    def forward(self, z: Float[Tensor, "b n"]) -> Float[Tensor, "b c 32 32"]:
-        """Generate low-level activity in [-1, 1], shape [b, c, 32, 32], from latents, shape [b, n_z]."""
+    def forward(self, z: Float[Tensor, "b n"]) -> Float[Tensor, "b c h w"]:
+        """Generate low-level activity in [-1, 1], shape [b, c, h, w], from latents, shape [b, n_z]."""
         weight, bias = self.at_work(self.layers[0])
         activity = torch.addmm(bias.repeat(16), z.to(weight.dtype), _by_pixel(weight))
         activity = activity.unflatten(1, (4, 4, -1)).permute(0, 3, 1, 2)
@@ -196,7 +214,7 @@ class Cortex(nn.Module):
 
     Parameters
     ----------
-    latent_dim, base_channels, image_channels, random
+    latent_dim, base_channels, image_channels, random, image_size
         As for `Encoder`.
 
     Examples
@@ -214,14 +232,17 @@ class Cortex(nn.Module):
         base_channels: int = 64,
         image_channels: int = 3,
         random: torch.Generator | None = None,
+        image_size: int = IMAGE_SIZE,
     ) -> None:
         super().__init__()
-        self.latent_dim = latent_dim
-        self.encoder: nn.Module = Encoder(latent_dim, base_channels, image_channels, random)
-        self.generator: nn.Module = Generator(latent_dim, base_channels, image_channels, random)
+        self.latent_dim, self.image_size = latent_dim, image_size
+        self.encoder: nn.Module = Encoder(latent_dim, base_channels, image_channels, random, image_size)
+        self.generator: nn.Module = Generator(latent_dim, base_channels, image_channels, random, image_size)
 
     @classmethod
-    def of(cls, encoder: nn.Module, generator: nn.Module, latent_dim: int) -> "Cortex":
+    def of(
+        cls, encoder: nn.Module, generator: nn.Module, latent_dim: int, image_size: int = IMAGE_SIZE
+    ) -> "Cortex":
         """Return a cortex of an encoder and a generator of any make.
 
         Parameters
@@ -233,6 +254,8 @@ class Cortex(nn.Module):
             A `GeneratorLike`: latents, shape [b, n_z], to images, shape [b, c, h, w] in [-1, 1].
         latent_dim
             Number of latents n_z.
+        image_size
+            Side of the images in pixels.
 
         Examples
         --------
@@ -242,7 +265,7 @@ class Cortex(nn.Module):
         """
         cortex = cls.__new__(cls)
         nn.Module.__init__(cortex)
-        cortex.latent_dim = latent_dim
+        cortex.latent_dim, cortex.image_size = latent_dim, image_size
         cortex.encoder, cortex.generator = encoder, generator
         return cortex
 

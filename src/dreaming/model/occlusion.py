@@ -8,13 +8,13 @@ from jaxtyping import Float, Int
 from pydantic import model_validator
 from torch import Tensor
 
+from dreaming.model.networks import IMAGE_SIZE
 from dreaming.model.parameters import Parameters
 from dreaming.rng import Random
 
-IMAGE_SIZE = 32
-
 Probability = Annotated[float, Ge(0), Le(1)]
-TileSize = Annotated[int, Ge(1), Le(IMAGE_SIZE)]
+TileSize = Annotated[int, Ge(1), Le(128)]
+"""Side of a tile in pixels, up to that of the largest images; one as large as the image covers all of it."""
 
 
 class Occlusion(Parameters):
@@ -41,13 +41,15 @@ class Occlusion(Parameters):
                 raise ValueError(f"{field} wants its lowest value first, and is ({low}, {high})")
         return self
 
-    def draw(self, random: Random, batch_size: int) -> Float[Tensor, "masks 1 32 32"]:
+    def draw(
+        self, random: Random, batch_size: int, image_size: int = IMAGE_SIZE
+    ) -> Float[Tensor, "masks 1 {image_size} {image_size}"]:
         """Draw the masks of one mini-batch: one mask, or one for each image."""
         masks = batch_size if self.mask_per_image else 1
         low, high = self.probability
         probability = low + (high - low) * random.uniform("occlusion", (masks,))
         size = random.integers("occlusion", *self.tile_size, (masks,))
-        return occlusion_mask(probability, size, random.uniform("occlusion", (masks, IMAGE_SIZE, IMAGE_SIZE)))
+        return occlusion_mask(probability, size, random.uniform("occlusion", (masks, image_size, image_size)))
 
 
 def occlusion_mask(

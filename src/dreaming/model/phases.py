@@ -22,7 +22,7 @@ from torch import Tensor
 
 from dreaming.model import losses
 from dreaming.model.hippocampus import Hippocampus, Replay
-from dreaming.model.networks import Cortex
+from dreaming.model.networks import IMAGE_SIZE, Cortex
 from dreaming.model.occlusion import Occlusion
 from dreaming.model.parameters import Parameters
 from dreaming.model.plasticity import Plasticity
@@ -84,13 +84,13 @@ class Phase(Parameters, ABC):
         before, after = (math.ceil(round(count * self.dose, 9)) for count in (cycle, cycle + 1))
         return bool(self.weight) and after > before
 
-    def draw(self, random: Random, batch_size: int, latent_dim: int) -> Draws:
+    def draw(self, random: Random, batch_size: int, latent_dim: int, image_size: int = IMAGE_SIZE) -> Draws:
         """Draw the random numbers that the objective will need; a phase without chance draws none."""
         return {}
 
     @abstractmethod
     def objective(
-        self, cortex: Cortex, images: Float[Tensor, "b c 32 32"], hippocampus: Hippocampus, draws: Draws
+        self, cortex: Cortex, images: Float[Tensor, "b c h w"], hippocampus: Hippocampus, draws: Draws
     ) -> Outcome:
         """Compute the phase's loss from a cortex, what it sees, what it remembers, and chance."""
 
@@ -115,12 +115,12 @@ class Wake(Phase):
     reduction: losses.Reduction = "mean"
     """How the squared error of L_img is reduced."""
 
-    def draw(self, random: Random, batch_size: int, latent_dim: int) -> Draws:
+    def draw(self, random: Random, batch_size: int, latent_dim: int, image_size: int = IMAGE_SIZE) -> Draws:
         """Draw the noise of eq. 12, where there is any."""
         return {"noise": random.normal("noise", (batch_size, latent_dim))} if self.latent_noise else {}
 
     def objective(
-        self, cortex: Cortex, images: Float[Tensor, "b c 32 32"], hippocampus: Hippocampus, draws: Draws
+        self, cortex: Cortex, images: Float[Tensor, "b c h w"], hippocampus: Hippocampus, draws: Draws
     ) -> Outcome:
         """Compute L_img + L_KL + L_real, and hand the latents to the hippocampus."""
         z, d_logit = cortex.encoder(images)
@@ -156,13 +156,13 @@ class NREM(Phase):
     reduction: losses.Reduction = "mean"
     """How the squared error of L_NREM is reduced."""
 
-    def draw(self, random: Random, batch_size: int, latent_dim: int) -> Draws:
+    def draw(self, random: Random, batch_size: int, latent_dim: int, image_size: int = IMAGE_SIZE) -> Draws:
         """Draw the occlusion mask, and spontaneous activity where the replay has a share of it."""
-        mask = {"mask": self.occlusion.draw(random, batch_size)}
+        mask = {"mask": self.occlusion.draw(random, batch_size, image_size)}
         return mask | _spontaneous_activity(self.replay, random, batch_size, latent_dim)
 
     def objective(
-        self, cortex: Cortex, images: Float[Tensor, "b c 32 32"], hippocampus: Hippocampus, draws: Draws
+        self, cortex: Cortex, images: Float[Tensor, "b c h w"], hippocampus: Hippocampus, draws: Draws
     ) -> Outcome:
         """Compute L_NREM = (z - E_z(G(z) · ω))²."""
         z = self.replay.recall(hippocampus, draws.get("noise"))
@@ -184,12 +184,12 @@ class REM(Phase):
     replay: Replay = Replay(past=0.5, noise=0.5)
     """Which memories drive the dream: by default two days' mixed, and noise."""
 
-    def draw(self, random: Random, batch_size: int, latent_dim: int) -> Draws:
+    def draw(self, random: Random, batch_size: int, latent_dim: int, image_size: int = IMAGE_SIZE) -> Draws:
         """Draw spontaneous activity where the replay has a share of it."""
         return _spontaneous_activity(self.replay, random, batch_size, latent_dim)
 
     def objective(
-        self, cortex: Cortex, images: Float[Tensor, "b c 32 32"], hippocampus: Hippocampus, draws: Draws
+        self, cortex: Cortex, images: Float[Tensor, "b c h w"], hippocampus: Hippocampus, draws: Draws
     ) -> Outcome:
         """Compute L_REM = -log(1 - E_d(G(z_mix)))."""
         dream = cortex.generator(self.replay.recall(hippocampus, draws.get("noise")))

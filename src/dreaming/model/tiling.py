@@ -155,7 +155,7 @@ class _Sparse(NamedTuple):
         return found.to(dense.dtype)
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=64)
 def _matrix(what: What, size: Size, at: Points, back: bool, dtype: torch.dtype) -> _Sparse:
     """Return the matrix that makes rows of the pixels of maps of a size, or its transpose."""
     b, *sides = size

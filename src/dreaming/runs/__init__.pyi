@@ -1,5 +1,6 @@
 from . import findings as findings
 from . import folder as folder
+from . import images as images
 from . import sheets as sheets
 from . import snapshots as snapshots
 from . import tables as tables

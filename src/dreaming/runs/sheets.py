@@ -10,7 +10,7 @@ from jaxtyping import Float
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from dreaming.data import load_dataset, to_activity
+from dreaming.data import Dataset, to_activity
 from dreaming.data.batches import to_pixels
 from dreaming.errors import UserError
 from dreaming.model.dreams import dream, remember, sleep_of
@@ -19,6 +19,7 @@ from dreaming.model.phases import NREM, REM, Phase
 from dreaming.rng import Random, generator
 from dreaming.runs import snapshots
 from dreaming.runs.folder import RunFolder
+from dreaming.runs.images import images_of_run
 from dreaming.system.defaults import torch_defaults
 from dreaming.system.disk import write
 
@@ -29,8 +30,8 @@ INK, PAPER = (40, 40, 40), (255, 255, 255)
 def sheet(
     cortex: Cortex,
     phases: Sequence[Phase],
-    yesterday: Float[Tensor, "b c 32 32"],
-    today: Float[Tensor, "b c 32 32"],
+    yesterday: Float[Tensor, "b c h w"],
+    today: Float[Tensor, "b c h w"],
     seed: int,
     title: str,
 ) -> bytes:
@@ -43,7 +44,7 @@ def sheet(
     phases
         The phases of its cycle. If NREM or REM is not among them, it dreams as PAD would, and the row says so.
     yesterday, today
-        What it saw, in [-1, 1], shape [b, c, 32, 32]; a column each.
+        What it saw, in [-1, 1], shape [b, c, h, w]; a column each.
     seed
         Of the noise and the occlusions, which are the same in every epoch, so that sheets can be compared.
     title
@@ -59,7 +60,8 @@ def sheet(
     rem, in_rem = sleep_of(phases, REM())
     random = Random(seed, ("sheet",), today.device)
     replayed = dream(cortex, nrem, hippocampus, random.at("nrem"))
-    mask = nrem.occlusion.model_copy(update={"mask_per_image": True}).draw(random.at("mask"), len(today))
+    own = nrem.occlusion.model_copy(update={"mask_per_image": True})
+    mask = own.draw(random.at("mask"), len(today), today.shape[-1])
     rows = [
         ("seen yesterday", yesterday),
         ("seen today", today),
@@ -79,6 +81,7 @@ def dream_sheet(
     count: int = 64,
     data_dir: str | Path | None = None,
     trust_data: bool = False,
+    dataset: Dataset | None = None,
     to: str | Path | None = None,
 ) -> Path:
     """Draw a sheet of dreams of a run, as its own phases dream; a phase it lacks dreams as PAD's.
@@ -94,7 +97,10 @@ def dream_sheet(
     count
         How many dreams; each remembers two other test images.
     data_dir, trust_data
-        Where the archives of the run's data set are, and whether to take unofficial ones.
+        Where the archives of the run's data set are, or where its folder of images was moved to; by default where
+        the run had them. And whether to take unofficial ones.
+    dataset
+        Images to use in place of reading them; they must be those of the run.
     to
         The PNG; ``RUN/dreams/PHASE-EPOCH.png`` by default.
 
@@ -106,15 +112,13 @@ def dream_sheet(
     Raises
     ------
     UserError
-        If the folder is no run, the snapshot is missing, or there are too few images.
+        If the folder is no run, the snapshot is missing, or the images are too few or not those of the run.
     """
     folder = RunFolder.existing(Path(run_folder))
     config = folder.read_config(own=True)
     cortex = snapshots.load(folder.path, epoch)
     epoch = folder.snapshots()[-1] if epoch is None else epoch
-    images = load_dataset(
-        config.dataset.name, data_dir, limit=config.dataset.limit, trust=trust_data
-    ).test.images
+    images = images_of_run(folder, config, dataset, data_dir, trust_data).test.images
     if not 1 <= count <= len(images) // 2:
         raise UserError(
             f"--count is {count}; {config.dataset.name} has test images for 1 to {len(images) // 2} dreams"

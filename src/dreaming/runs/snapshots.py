@@ -6,7 +6,7 @@ import torch
 
 from dreaming.config.config import Config
 from dreaming.errors import UserError, brief
-from dreaming.model.networks import Cortex
+from dreaming.model.networks import IMAGE_SIZE, Cortex
 from dreaming.runs.folder import RunFolder
 from dreaming.runs.tensors import read_tensors, write_tensors
 from dreaming.system.defaults import torch_defaults
@@ -49,6 +49,8 @@ def load(run_folder: str | Path, epoch: int | None = None) -> Cortex:
     there = folder.require_snapshots([] if epoch is None else [epoch])
     epoch = there[-1] if epoch is None else epoch
     weights, about = read_tensors(folder.snapshot(epoch))
+    if isinstance(networks := about.get("networks"), dict):
+        about["networks"] = {"image_size": IMAGE_SIZE, **networks}  # of before there was a choice
     other = [key for key, value in _about(config, epoch).items() if about.get(key) != value]
     if other:
         raise UserError(

@@ -7,6 +7,9 @@ import yaml
 
 from dreaming.errors import UserError
 
+FOLDER_NAME = "[A-Za-z0-9][A-Za-z0-9_.+-]*"
+"""What may be a name that folders are called by, as a regular expression."""
+
 
 def content_of(path: Path) -> bytes:
     """Return the content of a file.

@@ -40,7 +40,7 @@ class CapturedCycle:
     configs
         The config of each; they differ in their seeds alone.
     images
-        Pixels, 0 to 255, shape [n, c, 32, 32], on the cortices' device.
+        Pixels, 0 to 255, shape [n, c, h, w], on the cortices' device.
 
     Raises
     ------
@@ -218,13 +218,19 @@ class CapturedCycle:
 
     def _draw(self, epoch: int) -> Epoch:
         """Draw an epoch's random numbers on the CPU: the order of the images, and those of each cycle."""
-        batch, latent_dim = self.config.training.batch_size, self.config.networks.latent_dim
+        batch, networks = self.config.training.batch_size, self.config.networks
         steps = steps_of(self.config.phases_in(epoch))
         orders, epochs = [], []
         for config in self.configs:
             orders.append(epoch_order(len(self.images), batch, generator(config.seed, "order", epoch)))
             cycles = [
-                draw(steps, Random(config.seed, (epoch, cycle)), batch, latent_dim)
+                draw(
+                    steps,
+                    Random(config.seed, (epoch, cycle)),
+                    batch,
+                    networks.latent_dim,
+                    networks.image_size,
+                )
                 for cycle in range(self.cycles)
             ]
             epochs.append(_stacked(cycles, torch.stack))

@@ -90,7 +90,7 @@ def objective(
     ensemble
         What `stack` returned, of n cortices.
     images
-        What each sees, shape [n, b, c, 32, 32].
+        What each sees, shape [n, b, c, h, w].
     hippocampus
         What each remembers, shape [n, b, n_z].
     draws

@@ -151,7 +151,7 @@ def effective_dimension(z: Float[Tensor, "n z"]) -> float:
 
 @torch.no_grad()
 def watched_latents(
-    cortex: Cortex, images: UInt8[Tensor, "n c 32 32"], image_channels: int = 3
+    cortex: Cortex, images: UInt8[Tensor, "n c h w"], image_channels: int = 3
 ) -> Float[Tensor, "m z"]:
     """Infer the latents that are looked at each epoch, in the precision of the cortex, which is not changed.
 

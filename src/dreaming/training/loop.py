@@ -11,12 +11,13 @@ from pathlib import Path
 import torch
 
 from dreaming.config.config import Config
-from dreaming.data import Dataset, epoch_order, load_dataset, to_activity
+from dreaming.data import Dataset, epoch_order, to_activity
 from dreaming.errors import UserError
 from dreaming.model.cycle import active_phases, sleep_wake_cycle
 from dreaming.model.hippocampus import Hippocampus
 from dreaming.rng import Random, generator
 from dreaming.runs.folder import RunFolder
+from dreaming.runs.images import images_for, named_for
 from dreaming.system.defaults import torch_defaults
 from dreaming.system.locks import locked
 from dreaming.system.progress import NoProgress
@@ -54,7 +55,8 @@ def train(
     trust_data
         Take files whose checksum is not the official one; the record says so.
     dataset
-        Images to use in place of those the config names.
+        Images to use in place of those the config names, such as `dreaming.Dataset.of_arrays` makes; the run is
+        recorded under their name.
     on_epoch
         Called with an `EpochDone` after each epoch, when all of it is kept: to watch, draw or measure. It cannot
         change the run. If it raises, the run stops with all saved; `dreaming.Stopped` is the wish to stop.
@@ -89,6 +91,7 @@ def train(
      'state.safetensors']
     """
     progress = progress or NoProgress()
+    config = named_for(config, dataset)
     path = run_folder_path(config, Path(out))
     config = resolved(config, RunFolder(path))
     dataset = images_of(config, dataset, data_dir, trust_data)
@@ -157,8 +160,7 @@ def images_of(
     config: Config, dataset: Dataset | None, data_dir: str | Path | None, trust_data: bool
 ) -> Dataset:
     """Load the images of a run, unless they are given, and make sure that they fill a mini-batch."""
-    if dataset is None:
-        dataset = load_dataset(config.dataset.name, data_dir, limit=config.dataset.limit, trust=trust_data)
+    dataset = images_for(config, dataset, data_dir, trust_data)
     if config.training.epochs and len(dataset.train) < config.training.batch_size:
         raise UserError(
             f"a batch of {config.training.batch_size} images is larger than the {len(dataset.train)} images "

@@ -13,6 +13,7 @@ from dreaming.config.config import Config
 from dreaming.data import Dataset
 from dreaming.errors import RunsFailed, Stopped, UserError
 from dreaming.runs.folder import RunFolder, run_path
+from dreaming.runs.images import named_for
 from dreaming.system import hardware
 from dreaming.system.defaults import torch_defaults
 from dreaming.system.locks import locked
@@ -36,6 +37,7 @@ def train_all(
     out: str | Path = "runs",
     data_dir: str | Path | None = None,
     trust_data: bool = False,
+    dataset: Dataset | None = None,
     workers: int | None = None,
     on_epoch: OnEpoch | None = None,
     progress: NoProgress | None = None,
@@ -53,7 +55,7 @@ def train_all(
     ----------
     configs
         The runs. No two may have one folder.
-    out, data_dir, trust_data
+    out, data_dir, trust_data, dataset
         As for `train`, for all runs.
     workers
         How many processes, at least 1; with 1, runs are trained in this process, one after another. By default
@@ -95,6 +97,7 @@ def train_all(
     """
     progress = progress or NoProgress()
     require_workers(workers)
+    configs = [named_for(config, dataset) for config in configs]
     paths = [run_path(Path(out), config.dataset.name, config.condition, config.seed) for config in configs]
     for path in paths:
         if paths.count(path) > 1:
@@ -103,6 +106,7 @@ def train_all(
         "out": out,
         "data_dir": data_dir,
         "trust_data": trust_data,
+        "dataset": dataset,
     }
     if len(configs) < 2:
         return [train(config, **options, on_epoch=on_epoch, progress=progress) for config in configs]
@@ -272,6 +276,7 @@ def train_together(
     agree within a relative 1e-3 (`dreaming doctor` measures it). Resume mixes freely with `train`.
     """
     progress = progress or NoProgress()
+    configs = [named_for(config, dataset) for config in configs]
     configs = [resolved(config, RunFolder(run_folder_path(config, Path(out)))) for config in configs]
     if any(config.model_copy(update={"seed": configs[0].seed}) != configs[0] for config in configs):
         raise UserError("cortices train side by side only where their configs differ in nothing but the seed")

@@ -106,7 +106,8 @@ def pickled(value: Config | OnEpoch | None, name: str) -> bytes:
     UserError
         If it holds something that cannot travel, such as an open file.
     """
-    config.to_yaml()  # what is the user's own takes its source along
+    if isinstance(value, Config):
+        value.content()  # what is the user's own takes its source along
     own = [module for name, module in sys.modules.items() if name.startswith(OWN_MODULE)]
     for module in own:
         cloudpickle.register_pickle_by_value(module)

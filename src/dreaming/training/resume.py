@@ -83,6 +83,7 @@ def _session(run: Run) -> dict[str, Any]:
             "fingerprint": dataset.fingerprint,
             "official": dataset.official,
             "files": dataset.source,
+            "place": dataset.place,
         },
     }
 

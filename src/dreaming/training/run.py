@@ -49,7 +49,7 @@ class Run:
 
     @property
     def images(self) -> Tensor:
-        """What is learned from: pixels, 0 to 255, shape [n, c, 32, 32]."""
+        """What is learned from: pixels, 0 to 255, shape [n, c, h, w]."""
         return self.dataset.train.images
 
     @property

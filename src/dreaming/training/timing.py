@@ -20,7 +20,8 @@ def begin(configs: Sequence[Config], cycles: int = CYCLES) -> tuple[CapturedCycl
     """Begin cortices, and an epoch of so many cycles, on the digits that come with the package."""
     config = configs[0]
     device, count = torch.device(config.training.device), cycles * config.training.batch_size
-    images = load_dataset("digits", limit=config.dataset.limit).to(device).train.images
+    digits = load_dataset("digits", limit=config.dataset.limit, image_size=config.networks.image_size)
+    images = digits.to(device).train.images
     while len(images) < count:
         images = torch.cat([images, images])
     states = [TrainingState.initial(each, device) for each in configs]

@@ -22,7 +22,7 @@ from tests.robustness.fuzz import seeds
 
 from dreaming.config.config import Config
 from dreaming.config.configure import configure, swept
-from dreaming.data.dataset import Contents, Split
+from dreaming.data.contents import Contents, Split
 from dreaming.data.readers import cifar10
 from dreaming.data.readers.parquet import read_parquet
 from dreaming.data.readers.pictures import open_picture, to_square

@@ -10,7 +10,7 @@ from pathlib import Path
 from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
 from dreaming.data.download.mirror import MirrorFailedError, Patience, Progress, TooSlowError, take
-from dreaming.data.loading import SOURCES, image_folder
+from dreaming.data.known import SOURCES, image_folder
 from dreaming.data.sources import RemoteFile, found_checksum
 from dreaming.data.weights import NETWORKS
 from dreaming.errors import UserError

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from dreaming.data.dataset import Contents, Split
+from dreaming.data.contents import Contents, Split
 from dreaming.data.readers.parquet import read_parquet
 from dreaming.data.sources import Layout, RemoteFile, Source
 from dreaming.errors import UserError

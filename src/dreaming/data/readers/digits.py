@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 from PIL import Image
 
-from dreaming.data.dataset import Contents, Split
+from dreaming.data.contents import Contents, Split
 from dreaming.data.sources import Source
 
 CLASSES = tuple(str(digit) for digit in range(10))

@@ -11,7 +11,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from dreaming.data.dataset import Contents, Split, fingerprint
+from dreaming.data.contents import Contents, Split, fingerprint
 from dreaming.data.readers.pictures import RESIZE_VERSION, open_picture, to_square
 from dreaming.errors import UserError
 from dreaming.system.disk import cache_dir, expanded, sweep, write
@@ -107,10 +107,10 @@ def _list_split(folder: Path) -> dict[str, list[Path]]:
     return classes
 
 
-def read_folder(root: Path) -> Contents:
+def read_folder(root: Path, image_size: int = 32) -> Contents:
     """Read a folder of images, from the cache if nothing has changed since.
 
-    Each image is made RGB, its largest centred square is cut out and resized to 32 x 32 by Lanczos' filter.
+    Each image is made RGB, its largest centred square is cut out and resized by Lanczos' filter.
     The result is kept in ``$DREAMING_CACHE`` (else the user's cache directory), under a hash of every file's
     path, size and time of change; a cache that is damaged is made anew, one that cannot be written is done
     without.
@@ -119,6 +119,8 @@ def read_folder(root: Path) -> Contents:
     ----------
     root
         The folder that holds ``train`` and ``test``.
+    image_size
+        Height and width to which images are resized, in pixels.
 
     Returns
     -------
@@ -131,26 +133,28 @@ def read_folder(root: Path) -> Contents:
         As `list_folder`, and if a file is no image, cut off, or larger than Pillow allows (90 million pixels).
     """
     listing = list_folder(root)
-    cache = _cache_file(listing)
+    cache = _cache_file(listing, image_size)
     kept = _from_cache(cache, listing)
     if kept is not None:
         return kept
-    contents = Contents(_decode(listing.train), _decode(listing.test), listing.classes)
+    train, test = (_decode(files, image_size) for files in (listing.train, listing.test))
+    contents = Contents(train, test, listing.classes)
     _to_cache(cache, contents)
     return contents
 
 
-def _decode(files: tuple[tuple[Path, int], ...]) -> Split:
-    images = np.empty((len(files), 32, 32, 3), dtype=np.uint8)
+def _decode(files: tuple[tuple[Path, int], ...], size: int) -> Split:
+    images = np.empty((len(files), size, size, 3), dtype=np.uint8)
     for row, (path, _) in enumerate(files):
-        images[row] = np.asarray(to_square(open_picture(path, str(path))))
+        images[row] = np.asarray(to_square(open_picture(path, str(path)), size))
     return Split(
         torch.from_numpy(images.transpose(0, 3, 1, 2).copy()), torch.tensor([label for _, label in files])
     )
 
 
-def _cache_file(listing: Listing) -> Path:
-    digest = hashlib.sha256(f"resize {RESIZE_VERSION}".encode())
+def _cache_file(listing: Listing, size: int) -> Path:
+    # The paper's size goes without saying, as in caches from when there was no other.
+    digest = hashlib.sha256(f"resize {RESIZE_VERSION}{'' if size == 32 else f' to {size}'}".encode())
     for path, _ in listing.train + listing.test:
         status = path.stat()
         entry = [path.relative_to(listing.root).as_posix(), status.st_size, status.st_mtime_ns]

@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int64, UInt8
 
-from dreaming.data.dataset import Contents, Split
+from dreaming.data.contents import Contents, Split
 from dreaming.data.readers import digits
 from dreaming.data.readers.digits import CLASSES, written
 from dreaming.data.sources import Source

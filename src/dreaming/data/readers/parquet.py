@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from dreaming.data.dataset import Split
+from dreaming.data.contents import Split
 from dreaming.data.readers.pictures import open_picture
 from dreaming.errors import UserError
 

@@ -67,10 +67,10 @@ def _to_rgb(picture: Image.Image) -> Image.Image:
     return picture.convert("RGB")
 
 
-def to_square(picture: Image.Image) -> Image.Image:
-    """Cut the largest centred square out of a picture and resize it to 32 x 32 (Lanczos).
+def to_square(picture: Image.Image, size: int = 32) -> Image.Image:
+    """Cut the largest centred square out of a picture and resize it to so many pixels each way (Lanczos).
 
-    A picture that is 32 x 32 already keeps every pixel.
+    A picture that has this size already keeps every pixel.
 
     Examples
     --------
@@ -80,4 +80,4 @@ def to_square(picture: Image.Image) -> Image.Image:
     side = min(picture.size)
     left, top = (picture.width - side) // 2, (picture.height - side) // 2
     square = picture.crop((left, top, left + side, top + side))
-    return square if side == 32 else square.resize((32, 32), Image.Resampling.LANCZOS)
+    return square if side == size else square.resize((size, size), Image.Resampling.LANCZOS)

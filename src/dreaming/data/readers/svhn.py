@@ -7,7 +7,7 @@ import numpy as np
 import scipy.io
 import torch
 
-from dreaming.data.dataset import Contents, Split
+from dreaming.data.contents import Contents, Split
 from dreaming.data.readers.digits import CLASSES
 from dreaming.data.readers.parquet import read_parquet
 from dreaming.data.sources import Layout, RemoteFile, Source

@@ -22,6 +22,7 @@ from torch.nn import functional
 
 from dreaming.data import Dataset, Split, epoch_order, to_activity
 from dreaming.errors import UserError
+from dreaming.model.networks import IMAGE_SIZE
 from dreaming.model.parameters import Count, Parameters
 from dreaming.rng import generator
 from dreaming.runs.tensors import read_tensors, write_tensors
@@ -94,14 +95,17 @@ class Classifier(nn.Module):
             self.output.bias.zero_()
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def features(self, images: UInt8[Tensor, "b c 32 32"]) -> Float[Tensor, "b f"]:
-        """Return the last layer but one, shape [b, f], not negative, of images in 0..255."""
-        maps = to_activity(images).contiguous(memory_format=torch.channels_last)
+    def features(self, images: UInt8[Tensor, "b c h w"]) -> Float[Tensor, "b f"]:
+        """Return the last layer but one, shape [b, f], not negative, of images in 0..255, seen at 32 x 32."""
+        maps = to_activity(images)
+        if images.shape[-1] != IMAGE_SIZE:
+            maps = functional.interpolate(maps, size=(IMAGE_SIZE,) * 2, mode="bilinear", antialias=True)
+        maps = maps.contiguous(memory_format=torch.channels_last)
         for layer, norm in zip(self.trunk, self.norms, strict=True):
             maps = functional.relu(norm(functional.max_pool2d(layer(maps), 2)))
         return functional.relu(self.norm(self.hidden(maps.flatten(1))))
 
-    def forward(self, images: UInt8[Tensor, "b c 32 32"]) -> Float[Tensor, "b classes"]:
+    def forward(self, images: UInt8[Tensor, "b c h w"]) -> Float[Tensor, "b classes"]:
         """Return a logit for each class, shape [b, classes], of images in 0..255."""
         logits: Tensor = self.output(self.features(images))
         return logits

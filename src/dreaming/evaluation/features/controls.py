@@ -27,6 +27,7 @@ from dreaming import rng
 from dreaming.data import Dataset, batches, to_activity
 from dreaming.errors import UserError
 from dreaming.evaluation import readout
+from dreaming.model.networks import IMAGE_SIZE
 from dreaming.runs.tensors import read_tensors, write_tensors
 from dreaming.system import hardware
 from dreaming.system.disk import cache_dir
@@ -42,7 +43,7 @@ Features = tuple[str, Float[Tensor, "n f"], Float[Tensor, "m f"]]
 
 
 def pixel_features(
-    train: UInt8[Tensor, "n c 32 32"], test: UInt8[Tensor, "m c 32 32"], image_channels: int, seed: int
+    train: UInt8[Tensor, "n c h w"], test: UInt8[Tensor, "m c h w"], image_channels: int, seed: int
 ) -> Features:
     """Return the name ``pixels``, and the pixels of both splits as features.
 
@@ -57,16 +58,19 @@ def pixel_features(
 
 
 def pca(
-    train: UInt8[Tensor, "n c 32 32"], test: UInt8[Tensor, "m c 32 32"], image_channels: int, seed: int
+    train: UInt8[Tensor, "n c h w"], test: UInt8[Tensor, "m c h w"], image_channels: int, seed: int
 ) -> Features:
     """Return the name ``pca-256``, and the first principal components of both splits, whitened.
 
     Of n training images, there are at most n-1 components, and the name says how many. Of fewer images than pixels,
-    their own singular value decomposition is quicker than the eigendecomposition of the pixels' covariance.
+    their own singular value decomposition is quicker than the eigendecomposition of the pixels' covariance; and of
+    images larger than the paper's both would take hours, so that components are found by random projections.
     """
     x, y = (to_activity(images, image_channels).flatten(1).numpy() for images in (train, test))
     components = min(PCA_COMPONENTS, len(x) - 1)
     solver = "full" if len(x) < x.shape[1] else "covariance_eigh"
+    if train.shape[-1] > IMAGE_SIZE:
+        solver = "randomized"
     found = PCA(components, whiten=True, svd_solver=solver, random_state=seed).fit(x)
     features = [torch.from_numpy(found.transform(split).astype(np.float32)) for split in (x, y)]
     return f"pca-{components}", features[0], features[1]

@@ -24,7 +24,7 @@ class Extractor:
     name
         As it stands in tables.
     extract
-        From pixels, uint8 [b, 3, 32, 32], 0 to 255, to features, [b, f], on any device.
+        From pixels, uint8 [b, 3, h, w], 0 to 255, to features, [b, f], on any device.
     batch
         Images at once; it changes memory and speed, not the result beyond rounding.
 
@@ -41,7 +41,7 @@ class Extractor:
 
     @torch.no_grad()
     def moments(self, images: Tensor, device: torch.device) -> Moments:
-        """Return the moments of the features of images, uint8 [n, 3, 32, 32], computed on a device in float32."""
+        """Return the moments of the features of images, uint8 [n, 3, h, w], computed on a device in float32."""
         with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
             return moments(torch.cat([self.extract(part.to(device)) for part in images.split(self.batch)]))
 

@@ -14,10 +14,10 @@ BATCH = 256
 @torch.no_grad()
 def infer(
     cortex: Cortex,
-    images: UInt8[Tensor, "n c 32 32"],
+    images: UInt8[Tensor, "n c h w"],
     image_channels: int = 3,
     batch: int = BATCH,
-    masks: Float[Tensor, "n 1 32 32"] | None = None,
+    masks: Float[Tensor, "n 1 h w"] | None = None,
 ) -> Float[Tensor, "n z"]:
     """Infer the latents of many images, in the precision of the cortex.
 
@@ -26,7 +26,7 @@ def infer(
     cortex
         Whose encoder infers; it is not changed.
     images
-        Pixels, 0 to 255, shape [n, c, 32, 32].
+        Pixels, 0 to 255, shape [n, c, h, w].
     image_channels
         Channels the cortex sees.
     batch

@@ -60,6 +60,11 @@ class Measure(Parameters):
     passes: ClassVar[int] = 0
     """How often it infers the test images of a snapshot, besides the latents that all measures share."""
 
+    @property
+    def needs_labels(self) -> bool:
+        """Whether it asks to which class images belong."""
+        return False
+
     @abstractmethod
     def keys(self) -> frozenset[tuple[str, str]]:
         """Return the measure and the parameter of every row that one snapshot gets."""

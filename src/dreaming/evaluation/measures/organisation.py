@@ -103,6 +103,11 @@ class Organisation(Measure):
             CLEAN_OCCLUDED: parameter(base, self, [*moved, "occlusion", "tile_size", "split"]),
         }
 
+    @property
+    def needs_labels(self) -> bool:
+        """Whether it asks to which class images belong: always."""
+        return True
+
     def keys(self) -> frozenset[tuple[str, str]]:
         """Return the measure and the parameter of every row that one snapshot gets."""
         return frozenset(self.names().items())

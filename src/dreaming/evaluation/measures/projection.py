@@ -32,8 +32,8 @@ class Projection(Measure):
     """Principal components of clean and occluded latents of test images.
 
     Rows of ``projection.csv``: measure ``projection``, parameter ``pca``, ``image`` (its place among the test
-    images), ``label`` (its class), ``occluded`` (the probability of occlusion; 0 for the clean image),
-    ``component`` (1 or 2), ``value``.
+    images), ``label`` (its class, or -1 if there are none), ``occluded`` (the probability of occlusion; 0 for the
+    clean image), ``component`` (1 or 2), ``value``.
 
     Notes
     -----
@@ -96,11 +96,15 @@ class Projection(Measure):
     def chosen_images(self, images: Dataset) -> Int64[Tensor, " n"]:
         """Return the places, among the test images, of the first of each class that is shown.
 
+        Of images without labels, they are as many as of four classes, from the first.
+
         Raises
         ------
         UserError
             If there is no such class, or none of its images.
         """
+        if not images.classes:
+            return torch.arange(min(len(images.test), SHOWN * self.images_per_class))
         known = len(images.classes)
         classes = tuple(range(min(SHOWN, known))) if self.classes is None else self.classes
         unknown = [label for label in classes if not 0 <= label < known]

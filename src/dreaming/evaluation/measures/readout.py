@@ -45,6 +45,11 @@ class Readout(Measure):
         """Return the parameter of the rows of some features."""
         return parameter(features, self, ["protocol"])
 
+    @property
+    def needs_labels(self) -> bool:
+        """Whether it asks to which class images belong: always."""
+        return True
+
     def keys(self) -> frozenset[tuple[str, str]]:
         """Return the measure and the parameter of every row that one snapshot gets."""
         return frozenset({(READOUT_ACCURACY, self.name(LATENT))})

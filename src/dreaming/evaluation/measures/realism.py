@@ -61,6 +61,11 @@ class Realism(Measure):
     samples: Annotated[int, Ge(2)] = SAMPLES
     """How many images, and dreams of each phase; all training images, if there are fewer."""
 
+    @property
+    def needs_labels(self) -> bool:
+        """Whether it asks to which class images belong: the classifier does that it gets features from."""
+        return "classifier" in self.features
+
     def keys(self) -> frozenset[tuple[str, str]]:
         """Return the measure and the parameter of every row that one snapshot gets."""
         return frozenset(
@@ -115,7 +120,7 @@ class Realism(Measure):
 
 def dream_of(
     cortex: Cortex, phase: NREM | REM, latents: Float[Tensor, "n z"], random: Random, batch_size: int
-) -> UInt8[Tensor, "n 3 32 32"]:
+) -> UInt8[Tensor, "n 3 h w"]:
     """Dream once of each memory, as a phase does.
 
     Parameters
@@ -134,7 +139,7 @@ def dream_of(
     Returns
     -------
     Tensor
-        Dreams in 0..255, shape [n, 3, 32, 32], on the CPU.
+        Dreams in 0..255, shape [n, 3, h, w], on the CPU.
     """
     yesterday = latents.roll(min(batch_size, len(latents) // 2), dims=0)
     nights = zip(latents.split(DREAMS_AT_ONCE), yesterday.split(DREAMS_AT_ONCE), strict=True)
@@ -147,5 +152,5 @@ def dream_of(
 
 
 def _rgb(activity: Tensor) -> Tensor:
-    """Convert activity in [-1, 1], [n, c, 32, 32], into pixels in 0..255, [n, 3, 32, 32], on the CPU."""
+    """Convert activity in [-1, 1], [n, c, h, w], into pixels in 0..255, [n, 3, h, w], on the CPU."""
     return to_pixels(activity).permute(0, 3, 1, 2)

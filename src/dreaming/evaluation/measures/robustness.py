@@ -55,6 +55,11 @@ class Robustness(Measure):
         """Return the parameter of a probability's rows."""
         return parameter(str(probability), self, ["tile_size", "protocol"])
 
+    @property
+    def needs_labels(self) -> bool:
+        """Whether it asks to which class images belong: always."""
+        return True
+
     def keys(self) -> frozenset[tuple[str, str]]:
         """Return the measure and the parameter of every row that one snapshot gets."""
         return frozenset((OCCLUDED_ACCURACY, self.name(probability)) for probability in self.probabilities)

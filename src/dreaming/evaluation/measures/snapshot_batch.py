@@ -103,7 +103,7 @@ class SnapshotBatch:
         self._readouts: dict[Protocol, Weights] = {}
 
     def infer(
-        self, images: UInt8[Tensor, "n c 32 32"], masks: Float[Tensor, "n 1 32 32"] | None = None
+        self, images: UInt8[Tensor, "n c h w"], masks: Float[Tensor, "n 1 h w"] | None = None
     ) -> Float[Tensor, "k n z"]:
         """Infer the latents of images, occluded by masks if there are any, in each of the k cortices."""
         k, n, channels = len(self.cortices), len(images), self.config.networks.image_channels
@@ -137,7 +137,7 @@ class SnapshotBatch:
 
     def masks(
         self, measure: str, count: int, probability: float, tile_size: int
-    ) -> Float[Tensor, "{count} 1 32 32"]:
+    ) -> Float[Tensor, "{count} 1 h w"]:
         """Draw occlusions, a mask an image, for a measure of this name.
 
         They depend on the seed of the run, the name and the count, so that all conditions and epochs of one seed
@@ -146,4 +146,5 @@ class SnapshotBatch:
         occlusion = Occlusion(
             probability=(probability, probability), tile_size=(tile_size, tile_size), mask_per_image=True
         )
-        return occlusion.draw(Random(self.config.seed, ("evaluation", measure)), count)
+        random, size = Random(self.config.seed, ("evaluation", measure)), self.config.networks.image_size
+        return occlusion.draw(random, count, size)

@@ -321,7 +321,7 @@ def _record(path: Path, content: bytes, images: Dataset) -> dict[str, Any]:
                 "imported": now,
                 **hardware.record(torch.device("cpu")),
                 "precision": "float32",
-                "dataset": {**seen, "files": images.source},
+                "dataset": {**seen, "files": images.source, "place": images.place},
             }
         ],
     }

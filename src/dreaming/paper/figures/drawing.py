@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import pandas as pd
 
-from dreaming.data.loading import SOURCES
+from dreaming.data.known import SOURCES
 from dreaming.model.conditions import CONDITIONS, colours_of
 from dreaming.paper.tables import by_seed, incomplete, measured, over_seeds
 

@@ -23,6 +23,7 @@ PLANNED = (
     "seed",
     "dataset.name",
     "dataset.limit",
+    "networks.image_size",
     "training.epochs",
     "training.snapshots",
     "training.device",

@@ -1,0 +1,121 @@
+"""The images of a run: what they are called, and where they are found again."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from dreaming.config.config import IMAGE_SIZES, Config, DatasetConfig
+from dreaming.data import Dataset, load_dataset, names
+from dreaming.errors import UserError
+from dreaming.runs.folder import RunFolder, require_same_images
+from dreaming.system.disk import expanded
+
+
+def named_for(config: Config, dataset: Dataset | None) -> Config:
+    """Return the config of a run on images that are given: with their name, not with that of others.
+
+    Parameters
+    ----------
+    config
+        What the run is to be.
+    dataset
+        Images that are given, or None where the config says which are to be read.
+
+    Raises
+    ------
+    UserError
+        If the config names other images than those that are given; the default name counts as none.
+    """
+    if dataset is None or config.dataset.name == dataset.name:
+        return config
+    if config.dataset.name != DatasetConfig().name:
+        raise UserError(
+            f"the config names the data set {config.dataset.name}, and the images given are {dataset.name}; leave"
+            " the name in the config out, or give no images"
+        )
+    about = config.dataset.model_copy(update={"name": dataset.name})
+    return config.model_copy(update={"dataset": about})
+
+
+def images_for(
+    config: Config, dataset: Dataset | None, data_dir: str | Path | None = None, trust_data: bool = False
+) -> Dataset:
+    """Return the images that a config says: those given, as many as its limit allows, or those it names, read.
+
+    Raises
+    ------
+    UserError
+        If they cannot be read, or those given have another size than the networks see.
+    """
+    about, size = config.dataset, config.networks.image_size
+    if dataset is None:
+        return load_dataset(about.name, data_dir, limit=about.limit, trust=trust_data, image_size=size)
+    if dataset.image_size != size:
+        own = dataset.image_size
+        raise UserError(
+            f"the images of {dataset.name} have {own} x {own} pixels, and the networks see {size} x {size}; "
+            + f"set networks.image_size to {own}, or " * (own in IMAGE_SIZES)
+            + f"bring the images to that with dataset.resized({size})"
+        )
+    return dataset.limited(about.limit)
+
+
+def images_of_run(
+    folder: RunFolder,
+    config: Config,
+    dataset: Dataset | None = None,
+    data_dir: str | Path | None = None,
+    trust_data: bool = False,
+) -> Dataset:
+    """Return the images that a run was trained on: those given, or those found where it had them.
+
+    Parameters
+    ----------
+    folder, config
+        The run, which records where its images lay.
+    dataset
+        The images, if they are given.
+    data_dir
+        Where they lie now: the archives of a data set, or a folder of images that was moved (or what that was moved
+        into). Without it, ``$DREAMING_DATA`` for archives, and then where the run had them.
+    trust_data
+        Whether to take files whose checksum is not the official one.
+
+    Raises
+    ------
+    UserError
+        If they cannot be found, or are others than the run saw.
+    """
+    if dataset is None:
+        name, place = _found(folder, config.dataset.name, data_dir)
+        found = config.model_copy(update={"dataset": config.dataset.model_copy(update={"name": name})})
+        images = replace(images_for(found, None, place, trust_data), name=config.dataset.name)
+    else:
+        images = images_for(config, dataset)
+    moved = "; if they were moved, say where they are with --data-dir DIR" * (images.place is not None)
+    require_same_images(folder, images, moved)
+    return images
+
+
+def _found(folder: RunFolder, name: str, data_dir: str | Path | None) -> tuple[str, str | Path | None]:
+    """Return the name under which the images of a run are read today, and the folder of archives."""
+    hint = folder.read_environment()["sessions"][-1].get("dataset", {}).get("place")
+    before = Path(hint) if isinstance(hint, str) else None
+    if not name.startswith("folder:"):
+        if name not in names():
+            raise UserError(
+                f"{folder.path} was trained on images that were given as arrays, {name}, and are kept nowhere; "
+                f"give them again from Python, as in dreaming.evaluate({str(folder.path)!r}, dataset={name})"
+            )
+        there = before if before is not None and before.is_dir() else None
+        return name, data_dir or os.environ.get("DREAMING_DATA") or there
+    own = expanded(Path(name.removeprefix("folder:")))
+    told = [] if data_dir is None else [place := expanded(Path(data_dir)), place / own.name]
+    places = [*told, *([] if before is None else [before]), own]
+    found = next((place for place in places if (place / "train").is_dir()), None)
+    if found is None:
+        raise UserError(
+            f"the images that {folder.path} was trained on are not in {before or own}; say where they are with "
+            "--data-dir DIR, the folder that holds train and test"
+        )
+    return f"folder:{found}", data_dir
