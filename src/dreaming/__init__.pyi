@@ -26,6 +26,7 @@ from .model.networks import EncoderLike as EncoderLike
 from .model.networks import Generator as Generator
 from .model.networks import GeneratorLike as GeneratorLike
 from .model.occlusion import Occlusion as Occlusion
+from .model.organs import grow_organs as grow_organs
 from .model.parameters import Parameters as Parameters
 from .model.phases import NREM as NREM
 from .model.phases import REM as REM

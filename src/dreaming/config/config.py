@@ -20,6 +20,7 @@ from dreaming.config.schedule import PHASE_KINDS, Phases, Stage
 from dreaming.config.settings import assign, difference, path_and_value, sentence
 from dreaming.errors import UserError, brief
 from dreaming.model.networks import Cortex
+from dreaming.model.organs import grow_organs
 from dreaming.model.parameters import Parameters
 from dreaming.model.phases import NREM, REM, Phase, Wake
 from dreaming.model.plasticity import Optimizer
@@ -180,9 +181,14 @@ class Config(Parameters):
         return begun[-1] if begun else self.phases
 
     def cortex(self) -> Cortex:
-        """Make the untrained cortex, whose weights depend on the networks and the seed alone."""
+        """Make the untrained cortex: its networks, and the organs of all its phases, of weights that the seed decides."""
         with seeded(self.seed, "init"):
-            return self.networks.build(self.seed)
+            cortex = self.networks.build(self.seed)
+        return grow_organs(cortex, [phase for cycle in self.cycles() for phase in cycle], self.seed)
+
+    def cycles(self) -> list[tuple[Phase, ...]]:
+        """List the phases of a cycle in each stage of the schedule, the first stage's first."""
+        return [self.phases, *(stage.phases for stage in self.schedule)]
 
     def identity(self) -> dict[str, Any]:
         """Return what makes this run this run: all but how long, where, and how much is kept."""

@@ -24,7 +24,7 @@ class Description:
     signs
         The plasticity of each phase, by its name.
     weights
-        Number of weights of each pathway.
+        Number of weights of each pathway and organ.
     multiply_accumulates
         Of each phase in one cycle of a whole mini-batch, forward and backward, by its name.
     """
@@ -50,7 +50,7 @@ def describe(config: Config) -> Description:
     [7.1, 4.7, 6.9]
     """
     cortex = config.cortex().to("meta")
-    pathways = dict(cortex.named_children())
+    pathways = cortex.pathways
     weights = {
         name: sum(weight.numel() for weight in pathway.parameters()) for name, pathway in pathways.items()
     }
@@ -61,14 +61,19 @@ def describe(config: Config) -> Description:
         if not phase.weight:
             costs[phase.name] = 0
             continue
-        signs = phase.plasticity._asdict()
-        plastic = [w for name, pathway in pathways.items() if signs[name] for w in pathway.parameters()]
+        signs = phase.plasticity
+        plastic = [
+            weight
+            for name, pathway in pathways.items()
+            for weight in pathway.parameters()
+            if signs.get(name) and weight.requires_grad
+        ]
         with FlopCounterMode(display=False) as counter:
             draws = phase.draw(Random(config.seed, device="meta"), batch, cortex.latent_dim)
-            outcome = phase.objective(cortex, images, hippocampus, draws)
+            with torch.device("meta"):  # what the objective makes of itself
+                outcome = phase.objective(cortex, images, hippocampus, draws)
             if plastic and outcome.loss.requires_grad:
                 torch.autograd.grad(outcome.loss, plastic, allow_unused=True)
         hippocampus = hippocampus if outcome.memory is None else hippocampus.store(outcome.memory)
         costs[phase.name] = counter.get_total_flops() // 2
-    signs = {phase.name: phase.plasticity for phase in config.phases}
-    return Description(config, signs, weights, costs)
+    return Description(config, {phase.name: phase.plasticity for phase in config.phases}, weights, costs)

@@ -273,7 +273,7 @@ def train_together(
     """
     progress = progress or NoProgress()
     configs = [resolved(config, RunFolder(run_folder_path(config, Path(out)))) for config in configs]
-    if any(config.model_copy(update={"seed": configs[0].seed}) != configs[0] for config in configs):
+    if len(_alike({run_folder_path(config, Path(out)): config for config in configs})) > 1:
         raise UserError("cortices train side by side only where their configs differ in nothing but the seed")
     images = images_of(configs[0], dataset, data_dir, trust_data)
     with listening() as interrupt, ExitStack() as locks:
