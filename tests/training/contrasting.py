@@ -58,5 +58,22 @@ class Critic(dreaming.Phase):
         return dreaming.Outcome(loss, {"dream": loss})
 
 
+class Supervised(dreaming.Phase):
+    """A classifier of the phase's own learns labels, and E with it."""
+
+    plasticity: ClassVar = dreaming.Plasticity(encoder=+1, generator=0, classifier=+1)
+    terms: ClassVar = ("cross_entropy",)
+    sees_labels: ClassVar = True
+
+    def organs(self, cortex):
+        return {"classifier": nn.Linear(cortex.latent_dim, 10)}
+
+    def objective(self, cortex, images, hippocampus, draws, labels=None):
+        found = cortex.organs["classifier"](cortex.encoder.latents(images))
+        loss = functional.cross_entropy(found, labels)
+        return dreaming.Outcome(loss, {"cross_entropy": loss})
+
+
+supervised = (dreaming.Wake(), Supervised())
 contrast = (dreaming.Wake(), dreaming.NREM(), Contrast())
 both = (dreaming.Wake(), Contrast(), Critic())

@@ -7,6 +7,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from dreaming.config.config import Config
+from dreaming.model.cycle import objective
 from dreaming.model.hippocampus import Hippocampus
 from dreaming.model.plasticity import Plasticity
 from dreaming.rng import Random
@@ -57,6 +58,7 @@ def describe(config: Config) -> Description:
     costs: dict[str, int] = {}
     batch, hippocampus = config.training.batch_size, Hippocampus()
     images = torch.empty(batch, config.networks.image_channels, 32, 32, device="meta")
+    labels = torch.empty(batch, dtype=torch.int64, device="meta")
     for phase in config.phases:
         if not phase.weight:
             costs[phase.name] = 0
@@ -71,7 +73,7 @@ def describe(config: Config) -> Description:
         with FlopCounterMode(display=False) as counter:
             draws = phase.draw(Random(config.seed, device="meta"), batch, cortex.latent_dim)
             with torch.device("meta"):  # what the objective makes of itself
-                outcome = phase.objective(cortex, images, hippocampus, draws)
+                outcome = objective(phase, cortex, images, hippocampus, draws, labels)
             if plastic and outcome.loss.requires_grad:
                 torch.autograd.grad(outcome.loss, plastic, allow_unused=True)
         hippocampus = hippocampus if outcome.memory is None else hippocampus.store(outcome.memory)

@@ -8,7 +8,7 @@ cortices side by side.
 from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, NamedTuple
 
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 from dreaming.errors import UserError
@@ -19,7 +19,7 @@ from dreaming.model.plasticity import Plasticity, Synapses
 from dreaming.rng import Random
 from dreaming.system.defaults import torch_defaults
 
-ObjectiveFn = Callable[[Phase, Cortex, Tensor, Hippocampus, Draws], Outcome]
+ObjectiveFn = Callable[[Phase, Cortex, Tensor, Hippocampus, Draws, Tensor | None], Outcome]
 
 
 class Step(NamedTuple):
@@ -35,10 +35,19 @@ class Step(NamedTuple):
 
 
 def objective(
-    phase: Phase, cortex: Cortex, images: Tensor, hippocampus: Hippocampus, draws: Draws
+    phase: Phase,
+    cortex: Cortex,
+    images: Tensor,
+    hippocampus: Hippocampus,
+    draws: Draws,
+    labels: Tensor | None = None,
 ) -> Outcome:
-    """Compute the objective of a phase for one cortex."""
-    return phase.objective(cortex, images, hippocampus, draws)
+    """Compute the objective of a phase for one cortex; a phase that sees no labels gets none."""
+    if not phase.sees_labels:
+        return phase.objective(cortex, images, hippocampus, draws)
+    if labels is None:
+        raise UserError(f"phase '{phase.name}' sees labels, and these images have none")
+    return phase.objective(cortex, images, hippocampus, draws, labels=labels)  # type: ignore[call-arg]
 
 
 def run_cycle(
@@ -49,6 +58,7 @@ def run_cycle(
     steps: Sequence[Step],
     draws: Mapping[str, Draws],
     objective: ObjectiveFn = objective,
+    labels: Int64[Tensor, "*cortices b"] | None = None,
 ) -> tuple[Hippocampus, dict[str, Tensor]]:
     """Run one cycle of wake and sleep (paper, algorithm 1).
 
@@ -62,6 +72,8 @@ def run_cycle(
         The random numbers of each step, by its name.
     objective
         Computes a phase's objective: `objective` for one cortex, `dreaming.training.ensemble.objective` for many.
+    labels
+        Of the images, for phases that see them.
 
     Returns
     -------
@@ -71,7 +83,7 @@ def run_cycle(
     terms: dict[str, Tensor] = {}
     for step in steps:
         phase = step.phase
-        outcome = objective(phase, cortex, images, hippocampus, draws[step.name])
+        outcome = objective(phase, cortex, images, hippocampus, draws[step.name], labels)
         synapses.change(phase.weight * outcome.loss.sum(), phase.plasticity)
         if outcome.memory is not None:
             hippocampus = hippocampus.store(outcome.memory)
@@ -89,6 +101,7 @@ def sleep_wake_cycle(
     hippocampus: Hippocampus,
     phases: Sequence[Phase],
     random: Random,
+    labels: Int64[Tensor, " b"] | None = None,
 ) -> tuple[Hippocampus, dict[str, Tensor]]:
     """Run one cycle of wake and sleep with random numbers of its own.
 
@@ -104,6 +117,8 @@ def sleep_wake_cycle(
         The phases in their order.
     random
         The random numbers of this cycle.
+    labels
+        The class of each image, for phases that see labels (`Phase.sees_labels`).
 
     Returns
     -------
@@ -137,7 +152,7 @@ def sleep_wake_cycle(
     images = images.clone() if images.is_inference() else images  # of those, no gradient can be had
     steps = steps_of(phases, synapses.coasts)
     draws = draw(steps, random, len(images), cortex.latent_dim)
-    return run_cycle(cortex, synapses, images, hippocampus, steps, draws)
+    return run_cycle(cortex, synapses, images, hippocampus, steps, draws, labels=labels)
 
 
 def active_phases(phases: Sequence[Phase], cycle: int) -> tuple[Phase, ...]:

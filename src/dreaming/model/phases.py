@@ -58,6 +58,8 @@ class Phase(Parameters, ABC):
     plasticity: ClassVar[Plasticity]
     terms: ClassVar[tuple[str, ...]] = ()
     """Names of the terms that the objective returns; none for a phase that does not say."""
+    sees_labels: ClassVar[bool] = False
+    """Whether the objective is given ``labels=``, the class of each image, int64 [b]; others never see them."""
 
     name: str = Field(default="", pattern=r"^[a-z][a-z0-9_]*$")
     """What the phase is called in the config and in losses.csv; by default its class, in lower case."""
@@ -101,7 +103,10 @@ class Phase(Parameters, ABC):
     def objective(
         self, cortex: Cortex, images: Float[Tensor, "b c 32 32"], hippocampus: Hippocampus, draws: Draws
     ) -> Outcome:
-        """Compute the phase's loss from a cortex, what it sees, what it remembers, and chance."""
+        """Compute the phase's loss from a cortex, what it sees, what it remembers, and chance.
+
+        A phase with `sees_labels` has one argument more, ``labels: Tensor | None = None``.
+        """
 
 
 class Wake(Phase):

@@ -41,6 +41,8 @@ class CapturedCycle:
         The config of each; they differ in their seeds alone.
     images
         Pixels, 0 to 255, shape [n, c, 32, 32], on the cortices' device.
+    labels
+        Their classes, int64 [n], there too, where a phase sees labels.
 
     Raises
     ------
@@ -48,10 +50,16 @@ class CapturedCycle:
         If the states are not at one cycle.
     """
 
-    def __init__(self, states: Sequence[TrainingState], configs: Sequence[Config], images: Tensor) -> None:
+    def __init__(
+        self,
+        states: Sequence[TrainingState],
+        configs: Sequence[Config],
+        images: Tensor,
+        labels: Tensor | None = None,
+    ) -> None:
         if len({(state.epochs_done, state.cycles_done) for state in states}) > 1:
             raise ValueError("these cortices are at different cycles, and are trained in step")
-        self.states, self.configs, self.images = states, configs, images
+        self.states, self.configs, self.images, self.labels = states, configs, images, labels
         self.config, self.device = configs[0], images.device
         self.cycles = len(images) // self.config.training.batch_size
         self.many = len(states) > 1
@@ -177,6 +185,7 @@ class CapturedCycle:
             steps,
             draws,
             ensemble.objective if self.many else objective,
+            None if self.labels is None else self.labels[order],
         )
         self._remember(hippocampus)
         for name, value in terms.items():

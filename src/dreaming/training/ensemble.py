@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from dreaming.model import cycle
 from dreaming.model.hippocampus import Hippocampus
 from dreaming.model.layers import side_by_side
 from dreaming.model.networks import Cortex
@@ -87,15 +88,26 @@ class _Objective(nn.Module):
         self.phase, self.cortex = phase, cortex
 
     def forward(
-        self, images: Tensor, today: Tensor | None, yesterday: Tensor | None, draws: Draws
+        self,
+        images: Tensor,
+        today: Tensor | None,
+        yesterday: Tensor | None,
+        draws: Draws,
+        labels: Tensor | None,
     ) -> tuple[Tensor, dict[str, Tensor], dict[str, Tensor]]:
-        outcome = self.phase.objective(self.cortex, images, Hippocampus(today, yesterday), draws)
+        hippocampus = Hippocampus(today, yesterday)
+        outcome = cycle.objective(self.phase, self.cortex, images, hippocampus, draws, labels)
         memory = {} if outcome.memory is None else {"memory": outcome.memory}
         return outcome.loss, outcome.terms, memory
 
 
 def objective(
-    phase: Phase, ensemble: Cortex, images: Tensor, hippocampus: Hippocampus, draws: Draws
+    phase: Phase,
+    ensemble: Cortex,
+    images: Tensor,
+    hippocampus: Hippocampus,
+    draws: Draws,
+    labels: Tensor | None = None,
 ) -> Outcome:
     """Compute a phase's objective for each cortex of an ensemble.
 
@@ -111,6 +123,8 @@ def objective(
         What each remembers, shape [n, b, n_z].
     draws
         What `Phase.draw` returned for each, stacked.
+    labels
+        Of what each sees, shape [n, b], for phases that see labels.
 
     Returns
     -------
@@ -119,12 +133,12 @@ def objective(
     """
     module = _Objective(phase, ensemble)
     weights = _tensors(module)
-    remembered = tuple(0 if day is not None else None for day in (hippocampus.today, hippocampus.yesterday))
+    given = images, hippocampus.today, hippocampus.yesterday, draws, labels
 
     def one(weights: dict[str, Tensor], *seen: object) -> tuple[Tensor, dict[str, Tensor], dict[str, Tensor]]:
         return torch.func.functional_call(module, weights, seen)  # type: ignore[no-any-return]
 
-    many = torch.vmap(one, in_dims=(0, 0, *remembered, 0))
+    many = torch.vmap(one, in_dims=(0, *(None if each is None else 0 for each in given)))
     with side_by_side():
-        loss, terms, memory = many(weights, images, hippocampus.today, hippocampus.yesterday, draws)
+        loss, terms, memory = many(weights, *given)
     return Outcome(loss, terms, memory.get("memory"))

@@ -300,7 +300,7 @@ def _side_by_side(
         if step != group:
             group, first = step, step[0]
             captured = CapturedCycle(
-                [run.state for run in group], [run.config for run in group], first.images
+                [run.state for run in group], [run.config for run in group], first.images, first.labels
             )
             title = (
                 f"{first.folder.title} and {len(group) - 1} more" if len(group) > 1 else first.folder.title

@@ -53,6 +53,12 @@ class Run:
         return self.dataset.train.images
 
     @property
+    def labels(self) -> Tensor | None:
+        """The class of each of these images, int64 [n], where a phase sees labels."""
+        seen = any(phase.sees_labels for cycle in self.config.cycles() for phase in cycle)
+        return self.dataset.train.labels if seen else None
+
+    @property
     def cycles(self) -> int:
         """Cycles of an epoch."""
         return len(self.dataset.train) // self.config.training.batch_size
