@@ -19,6 +19,7 @@ from .model.conditions import condition as condition
 from .model.conditions import conditions as conditions
 from .model.cycle import sleep_wake_cycle as sleep_wake_cycle
 from .model.hippocampus import Hippocampus as Hippocampus
+from .model.hippocampus import HippocampusConfig as HippocampusConfig
 from .model.hippocampus import Replay as Replay
 from .model.networks import Cortex as Cortex
 from .model.networks import Encoder as Encoder

@@ -19,6 +19,7 @@ from pydantic import (
 from dreaming.config.schedule import PHASE_KINDS, Phases, Stage
 from dreaming.config.settings import assign, difference, path_and_value, sentence
 from dreaming.errors import UserError, brief
+from dreaming.model.hippocampus import HippocampusConfig
 from dreaming.model.networks import Cortex
 from dreaming.model.organs import grow_organs
 from dreaming.model.parameters import Parameters
@@ -134,6 +135,8 @@ class Config(Parameters):
     """The size of the cortex."""
     optimizer: Optimizer = Optimizer()
     """Adam's parameters."""
+    hippocampus: HippocampusConfig = HippocampusConfig()
+    """How much is stored of past days, and how sleep retrieves it."""
     phases: Phases = (Wake(), NREM(), REM())
     """The phases of a cycle, in order."""
     schedule: tuple[Stage, ...] = ()

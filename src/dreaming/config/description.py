@@ -7,7 +7,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from dreaming.config.config import Config
-from dreaming.model.cycle import objective
+from dreaming.model.cycle import Step, draw, objective
 from dreaming.model.hippocampus import Hippocampus
 from dreaming.model.plasticity import Plasticity
 from dreaming.rng import Random
@@ -56,7 +56,7 @@ def describe(config: Config) -> Description:
         name: sum(weight.numel() for weight in pathway.parameters()) for name, pathway in pathways.items()
     }
     costs: dict[str, int] = {}
-    batch, hippocampus = config.training.batch_size, Hippocampus()
+    batch, hippocampus = config.training.batch_size, Hippocampus(config=config.hippocampus)
     images = torch.empty(batch, config.networks.image_channels, 32, 32, device="meta")
     labels = torch.empty(batch, dtype=torch.int64, device="meta")
     for phase in config.phases:
@@ -71,11 +71,14 @@ def describe(config: Config) -> Description:
             if signs.get(name) and weight.requires_grad
         ]
         with FlopCounterMode(display=False) as counter:
-            draws = phase.draw(Random(config.seed, device="meta"), batch, cortex.latent_dim)
+            random = Random(config.seed, device="meta")
+            draws = draw(
+                [Step(phase)], random, batch, cortex.latent_dim, config.hippocampus, images.shape[1:]
+            )
             with torch.device("meta"):  # what the objective makes of itself
-                outcome = objective(phase, cortex, images, hippocampus, draws, labels)
+                outcome = objective(phase, cortex, images, hippocampus, draws[phase.name], labels)
             if plastic and outcome.loss.requires_grad:
                 torch.autograd.grad(outcome.loss, plastic, allow_unused=True)
-        hippocampus = hippocampus if outcome.memory is None else hippocampus.store(outcome.memory)
+        hippocampus = hippocampus if outcome.memory is None else hippocampus.store(outcome.memory, images)
         costs[phase.name] = counter.get_total_flops() // 2
     return Description(config, {phase.name: phase.plasticity for phase in config.phases}, weights, costs)

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from dreaming.errors import UserError
-from dreaming.model.hippocampus import Hippocampus
+from dreaming.model.hippocampus import Hippocampus, HippocampusConfig
 from dreaming.model.networks import Cortex
 from dreaming.model.phases import NREM, Draws, Outcome, Phase, Wake
 from dreaming.model.plasticity import Plasticity, Synapses
@@ -43,6 +43,7 @@ def objective(
     labels: Tensor | None = None,
 ) -> Outcome:
     """Compute the objective of a phase for one cortex; a phase that sees no labels gets none."""
+    hippocampus = hippocampus.in_phase(cortex.encoder.latents, draws)
     if not phase.sees_labels:
         return phase.objective(cortex, images, hippocampus, draws)
     if labels is None:
@@ -86,7 +87,7 @@ def run_cycle(
         outcome = objective(phase, cortex, images, hippocampus, draws[step.name], labels)
         synapses.change(phase.weight * outcome.loss.sum(), phase.plasticity)
         if outcome.memory is not None:
-            hippocampus = hippocampus.store(outcome.memory)
+            hippocampus = hippocampus.store(outcome.memory, images)
         for term, value in outcome.terms.items():
             name, share = f"{phase.name}.{term}", value.detach() / phase.steps
             terms[name] = terms[name] + share if step.number else share
@@ -151,7 +152,7 @@ def sleep_wake_cycle(
         )
     images = images.clone() if images.is_inference() else images  # of those, no gradient can be had
     steps = steps_of(phases, synapses.coasts)
-    draws = draw(steps, random, len(images), cortex.latent_dim)
+    draws = draw(steps, random, len(images), cortex.latent_dim, hippocampus.config, images.shape[1:])
     return run_cycle(cortex, synapses, images, hippocampus, steps, draws, labels=labels)
 
 
@@ -189,12 +190,21 @@ def steps_of(phases: Sequence[Phase], coasts: bool = False) -> tuple[Step, ...]:
     return tuple(steps)
 
 
-def draw(steps: Sequence[Step], random: Random, batch_size: int, latent_dim: int) -> dict[str, Draws]:
-    """Draw the random numbers of one cycle, those of each step by its name."""
+def draw(
+    steps: Sequence[Step],
+    random: Random,
+    batch_size: int,
+    latent_dim: int,
+    hippocampus: HippocampusConfig = HippocampusConfig(),  # noqa: B008 - it is frozen
+    image: Sequence[int] = (),
+) -> dict[str, Draws]:
+    """Draw the random numbers of one cycle, those of each step by its name: the phase's, and those of retrieval."""
     draws = {}
     for step in steps:
         place = (step.phase.name, step.number) if step.number else (step.phase.name,)
-        draws[step.name] = step.phase.draw(random.at(*place), batch_size, latent_dim)
+        here = random.at(*place)
+        retrieval = hippocampus.draw(here, batch_size, latent_dim, image)
+        draws[step.name] = {**step.phase.draw(here, batch_size, latent_dim), **retrieval}
     return draws
 
 

@@ -83,19 +83,18 @@ def stack_tensors(values: Sequence[Tensor]) -> Tensor:
 class _Objective(nn.Module):
     """An objective as a module, so that the weights of its cortex can be given to it."""
 
-    def __init__(self, phase: Phase, cortex: Cortex) -> None:
+    def __init__(self, phase: Phase, cortex: Cortex, hippocampus: Hippocampus) -> None:
         super().__init__()
-        self.phase, self.cortex = phase, cortex
+        self.phase, self.cortex, self.hippocampus = phase, cortex, hippocampus
 
     def forward(
         self,
         images: Tensor,
-        today: Tensor | None,
-        yesterday: Tensor | None,
+        remembered: dict[str, Tensor],
         draws: Draws,
         labels: Tensor | None,
     ) -> tuple[Tensor, dict[str, Tensor], dict[str, Tensor]]:
-        hippocampus = Hippocampus(today, yesterday)
+        hippocampus = self.hippocampus.holding(remembered)
         outcome = cycle.objective(self.phase, self.cortex, images, hippocampus, draws, labels)
         memory = {} if outcome.memory is None else {"memory": outcome.memory}
         return outcome.loss, outcome.terms, memory
@@ -131,9 +130,9 @@ def objective(
     Outcome
         Loss, terms and memory, with a leading axis of n.
     """
-    module = _Objective(phase, ensemble)
+    module = _Objective(phase, ensemble, hippocampus)
     weights = _tensors(module)
-    given = images, hippocampus.today, hippocampus.yesterday, draws, labels
+    given = images, hippocampus.tensors, draws, labels
 
     def one(weights: dict[str, Tensor], *seen: object) -> tuple[Tensor, dict[str, Tensor], dict[str, Tensor]]:
         return torch.func.functional_call(module, weights, seen)  # type: ignore[no-any-return]

@@ -121,7 +121,7 @@ def run_epoch(run: Run, wanted: Callable[[], bool], after_cycle: Callable[[], No
     state, config = run.state, run.config
     epoch = state.epochs_done + 1
     if state.cycles_done == 0 and not config.training.memories_across_epochs:
-        state.hippocampus = Hippocampus()
+        state.hippocampus = Hippocampus(config=config.hippocampus)
     order = epoch_order(len(run.images), config.training.batch_size, generator(config.seed, "order", epoch))
     order = order.to(run.images.device)
     while state.cycles_done < run.cycles and wanted():
