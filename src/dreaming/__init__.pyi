@@ -20,6 +20,7 @@ from .model.conditions import condition as condition
 from .model.conditions import conditions as conditions
 from .model.cycle import sleep_wake_cycle as sleep_wake_cycle
 from .model.hippocampus import Hippocampus as Hippocampus
+from .model.hippocampus import HippocampusConfig as HippocampusConfig
 from .model.hippocampus import Replay as Replay
 from .model.networks import Cortex as Cortex
 from .model.networks import Encoder as Encoder
@@ -27,6 +28,7 @@ from .model.networks import EncoderLike as EncoderLike
 from .model.networks import Generator as Generator
 from .model.networks import GeneratorLike as GeneratorLike
 from .model.occlusion import Occlusion as Occlusion
+from .model.organs import grow_organs as grow_organs
 from .model.parameters import Parameters as Parameters
 from .model.phases import NREM as NREM
 from .model.phases import REM as REM

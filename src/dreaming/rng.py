@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-Stream = Literal["init", "order", "occlusion", "noise", "evaluation", "images"]
+Stream = Literal["init", "order", "occlusion", "noise", "memory", "evaluation", "images"]
 STREAMS: tuple[str, ...] = get_args(Stream)
 
 
@@ -26,7 +26,8 @@ def derived_seed(seed: int, stream: Stream, *address: int | str) -> int:
     seed
         The run's seed, not negative.
     stream
-        One of ``init``, ``order``, ``occlusion``, ``noise``, ``evaluation``, ``images`` (those that are drawn).
+        One of ``init``, ``order``, ``occlusion``, ``noise``, ``memory``, ``evaluation``, ``images`` (those that are
+        drawn).
     *address
         Where in the run: epoch, cycle, name of the phase.
 

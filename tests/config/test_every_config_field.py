@@ -19,6 +19,8 @@ pytestmark = pytest.mark.usefixtures("without_drawing", "shapes_unchecked")
 BASES = {
     "pad": ("pad", ()),
     "mixed": ("nrem_mixed", ()),  # NREM replays noise: its first night is of two kinds
+    "uniform": ("pad", ["hippocampus.retrieval=uniform"]),
+    "hopfield": ("pad", ["hippocampus.retrieval=hopfield", "hippocampus.beta=1000"]),
     "wider": ("pad", ["networks.base_channels=4"]),  # room for bfloat16 to tell latents apart
 }
 
@@ -33,6 +35,12 @@ CHANGES = {
     "optimizer.betas.0": ("pad", "[0.6, 0.999]"),
     "optimizer.betas.1": ("pad", "[0.5, 0.99]"),
     "optimizer.idle_weights": ("pad", "coast"),
+    "hippocampus.capacity": ("uniform", "3"),
+    "hippocampus.retrieval": ("pad", "uniform"),
+    "hippocampus.beta": ("hopfield", "500"),
+    "hippocampus.iterations": ("hopfield", "1"),
+    "hippocampus.cue_noise": ("hopfield", "0.9"),
+    "hippocampus.stores": ("pad", "images"),
     "phases.wake.weight": ("pad", "0.5"),
     "phases.wake.image_weight": ("pad", "0.5"),
     "phases.wake.kl_weight": ("pad", "0.5"),

@@ -143,11 +143,13 @@ class Describe(_Run):
 
         found = describe(self.config(self.seed))
         print(found.config.to_yaml())
-        table = Table("phase", "encoder", "generator", "multiply-accumulates of a cycle")
+        table = Table("phase", *found.weights, "multiply-accumulates of a cycle")
         for name, signs in found.signs.items():
-            shown = [f"{sign:+d}" if sign else "0" for sign in signs]
+            shown = [f"{sign:+d}" if (sign := signs.get(each, 0)) else "0" for each in found.weights]
             table.add_row(name, *shown, f"{found.multiply_accumulates[name] / 1e9:.2f} G")
-        table.add_row("", "", "", f"{sum(found.multiply_accumulates.values()) / 1e9:.2f} G")
+        table.add_row(
+            *[""] * (1 + len(found.weights)), f"{sum(found.multiply_accumulates.values()) / 1e9:.2f} G"
+        )
         console().print(table)
         for name, count in found.weights.items():
             print(f"{name}: {count:,} weights")

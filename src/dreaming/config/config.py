@@ -21,8 +21,10 @@ from pydantic import (
 from dreaming.config.schedule import PHASE_KINDS, Phases, Stage
 from dreaming.config.settings import assign, difference, path_and_value, sentence
 from dreaming.errors import UserError, brief
+from dreaming.model.hippocampus import HippocampusConfig
 from dreaming.model.networks import Cortex, layer_widths
-from dreaming.model.parameters import Parameters
+from dreaming.model.organs import grow_organs
+from dreaming.model.parameters import Parameters, Recorded
 from dreaming.model.phases import NREM, REM, Phase, Wake
 from dreaming.model.plasticity import Optimizer
 from dreaming.rng import generator, seeded
@@ -141,6 +143,8 @@ class Config(Parameters):
     """The size of the cortex."""
     optimizer: Optimizer = Optimizer()
     """Adam's parameters."""
+    hippocampus: HippocampusConfig = HippocampusConfig()
+    """How much is stored of past days, and how sleep retrieves it."""
     phases: Phases = (Wake(), NREM(), REM())
     """The phases of a cycle, in order."""
     schedule: tuple[Stage, ...] = ()
@@ -188,9 +192,15 @@ class Config(Parameters):
         return begun[-1] if begun else self.phases
 
     def cortex(self) -> Cortex:
-        """Make the untrained cortex, whose weights depend on the networks and the seed alone."""
+        """Make the untrained cortex, with the organs of all its phases; the seed decides its weights."""
         with seeded(self.seed, "init"):
-            return self.networks.build(self.seed)
+            cortex = self.networks.build(self.seed)
+        phases = [phase for cycle in self.cycles() for phase in cycle if not isinstance(phase, Recorded)]
+        return grow_organs(cortex, phases, self.seed)
+
+    def cycles(self) -> list[tuple[Phase, ...]]:
+        """List the phases of a cycle in each stage of the schedule, the first stage's first."""
+        return [self.phases, *(stage.phases for stage in self.schedule)]
 
     def identity(self) -> dict[str, Any]:
         """Return what makes this run this run: all but how long, where, and how much is kept."""

@@ -7,6 +7,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from dreaming.config.config import Config
+from dreaming.model.cycle import Step, draw, objective
 from dreaming.model.hippocampus import Hippocampus
 from dreaming.model.plasticity import Plasticity
 from dreaming.rng import Random
@@ -24,7 +25,7 @@ class Description:
     signs
         The plasticity of each phase, by its name.
     weights
-        Number of weights of each pathway.
+        Number of weights of each pathway and organ.
     multiply_accumulates
         Of each phase in one cycle of a whole mini-batch, forward and backward, by its name.
     """
@@ -50,26 +51,35 @@ def describe(config: Config) -> Description:
     [7.1, 4.7, 6.9]
     """
     cortex = config.cortex().to("meta")
-    pathways = dict(cortex.named_children())
+    pathways = cortex.pathways
     weights = {
         name: sum(weight.numel() for weight in pathway.parameters()) for name, pathway in pathways.items()
     }
     costs: dict[str, int] = {}
-    batch, hippocampus = config.training.batch_size, Hippocampus()
+    batch, hippocampus = config.training.batch_size, Hippocampus(config=config.hippocampus)
     size = config.networks.image_size
     images = torch.empty(batch, config.networks.image_channels, size, size, device="meta")
+    labels = torch.empty(batch, dtype=torch.int64, device="meta")
     for phase in config.phases:
         if not phase.weight:
             costs[phase.name] = 0
             continue
-        signs = phase.plasticity._asdict()
-        plastic = [w for name, pathway in pathways.items() if signs[name] for w in pathway.parameters()]
+        signs = phase.plasticity
+        plastic = [
+            weight
+            for name, pathway in pathways.items()
+            for weight in pathway.parameters()
+            if signs.get(name) and weight.requires_grad
+        ]
         with FlopCounterMode(display=False) as counter:
-            draws = phase.draw(Random(config.seed, device="meta"), batch, cortex.latent_dim, size)
-            outcome = phase.objective(cortex, images, hippocampus, draws)
+            random = Random(config.seed, device="meta")
+            draws = draw(
+                [Step(phase)], random, batch, cortex.latent_dim, config.hippocampus, images.shape[1:]
+            )
+            with torch.device("meta"):  # what the objective makes of itself
+                outcome = objective(phase, cortex, images, hippocampus, draws[phase.name], labels)
             if plastic and outcome.loss.requires_grad:
                 torch.autograd.grad(outcome.loss, plastic, allow_unused=True)
-        hippocampus = hippocampus if outcome.memory is None else hippocampus.store(outcome.memory)
+        hippocampus = hippocampus if outcome.memory is None else hippocampus.store(outcome.memory, images)
         costs[phase.name] = counter.get_total_flops() // 2
-    signs = {phase.name: phase.plasticity for phase in config.phases}
-    return Description(config, signs, weights, costs)
+    return Description(config, {phase.name: phase.plasticity for phase in config.phases}, weights, costs)

@@ -8,18 +8,18 @@ cortices side by side.
 from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, NamedTuple
 
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 from dreaming.errors import UserError
-from dreaming.model.hippocampus import Hippocampus
+from dreaming.model.hippocampus import Hippocampus, HippocampusConfig
 from dreaming.model.networks import IMAGE_SIZE, Cortex
 from dreaming.model.phases import NREM, Draws, Outcome, Phase, Wake
 from dreaming.model.plasticity import Plasticity, Synapses
 from dreaming.rng import Random
 from dreaming.system.defaults import torch_defaults
 
-ObjectiveFn = Callable[[Phase, Cortex, Tensor, Hippocampus, Draws], Outcome]
+ObjectiveFn = Callable[[Phase, Cortex, Tensor, Hippocampus, Draws, Tensor | None], Outcome]
 
 
 class Step(NamedTuple):
@@ -35,10 +35,20 @@ class Step(NamedTuple):
 
 
 def objective(
-    phase: Phase, cortex: Cortex, images: Tensor, hippocampus: Hippocampus, draws: Draws
+    phase: Phase,
+    cortex: Cortex,
+    images: Tensor,
+    hippocampus: Hippocampus,
+    draws: Draws,
+    labels: Tensor | None = None,
 ) -> Outcome:
-    """Compute the objective of a phase for one cortex."""
-    return phase.objective(cortex, images, hippocampus, draws)
+    """Compute the objective of a phase for one cortex; a phase that sees no labels gets none."""
+    hippocampus = hippocampus.in_phase(cortex.latents, draws)
+    if not phase.sees_labels:
+        return phase.objective(cortex, images, hippocampus, draws)
+    if labels is None:
+        raise UserError(f"phase '{phase.name}' sees labels, and these images have none")
+    return phase.objective(cortex, images, hippocampus, draws, labels=labels)  # type: ignore[call-arg]
 
 
 def run_cycle(
@@ -49,6 +59,7 @@ def run_cycle(
     steps: Sequence[Step],
     draws: Mapping[str, Draws],
     objective: ObjectiveFn = objective,
+    labels: Int64[Tensor, "*cortices b"] | None = None,
 ) -> tuple[Hippocampus, dict[str, Tensor]]:
     """Run one cycle of wake and sleep (paper, algorithm 1).
 
@@ -62,6 +73,8 @@ def run_cycle(
         The random numbers of each step, by its name.
     objective
         Computes a phase's objective: `objective` for one cortex, `dreaming.training.ensemble.objective` for many.
+    labels
+        Of the images, for phases that see them.
 
     Returns
     -------
@@ -71,10 +84,10 @@ def run_cycle(
     terms: dict[str, Tensor] = {}
     for step in steps:
         phase = step.phase
-        outcome = objective(phase, cortex, images, hippocampus, draws[step.name])
+        outcome = objective(phase, cortex, images, hippocampus, draws[step.name], labels)
         synapses.change(phase.weight * outcome.loss.sum(), phase.plasticity)
         if outcome.memory is not None:
-            hippocampus = hippocampus.store(outcome.memory)
+            hippocampus = hippocampus.store(outcome.memory, images)
         for term, value in outcome.terms.items():
             name, share = f"{phase.name}.{term}", value.detach() / phase.steps
             terms[name] = terms[name] + share if step.number else share
@@ -89,6 +102,7 @@ def sleep_wake_cycle(
     hippocampus: Hippocampus,
     phases: Sequence[Phase],
     random: Random,
+    labels: Int64[Tensor, " b"] | None = None,
 ) -> tuple[Hippocampus, dict[str, Tensor]]:
     """Run one cycle of wake and sleep with random numbers of its own.
 
@@ -104,6 +118,8 @@ def sleep_wake_cycle(
         The phases in their order.
     random
         The random numbers of this cycle.
+    labels
+        The class of each image, for phases that see labels (`Phase.sees_labels`).
 
     Returns
     -------
@@ -136,8 +152,8 @@ def sleep_wake_cycle(
         )
     images = images.clone() if images.is_inference() else images  # of those, no gradient can be had
     steps = steps_of(phases, synapses.coasts)
-    draws = draw(steps, random, len(images), cortex.latent_dim, images.shape[-1])
-    return run_cycle(cortex, synapses, images, hippocampus, steps, draws)
+    draws = draw(steps, random, len(images), cortex.latent_dim, hippocampus.config, images.shape[1:])
+    return run_cycle(cortex, synapses, images, hippocampus, steps, draws, labels=labels)
 
 
 def active_phases(phases: Sequence[Phase], cycle: int) -> tuple[Phase, ...]:
@@ -175,14 +191,23 @@ def steps_of(phases: Sequence[Phase], coasts: bool = False) -> tuple[Step, ...]:
 
 
 def draw(
-    steps: Sequence[Step], random: Random, batch_size: int, latent_dim: int, image_size: int = IMAGE_SIZE
+    steps: Sequence[Step],
+    random: Random,
+    batch_size: int,
+    latent_dim: int,
+    hippocampus: HippocampusConfig = HippocampusConfig(),  # noqa: B008 - it is frozen
+    image: Sequence[int] = (),
 ) -> dict[str, Draws]:
-    """Draw the random numbers of one cycle, those of each step by its name."""
+    """Draw the random numbers of one cycle, those of each step by its name: the phase's, and those of retrieval."""
     draws = {}
-    sized = () if image_size == IMAGE_SIZE else (image_size,)  # phases of users may know of the paper's size alone
+    sized = (
+        image[-1:] if image and image[-1] != IMAGE_SIZE else ()
+    )  # users' phases may know the paper's size alone
     for step in steps:
         place = (step.phase.name, step.number) if step.number else (step.phase.name,)
-        draws[step.name] = step.phase.draw(random.at(*place), batch_size, latent_dim, *sized)
+        here = random.at(*place)
+        retrieval = hippocampus.draw(here, batch_size, latent_dim, image)
+        draws[step.name] = {**step.phase.draw(here, batch_size, latent_dim, *sized), **retrieval}
     return draws
 
 

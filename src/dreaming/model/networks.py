@@ -210,12 +210,17 @@ def _by_pixel(maps: Float[Tensor, "b c h w"]) -> Float[Tensor, "b hwc"]:
 
 
 class Cortex(nn.Module):
-    """Both pathways of one cortex.
+    """Both pathways of one cortex, and the organs that phases bring.
 
     Parameters
     ----------
     latent_dim, base_channels, image_channels, random, image_size
         As for `Encoder`.
+
+    Attributes
+    ----------
+    organs
+        Networks of phases' own by name, such as a projection head; see `dreaming.model.organs`.
 
     Examples
     --------
@@ -238,6 +243,7 @@ class Cortex(nn.Module):
         self.latent_dim, self.image_size = latent_dim, image_size
         self.encoder: nn.Module = Encoder(latent_dim, base_channels, image_channels, random, image_size)
         self.generator: nn.Module = Generator(latent_dim, base_channels, image_channels, random, image_size)
+        self.organs = nn.ModuleDict()
 
     @classmethod
     def of(
@@ -266,7 +272,7 @@ class Cortex(nn.Module):
         cortex = cls.__new__(cls)
         nn.Module.__init__(cortex)
         cortex.latent_dim, cortex.image_size = latent_dim, image_size
-        cortex.encoder, cortex.generator = encoder, generator
+        cortex.encoder, cortex.generator, cortex.organs = encoder, generator, nn.ModuleDict()
         return cortex
 
     def latents(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b n"]:
@@ -280,6 +286,11 @@ class Cortex(nn.Module):
         alone = getattr(self.encoder, "externality", None)
         d_logit: Tensor = alone(images) if alone else self.encoder(images)[1]
         return d_logit
+
+    @property
+    def pathways(self) -> dict[str, nn.Module]:
+        """Every network by the name that signs of plasticity give it: encoder, generator, and the organs."""
+        return {"encoder": self.encoder, "generator": self.generator, **self.organs}
 
     @property
     def device(self) -> torch.device:

@@ -7,7 +7,8 @@
 
 The table of signs is the paper's claim about neuromodulation. It stands in the code as each phase's
 ``plasticity``. A cycle is a tuple of phases; a phase of your own is a class with an objective and signs
-(``examples/lucid_dreaming.py``). Objectives are pure: they know nothing of devices, optimisers or files.
+(``examples/lucid_dreaming.py``), and may bring networks of its own (`Phase.organs`). Objectives are pure: they know
+nothing of devices, optimisers or files.
 """
 
 import math
@@ -18,7 +19,7 @@ from typing import Annotated, Any, ClassVar
 from annotated_types import Ge, Le
 from jaxtyping import Float
 from pydantic import Field, model_validator
-from torch import Tensor
+from torch import Tensor, nn
 
 from dreaming.model import losses
 from dreaming.model.hippocampus import Hippocampus, Replay
@@ -57,6 +58,8 @@ class Phase(Parameters, ABC):
     plasticity: ClassVar[Plasticity]
     terms: ClassVar[tuple[str, ...]] = ()
     """Names of the terms that the objective returns; none for a phase that does not say."""
+    sees_labels: ClassVar[bool] = False
+    """Whether the objective is given ``labels=``, the class of each image, int64 [b]; others never see them."""
 
     name: str = Field(default="", pattern=r"^[a-z][a-z0-9_]*$")
     """What the phase is called in the config and in losses.csv; by default its class, in lower case."""
@@ -88,11 +91,22 @@ class Phase(Parameters, ABC):
         """Draw the random numbers that the objective will need; a phase without chance draws none."""
         return {}
 
+    def organs(self, cortex: Cortex) -> dict[str, nn.Module]:
+        """Make the networks that the phase brings, by the names of their signs; by default it brings none.
+
+        Called once, when a cortex is made, under random numbers of the run's; ``cortex.organs`` holds them from
+        then on, those of a schedule's last stage too. Two phases whose organs of one name are alike share them.
+        """
+        return {}
+
     @abstractmethod
     def objective(
         self, cortex: Cortex, images: Float[Tensor, "b c h w"], hippocampus: Hippocampus, draws: Draws
     ) -> Outcome:
-        """Compute the phase's loss from a cortex, what it sees, what it remembers, and chance."""
+        """Compute the phase's loss from a cortex, what it sees, what it remembers, and chance.
+
+        A phase with `sees_labels` has one argument more, ``labels: Tensor | None = None``.
+        """
 
 
 class Wake(Phase):

@@ -1,31 +1,66 @@
 """Plasticity: how a phase's loss changes the synapses of each pathway, by which sign, through which optimiser."""
 
 import inspect
-from collections.abc import Iterator, Sequence
-from typing import Annotated, Literal, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Literal
 
 import torch
 from annotated_types import Ge, Gt, Lt
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
+from dreaming.errors import UserError
 from dreaming.model.networks import Cortex
 from dreaming.model.parameters import Parameters
 
 Sign = Literal[-1, 0, 1]
 Beta = Annotated[float, Ge(0), Lt(1)]
-PATHWAYS = ("encoder", "generator")
+STEP = "step"
 
 
-class Plasticity(NamedTuple):
-    """The sign of plasticity of each pathway in a phase: +1 descends the loss, -1 ascends it, 0 is not plastic."""
+class Plasticity(Mapping[str, Sign]):
+    """The sign of plasticity of each network in a phase: +1 descends the loss, -1 ascends it, 0 is not plastic.
 
-    encoder: Sign
-    generator: Sign
+    Parameters
+    ----------
+    encoder, generator
+        The signs of both pathways.
+    **organs
+        The signs of networks that phases bring, by their names (`dreaming.model.organs`).
+
+    Raises
+    ------
+    ValueError
+        If a sign is none.
+
+    Examples
+    --------
+    >>> signs = Plasticity(encoder=+1, generator=0, projector=+1)
+    >>> signs["projector"], signs.get("critic", 0), list(signs)
+    (1, 0, ['encoder', 'generator', 'projector'])
+    """
+
+    def __init__(self, encoder: Sign, generator: Sign, **organs: Sign) -> None:
+        self._signs = {"encoder": encoder, "generator": generator, **organs}
+        for name, sign in self._signs.items():
+            if sign not in (-1, 0, 1):
+                raise ValueError(f"a sign of plasticity is -1, 0 or +1, and that of {name} is {sign!r}")
+
+    def __getitem__(self, name: str) -> Sign:
+        return self._signs[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._signs)
+
+    def __len__(self) -> int:
+        return len(self._signs)
+
+    def __repr__(self) -> str:
+        return f"Plasticity({', '.join(f'{name}={sign:+d}' for name, sign in self.items())})"
 
 
 class Optimizer(Parameters):
-    """Adam, one for each pathway, shared by all phases."""
+    """Adam, one for each pathway and organ, shared by all phases."""
 
     learning_rate: Annotated[float, Gt(0)] = 2e-4
     """Step size of Adam."""
@@ -65,22 +100,23 @@ class Synapses:
 
     def __init__(self, cortex: Cortex, optimizer: Optimizer) -> None:
         self.coasts = optimizer.idle_weights == "coast"
-        self.pathways: dict[str, nn.Module] = {name: getattr(cortex, name) for name in PATHWAYS}
+        self.pathways = cortex.pathways
         # Adam sees each weight as the run of numbers that it is in memory: its fused step pairs weights, gradients
         # and momenta by their place there, whatever their strides, or else copies them first.
         self._runs = {
-            name: [(weight, _run(weight.detach())) for weight in pathway.parameters()]
+            name: [(weight, _run(weight.detach())) for weight in pathway.parameters() if weight.requires_grad]
             for name, pathway in self.pathways.items()
         }
         self.optimizers = {
             name: _Adam(
-                [run for _, run in self._runs[name]],
+                [run for _, run in runs],
                 lr=optimizer.learning_rate,
                 betas=optimizer.betas,
                 fused=True,
                 capturable=cortex.device.type == "cuda",
             )
-            for name in PATHWAYS
+            for name, runs in self._runs.items()
+            if runs
         }
 
     def change(self, loss: Float[Tensor, ""], signs: Plasticity) -> None:
@@ -91,12 +127,22 @@ class Synapses:
         loss
             Scalar. One whose graph reaches no weight changes nothing, but where idle weights coast on.
         signs
-            The phase's signs of plasticity. A pathway with sign 0 is bit for bit left as it is.
+            The phase's signs of plasticity. A network with sign 0, or with none, is bit for bit left as it is.
+
+        Raises
+        ------
+        UserError
+            If a sign is that of a network which the cortex does not have.
         """
-        plastic = {name: sign for name, sign in signs._asdict().items() if sign}
+        if missing := signs.keys() - self.pathways.keys():
+            raise UserError(
+                f"there is a sign of plasticity for {', '.join(sorted(missing))}, which this cortex lacks; bring "
+                "the organs of phases with grow_organs(cortex, phases) before its Synapses are made"
+            )
+        plastic = {name: sign for name, sign in signs.items() if sign and name in self.optimizers}
         if not plastic or not (loss.requires_grad or self.coasts):
             return
-        weights = [w for name in plastic for w in self.pathways[name].parameters()]
+        weights = [weight for name in plastic for weight, _ in self._runs[name]]
         learned = torch.autograd.grad(loss, weights, allow_unused=True) if loss.requires_grad else ()
         gradients = iter(learned or [None] * len(weights))
         for name, sign in plastic.items():
@@ -120,22 +166,22 @@ class Synapses:
     def state(self) -> dict[str, Tensor]:
         """Return the optimisers' state as named tensors: ``PATHWAY.WEIGHT.{step,exp_avg,exp_avg_sq}``."""
         return {
-            f"{name}.{weight_name}.{key}": value.as_strided(weight.shape, weight.stride())
-            if value.ndim
-            else value
+            f"{name}.{weight_name}.{key}": value
+            if key == STEP
+            else value.as_strided(weight.shape, weight.stride())
             for name, weight_name, weight, run in self._named_runs()
             for key, value in self.optimizers[name].state[run].items()
         }
 
     def restore(self, state: dict[str, Tensor]) -> None:
         """Restore a state that `state` returned, of a cortex of the same shape."""
-        entries: dict[str, dict[int, dict[str, Tensor]]] = {name: {} for name in PATHWAYS}
+        entries: dict[str, dict[int, dict[str, Tensor]]] = {name: {} for name in self.optimizers}
         for name, weight_name, weight, here in self._named_runs():
             prefix = f"{name}.{weight_name}."
             entry = {
-                key.removeprefix(prefix): _run(_in_place_like(value, weight)) if value.ndim else value
-                for key, value in state.items()
-                if key.startswith(prefix)
+                key: value if key == STEP else _run(_in_place_like(value, weight))
+                for key in (STEP, "exp_avg", "exp_avg_sq")
+                if (value := state.get(prefix + key)) is not None
             }
             position = next(i for i, (_, run) in enumerate(self._runs[name]) if run is here)
             if entry:
@@ -148,7 +194,7 @@ class Synapses:
         """Stack the momentum of several cortices, whose weights these synapses have stacked."""
         states = [synapses.state() for synapses in many]
         shared = {
-            name: values[0].clone() if values[0].ndim == 0 else torch.stack(values)
+            name: values[0].clone() if _counts(name) else torch.stack(values)
             for name in states[0]
             for values in [[state[name] for state in states]]
         }
@@ -160,17 +206,21 @@ class Synapses:
         for number, synapses in enumerate(many):
             synapses.restore(
                 {
-                    name: value.clone() if value.ndim == 0 else value[number].clone()
+                    name: value.clone() if _counts(name) else value[number].clone()
                     for name, value in state.items()
                 }
             )
 
     def _named_runs(self) -> Iterator[tuple[str, str, Tensor, Tensor]]:
         for name, pathway in self.pathways.items():
-            for (weight_name, weight), (_, run) in zip(
-                pathway.named_parameters(), self._runs[name], strict=True
-            ):
+            named = [(key, weight) for key, weight in pathway.named_parameters() if weight.requires_grad]
+            for (weight_name, weight), (_, run) in zip(named, self._runs[name], strict=True):
                 yield name, weight_name, weight, run
+
+
+def _counts(name: str) -> bool:
+    """Return whether a named state of an optimiser is its count of steps, which cortices side by side share."""
+    return name.endswith(f".{STEP}")
 
 
 def _run(value: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from dreaming.runs.tables import read_table
 
 NOT_FINITE = "not finite"
 DEAD = "dead latents"
+DEAD_ORGAN = "dead organ"
 COLLAPSED = "collapsed latents"
 WON = "discriminator won"
 
@@ -32,12 +33,12 @@ class Finding:
     phase
         The phase's name, or ``cortex``.
     term
-        The phase's term; or of the cortex a weight or a momentum, ``latents``, ``spread`` or ``dimension``.
+        The phase's term; or of the cortex a weight, a momentum, an organ, ``latents``, ``spread`` or ``dimension``.
     kind
-        ``not finite``, ``dead latents``, ``collapsed latents`` or ``discriminator won``.
+        ``not finite``, ``dead latents``, ``dead organ``, ``collapsed latents`` or ``discriminator won``.
     value
-        The loss or other number; of dead latents their share, in (0, 1]; of a discriminator that has won, the
-        larger of its mean losses awake and in REM, in nats.
+        The loss or other number; of dead latents their share, in (0, 1]; of a dead organ its gradient, 0; of a
+        discriminator that has won, the larger of its mean losses awake and in REM, in nats.
     """
 
     epoch: int

@@ -57,8 +57,12 @@ def load(run_folder: str | Path, epoch: int | None = None) -> Cortex:
             f"{folder.snapshot(epoch)} belongs to another run: its {other[0]} is {brief(about.get(other[0]))}"
         )
     cortex = config.cortex()
+    known = tuple(f"organs.{name}." for name in cortex.organs)
     try:
-        cortex.load_state_dict(weights)
+        # Organs of phases whose classes are not at hand are left out.
+        cortex.load_state_dict(
+            {k: v for k, v in weights.items() if not k.startswith("organs.") or k.startswith(known)}
+        )
     except RuntimeError:
         raise UserError(f"{folder.snapshot(epoch)} holds other weights than this cortex has") from None
     return cortex.to(torch.float32)

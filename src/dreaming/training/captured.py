@@ -41,6 +41,8 @@ class CapturedCycle:
         The config of each; they differ in their seeds alone.
     images
         Pixels, 0 to 255, shape [n, c, h, w], on the cortices' device.
+    labels
+        Their classes, int64 [n], there too, where a phase sees labels.
 
     Raises
     ------
@@ -48,10 +50,16 @@ class CapturedCycle:
         If the states are not at one cycle.
     """
 
-    def __init__(self, states: Sequence[TrainingState], configs: Sequence[Config], images: Tensor) -> None:
+    def __init__(
+        self,
+        states: Sequence[TrainingState],
+        configs: Sequence[Config],
+        images: Tensor,
+        labels: Tensor | None = None,
+    ) -> None:
         if len({(state.epochs_done, state.cycles_done) for state in states}) > 1:
             raise ValueError("these cortices are at different cycles, and are trained in step")
-        self.states, self.configs, self.images = states, configs, images
+        self.states, self.configs, self.images, self.labels = states, configs, images, labels
         self.config, self.device = configs[0], images.device
         self.cycles = len(images) // self.config.training.batch_size
         self.many = len(states) > 1
@@ -96,12 +104,10 @@ class CapturedCycle:
         first = self.states[0]
         if first.cycles_done == 0 and not self.config.training.memories_across_epochs:
             for state in self.states:
-                state.hippocampus = Hippocampus()
-        days = [(state.hippocampus.today, state.hippocampus.yesterday) for state in self.states]
-        today, yesterday = (
-            self._joined([day for day in values if day is not None]) for values in zip(*days, strict=True)
-        )
-        self._remember(Hippocampus(today, yesterday))
+                state.hippocampus = Hippocampus(config=self.config.hippocampus)
+        days = [state.hippocampus.tensors for state in self.states]
+        joined = {name: self._joined([each[name] for each in days]) for name in days[0]}
+        self._remember(first.hippocampus.holding(joined))
         epoch = first.epochs_done + 1
         if self.phases != (phases := self.config.phases_in(epoch)):
             self.phases = phases
@@ -131,11 +137,11 @@ class CapturedCycle:
             ensemble.unstack(self.cortex, [state.cortex for state in self.states])
             self.synapses.unstack([state.synapses for state in self.states])
         for number, state in enumerate(self.states):
-            today, yesterday = (
-                None if day is None else (day[number] if self.many else day).clone()
-                for day in (self.hippocampus.today, self.hippocampus.yesterday)
-            )
-            state.hippocampus = Hippocampus(today, yesterday)
+            days = {
+                name: (day[number] if self.many else day).clone()
+                for name, day in self.hippocampus.tensors.items()
+            }
+            state.hippocampus = self.hippocampus.holding(days)
             state.totals = {
                 name: (total[number] if self.many else total).clone() for name, total in self.totals.items()
             }
@@ -146,7 +152,8 @@ class CapturedCycle:
         steps = steps_of(active_phases(self.phases, self.done % self.cycles), self.synapses.coasts)
         self.done += 1
         names = tuple(step.name for step in steps)
-        settled = self.hippocampus.yesterday is not None and self.counts[names] >= EAGER
+        full = self.hippocampus.days == self.config.hippocampus.capacity
+        settled = full and self.counts[names] >= EAGER
         if not (self.captures and settled):
             self._cycle(steps)
             self.counts[names] += 1
@@ -177,6 +184,7 @@ class CapturedCycle:
             steps,
             draws,
             ensemble.objective if self.many else objective,
+            None if self.labels is None else self.labels[order],
         )
         self._remember(hippocampus)
         for name, value in terms.items():
@@ -184,17 +192,20 @@ class CapturedCycle:
         self.position.add_(1)
 
     def _remember(self, found: Hippocampus) -> None:
-        """Write memories where the next cycle reads them; yesterday's first, for it may lie in today's buffer."""
-        yesterday = self._buffered("yesterday", found.yesterday)
-        self.hippocampus = Hippocampus(self._buffered("today", found.today), yesterday)
+        """Write memories where the next cycle reads them; the oldest first, for they may lie in a later buffer."""
+        days = list(found.tensors.items())
+        axis = found.day_axis
+        self.hippocampus = found.holding({name: self._buffered(name, day, axis) for name, day in days[::-1]})
 
-    def _buffered(self, name: str, value: Tensor | None) -> Tensor | None:
-        """Copy a value into its buffer; the first of its name becomes the buffer."""
-        if value is None:
-            return None
+    def _buffered(self, name: str, value: Tensor, axis: int) -> Tensor:
+        """Copy memories into their buffer, which has room for all days that will be stored."""
         if name not in self.buffers:
-            self.buffers[name] = value.clone()
-        return self.buffers[name].copy_(value)
+            room = list(value.shape)
+            if name == "earlier":
+                room[axis] = self.config.hippocampus.capacity - 2
+            self.buffers[name] = value.new_empty(room)
+        buffer = self.buffers[name]
+        return (buffer.narrow(axis, 0, value.shape[axis]) if name == "earlier" else buffer).copy_(value)
 
     def _total(self, name: str) -> Tensor:
         if name not in self.totals:
@@ -202,10 +213,8 @@ class CapturedCycle:
             self.totals[name] = torch.zeros(shape, dtype=torch.float64, device=self.device)
         return self.totals[name]
 
-    def _joined(self, values: Sequence[Tensor]) -> Tensor | None:
-        """Stack what belongs to several cortices; None where there is nothing."""
-        if not values:
-            return None
+    def _joined(self, values: Sequence[Tensor]) -> Tensor:
+        """Stack what belongs to several cortices."""
         return torch.stack(list(values)) if self.many else values[0]
 
     def _drawn(self, epoch: int) -> Epoch:
@@ -220,6 +229,7 @@ class CapturedCycle:
         """Draw an epoch's random numbers on the CPU: the order of the images, and those of each cycle."""
         batch, networks = self.config.training.batch_size, self.config.networks
         steps = steps_of(self.config.phases_in(epoch))
+        image = (self.config.networks.image_channels, *self.images.shape[2:])
         orders, epochs = [], []
         for config in self.configs:
             orders.append(epoch_order(len(self.images), batch, generator(config.seed, "order", epoch)))
@@ -229,7 +239,8 @@ class CapturedCycle:
                     Random(config.seed, (epoch, cycle)),
                     batch,
                     networks.latent_dim,
-                    networks.image_size,
+                    config.hippocampus,
+                    image,
                 )
                 for cycle in range(self.cycles)
             ]

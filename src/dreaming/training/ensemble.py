@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from dreaming.model import cycle
 from dreaming.model.hippocampus import Hippocampus
 from dreaming.model.layers import side_by_side
 from dreaming.model.networks import Cortex
@@ -27,7 +28,7 @@ def stack(cortices: Sequence[Cortex]) -> Cortex:
     Returns
     -------
     Cortex
-        Its weights have a leading axis; `objective` computes with it, and `unstack` copies its weights back.
+        Its weights and buffers have a leading axis; `objective` computes with it, and `unstack` copies them back.
 
     Examples
     --------
@@ -36,22 +37,38 @@ def stack(cortices: Sequence[Cortex]) -> Cortex:
     torch.Size([3, 8, 16, 4, 4])
     """
     ensemble = copy.deepcopy(cortices[0])
-    named = [dict(cortex.named_parameters()) for cortex in cortices]
+    named = [_tensors(cortex) for cortex in cortices]
+    together = {  # by the first cortex's own, so that a weight which an organ has twice stays one weight
+        id(first): _stacked_like(first, [tensors[path].detach() for tensors in named])
+        for path, first in named[0].items()
+    }
     for module_name, module in ensemble.named_modules():
-        for name, _ in list(module.named_parameters(recurse=False)):
-            path = f"{module_name}.{name}"
-            stacked = stack_tensors([weights[path].detach() for weights in named])
-            module.register_parameter(name, nn.Parameter(stacked))
+        for name in [*module._parameters, *module._buffers]:
+            if (first := named[0].get(f"{module_name}.{name}")) is not None:
+                setattr(module, name, together[id(first)])
     return ensemble
 
 
+def _stacked_like(first: Tensor, values: Sequence[Tensor]) -> Tensor:
+    stacked = stack_tensors(values)
+    return nn.Parameter(stacked, first.requires_grad) if isinstance(first, nn.Parameter) else stacked
+
+
+def _tensors(cortex: nn.Module) -> dict[str, Tensor]:
+    """Return the weights and buffers of a network by their paths; one that has several has several entries."""
+    return {
+        **dict(cortex.named_parameters(remove_duplicate=False)),
+        **dict(cortex.named_buffers(remove_duplicate=False)),
+    }
+
+
 def unstack(ensemble: Cortex, cortices: Sequence[Cortex]) -> None:
-    """Copy the weights of an ensemble back to the cortices, which are changed in place."""
-    weights = dict(ensemble.named_parameters())
+    """Copy the weights and buffers of an ensemble back to the cortices, which are changed in place."""
+    together = _tensors(ensemble)
     with torch.no_grad():
         for number, cortex in enumerate(cortices):
-            for name, weight in cortex.named_parameters():
-                weight.copy_(weights[name][number])
+            for path, value in _tensors(cortex).items():
+                value.copy_(together[path][number])
 
 
 def stack_tensors(values: Sequence[Tensor]) -> Tensor:
@@ -66,20 +83,30 @@ def stack_tensors(values: Sequence[Tensor]) -> Tensor:
 class _Objective(nn.Module):
     """An objective as a module, so that the weights of its cortex can be given to it."""
 
-    def __init__(self, phase: Phase, cortex: Cortex) -> None:
+    def __init__(self, phase: Phase, cortex: Cortex, hippocampus: Hippocampus) -> None:
         super().__init__()
-        self.phase, self.cortex = phase, cortex
+        self.phase, self.cortex, self.hippocampus = phase, cortex, hippocampus
 
     def forward(
-        self, images: Tensor, today: Tensor | None, yesterday: Tensor | None, draws: Draws
+        self,
+        images: Tensor,
+        remembered: dict[str, Tensor],
+        draws: Draws,
+        labels: Tensor | None,
     ) -> tuple[Tensor, dict[str, Tensor], dict[str, Tensor]]:
-        outcome = self.phase.objective(self.cortex, images, Hippocampus(today, yesterday), draws)
+        hippocampus = self.hippocampus.holding(remembered)
+        outcome = cycle.objective(self.phase, self.cortex, images, hippocampus, draws, labels)
         memory = {} if outcome.memory is None else {"memory": outcome.memory}
         return outcome.loss, outcome.terms, memory
 
 
 def objective(
-    phase: Phase, ensemble: Cortex, images: Tensor, hippocampus: Hippocampus, draws: Draws
+    phase: Phase,
+    ensemble: Cortex,
+    images: Tensor,
+    hippocampus: Hippocampus,
+    draws: Draws,
+    labels: Tensor | None = None,
 ) -> Outcome:
     """Compute a phase's objective for each cortex of an ensemble.
 
@@ -95,20 +122,22 @@ def objective(
         What each remembers, shape [n, b, n_z].
     draws
         What `Phase.draw` returned for each, stacked.
+    labels
+        Of what each sees, shape [n, b], for phases that see labels.
 
     Returns
     -------
     Outcome
         Loss, terms and memory, with a leading axis of n.
     """
-    module = _Objective(phase, ensemble)
-    weights: dict[str, Tensor] = dict(module.named_parameters())
-    remembered = tuple(0 if day is not None else None for day in (hippocampus.today, hippocampus.yesterday))
+    module = _Objective(phase, ensemble, hippocampus)
+    weights = _tensors(module)
+    given = images, hippocampus.tensors, draws, labels
 
     def one(weights: dict[str, Tensor], *seen: object) -> tuple[Tensor, dict[str, Tensor], dict[str, Tensor]]:
         return torch.func.functional_call(module, weights, seen)  # type: ignore[no-any-return]
 
-    many = torch.vmap(one, in_dims=(0, 0, *remembered, 0))
+    many = torch.vmap(one, in_dims=(0, *(None if each is None else 0 for each in given)))
     with side_by_side():
-        loss, terms, memory = many(weights, images, hippocampus.today, hippocampus.yesterday, draws)
+        loss, terms, memory = many(weights, *given)
     return Outcome(loss, terms, memory.get("memory"))

@@ -5,7 +5,7 @@ reason; what they meet in runs that learn well, and how they were found, is in d
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from jaxtyping import Float, UInt8
@@ -14,7 +14,7 @@ from torch import Tensor
 from dreaming.data import to_activity
 from dreaming.model.networks import Cortex
 from dreaming.model.phases import REM, Phase, Wake
-from dreaming.runs.findings import COLLAPSED, CORTEX, DEAD, NOT_FINITE, WON, Finding
+from dreaming.runs.findings import COLLAPSED, CORTEX, DEAD, DEAD_ORGAN, NOT_FINITE, WON, Finding
 
 SAMPLE = 256
 """Images whose latents are looked at, the first of the training split: the same ones each epoch."""
@@ -124,6 +124,31 @@ def of_latents(epoch: int, z: Float[Tensor, "n z"]) -> list[Finding]:
     if min(len(z) - 1, z.shape[1]) > 1 and (dimension := effective_dimension(z)) < DIMENSION_BELOW:
         found.append(Finding(epoch, CORTEX, "dimension", COLLAPSED, dimension))
     return found
+
+
+def of_organs(epoch: int, organs: Iterable[str], momenta: Mapping[str, Tensor]) -> list[Finding]:
+    """Judge organs that were plastic in an epoch: one whose every weight has lost its gradient is dead.
+
+    Parameters
+    ----------
+    epoch
+        After which.
+    organs
+        Names of those that have weights.
+    momenta
+        What `Synapses.state` returns; a weight that never had a gradient has none.
+
+    Examples
+    --------
+    >>> of_organs(1, ["critic", "head"], {"head.bias.exp_avg": torch.ones(2)})
+    [Finding(epoch=1, phase='cortex', term='critic', kind='dead organ', value=0.0)]
+    """
+    averages = {name: value for name, value in momenta.items() if name.endswith(".exp_avg")}
+    return [
+        Finding(epoch, CORTEX, organ, DEAD_ORGAN, 0.0)
+        for organ in organs
+        if not any(value.any() for name, value in averages.items() if name.startswith(f"{organ}."))
+    ]
 
 
 def effective_dimension(z: Float[Tensor, "n z"]) -> float:

@@ -102,7 +102,9 @@ def train(
             progress.say(f"{run.folder.title}: finished, {run.state.epochs_done} epochs")
             return run.folder.path
         captured = (
-            CapturedCycle([run.state], [config], run.images) if config.training.path == "captured" else None
+            CapturedCycle([run.state], [config], run.images, run.labels)
+            if config.training.path == "captured"
+            else None
         )
         progress.start(run.folder.title, config.training.epochs, run.cycles, run.cycles_done)
         while not run.finished:
@@ -122,15 +124,16 @@ def run_epoch(run: Run, wanted: Callable[[], bool], after_cycle: Callable[[], No
     state, config = run.state, run.config
     epoch = state.epochs_done + 1
     if state.cycles_done == 0 and not config.training.memories_across_epochs:
-        state.hippocampus = Hippocampus()
+        state.hippocampus = Hippocampus(config=config.hippocampus)
     order = epoch_order(len(run.images), config.training.batch_size, generator(config.seed, "order", epoch))
     order = order.to(run.images.device)
     while state.cycles_done < run.cycles and wanted():
         images = to_activity(run.images[order[state.cycles_done]], config.networks.image_channels)
+        labels = run.labels if run.labels is None else run.labels[order[state.cycles_done]]
         phases = active_phases(config.phases_in(epoch), state.cycles_done)
         random = Random(config.seed, (epoch, state.cycles_done), images.device)
         state.hippocampus, terms = sleep_wake_cycle(
-            state.cortex, state.synapses, images, state.hippocampus, phases, random
+            state.cortex, state.synapses, images, state.hippocampus, phases, random, labels
         )
         for name, value in terms.items():
             state.totals[name] = state.totals.get(name, 0) + value.to(torch.float64)
@@ -159,8 +162,11 @@ def show_repairs(run: Run, progress: NoProgress) -> None:
 def images_of(
     config: Config, dataset: Dataset | None, data_dir: str | Path | None, trust_data: bool
 ) -> Dataset:
-    """Load the images of a run, unless they are given, and make sure that they fill a mini-batch."""
+    """Load the images of a run, unless they are given, and make sure that they serve its phases."""
     dataset = images_for(config, dataset, data_dir, trust_data)
+    seeing = [phase.name for cycle in config.cycles() for phase in cycle if phase.sees_labels]
+    if seeing and dataset.train.labels is None:
+        raise UserError(f"phase '{seeing[0]}' sees labels, and {config.dataset.name} has none")
     if config.training.epochs and len(dataset.train) < config.training.batch_size:
         raise UserError(
             f"a batch of {config.training.batch_size} images is larger than the {len(dataset.train)} images "

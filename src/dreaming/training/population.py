@@ -278,7 +278,7 @@ def train_together(
     progress = progress or NoProgress()
     configs = [named_for(config, dataset) for config in configs]
     configs = [resolved(config, RunFolder(run_folder_path(config, Path(out)))) for config in configs]
-    if any(config.model_copy(update={"seed": configs[0].seed}) != configs[0] for config in configs):
+    if len(_alike({run_folder_path(config, Path(out)): config for config in configs})) > 1:
         raise UserError("cortices train side by side only where their configs differ in nothing but the seed")
     images = images_of(configs[0], dataset, data_dir, trust_data)
     with listening() as interrupt, ExitStack() as locks:
@@ -305,7 +305,7 @@ def _side_by_side(
         if step != group:
             group, first = step, step[0]
             captured = CapturedCycle(
-                [run.state for run in group], [run.config for run in group], first.images
+                [run.state for run in group], [run.config for run in group], first.images, first.labels
             )
             title = (
                 f"{first.folder.title} and {len(group) - 1} more" if len(group) > 1 else first.folder.title

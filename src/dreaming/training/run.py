@@ -53,6 +53,12 @@ class Run:
         return self.dataset.train.images
 
     @property
+    def labels(self) -> Tensor | None:
+        """The class of each of these images, int64 [n], where a phase sees labels."""
+        seen = any(phase.sees_labels for cycle in self.config.cycles() for phase in cycle)
+        return self.dataset.train.labels if seen else None
+
+    @property
     def cycles(self) -> int:
         """Cycles of an epoch."""
         return len(self.dataset.train) // self.config.training.batch_size
@@ -127,7 +133,7 @@ def _next_epoch(state: TrainingState, cycles: int, config: Config) -> dict[str, 
 
 
 def _found(row: dict[str, Any], state: TrainingState, config: Config, dataset: Dataset) -> list[Finding]:
-    """Check the losses, the weights and the latents after an epoch; no further than where a number is lost."""
+    """Check losses, weights, latents and organs after an epoch; no further than where a number is lost."""
     epoch, channels = state.epochs_done, config.networks.image_channels
     means = {name: value for name, value in row.items() if "." in name}
     found = health.of_losses(epoch, means, config.phases_in(epoch))
@@ -137,6 +143,10 @@ def _found(row: dict[str, Any], state: TrainingState, config: Config, dataset: D
         found += health.of_latents(
             epoch, health.watched_latents(state.cortex, dataset.train.images, channels)
         )
+        active = [phase for phase in config.phases_in(epoch) if phase.is_active(0)]
+        plastic = {name for phase in active for name, sign in phase.plasticity.items() if sign}
+        watched = [name for name in state.cortex.organs if name in plastic & state.synapses.optimizers.keys()]
+        found += health.of_organs(epoch, watched, state.synapses.state())
     return found
 
 

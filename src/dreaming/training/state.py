@@ -36,15 +36,14 @@ class TrainingState:
         """Return the state before the first cycle: initial weights, no memories."""
         cortex = config.cortex().to(device)
         cortex.precision = config.training.number_type
-        return cls(cortex, Synapses(cortex, config.optimizer))
+        return cls(cortex, Synapses(cortex, config.optimizer), Hippocampus(config=config.hippocampus))
 
     def save(self, folder: RunFolder, config: Config) -> None:
         """Write everything that is needed to go on exactly from here; the state before this one is kept."""
-        days = {"today": self.hippocampus.today, "yesterday": self.hippocampus.yesterday}
         groups = {
             "cortex": self.cortex.state_dict(),
             "adam": self.synapses.state(),
-            "hippocampus": {name: latents for name, latents in days.items() if latents is not None},
+            "hippocampus": self.hippocampus.tensors,
             "totals": self.totals,
         }
         tensors = {
@@ -107,6 +106,6 @@ class TrainingState:
             self.epochs_done, self.cycles_done = int(position["epochs"]), int(position["cycles"])
             self.seconds = float(position["seconds"])
             self.totals = {name: totals[name] for name in position["terms"]}
-            self.hippocampus = Hippocampus(**group("hippocampus"))
+            self.hippocampus = Hippocampus(**group("hippocampus"), config=config.hippocampus)
         except (RuntimeError, KeyError, ValueError, TypeError, OverflowError):
             raise UserError(f"{path} is not the state of this run") from None
