@@ -27,6 +27,7 @@ from dreaming import rng
 from dreaming.data import Dataset, batches, to_activity
 from dreaming.errors import UserError
 from dreaming.evaluation import readout
+from dreaming.model import pixels
 from dreaming.runs.tensors import read_tensors, write_tensors
 from dreaming.system import hardware
 from dreaming.system.disk import cache_dir
@@ -131,7 +132,9 @@ class Control:
         Rounding is a machine's own, and a library's; and where one of the modules that the number comes from is
         changed, nothing that was kept is taken.
         """
-        sources = [inspect.getsource(module) for module in (sys.modules[__name__], readout, batches, rng)]
+        sources = [
+            inspect.getsource(module) for module in (sys.modules[__name__], readout, batches, pixels, rng)
+        ]
         gpu = self.device.type == "cuda"
         return {
             "control": self.kind,

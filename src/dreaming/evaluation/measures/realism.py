@@ -10,7 +10,6 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from dreaming.data import to_activity
-from dreaming.data.batches import to_pixels
 from dreaming.errors import UserError
 from dreaming.evaluation.features import inception
 from dreaming.evaluation.features.extractors import extractor
@@ -22,6 +21,7 @@ from dreaming.model import dreams
 from dreaming.model.hippocampus import Hippocampus
 from dreaming.model.networks import Cortex
 from dreaming.model.phases import NREM, REM
+from dreaming.model.pixels import to_pixels
 from dreaming.rng import Random, generator
 from dreaming.runs.snapshots import load
 
