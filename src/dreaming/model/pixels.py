@@ -60,6 +60,15 @@ def to_activity(
     return activity.div_(127.5).sub_(1)
 
 
+def as_tensor(values: Images) -> Tensor:
+    """Return values from numpy or torch as a tensor, in the memory they have wherever torch takes that."""
+    return (
+        values
+        if isinstance(values, Tensor)
+        else torch.from_numpy(np.require(values, requirements=["C", "W"]))
+    )
+
+
 def by_channel(images: Images) -> Tensor:
     """Return images of either layout, from numpy or torch, as a tensor [n, c, h, w].
 
@@ -78,7 +87,7 @@ def by_channel(images: Images) -> Tensor:
     dreaming.errors.UserError: images of floats lie in [0, 1], and these in [-1, -1]; activity in [-1, 1], as
     to_activity makes it of pixels, goes to cortex.encoder itself
     """
-    found = torch.as_tensor(images)
+    found = as_tensor(images)
     shape = list(found.shape)
     if len(shape) == 4 and shape[1] not in (1, 3) and shape[3] in (1, 3):
         found = found.permute(0, 3, 1, 2)

@@ -20,8 +20,9 @@ from dreaming.evaluation.measures.measure import Measure, Quantity, parameter, t
 from dreaming.evaluation.measures.measure_table import MeasureTable
 from dreaming.evaluation.measures.snapshot_batch import SnapshotBatch
 from dreaming.evaluation.readout import Protocol, accuracy
+from dreaming.model.activity import LATENT
 
-READOUT_ACCURACY, LATENT = "readout_accuracy", "latent"
+READOUT_ACCURACY = "readout_accuracy"
 
 
 class Readout(Measure):

@@ -14,7 +14,6 @@ from dreaming.errors import UserError
 from dreaming.evaluation.features import inception
 from dreaming.evaluation.features.extractors import extractor
 from dreaming.evaluation.features.frechet import frechet_distance
-from dreaming.evaluation.features.latents import infer
 from dreaming.evaluation.measures.measure import Measure, Quantity, Row, parameter, tabled
 from dreaming.evaluation.measures.snapshot_batch import SnapshotBatch
 from dreaming.model import dreams
@@ -104,7 +103,7 @@ class Realism(Measure):
         rows: list[Row] = []
         for epoch in snapshots.epochs:
             cortex = load(snapshots.folder.path, epoch).to(device)
-            latents = infer(cortex, seen, channels)
+            latents = cortex.infer(seen)
             for kind, phase in nights.items():
                 dreamt = dream_of(cortex, phase, latents, random.at(kind), config.training.batch_size)
                 for each, real in zip(extractors, references, strict=True):

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from dreaming.config.config import Config
 from dreaming.data import Dataset
-from dreaming.evaluation.features.latents import infer
 from dreaming.evaluation.readout import Protocol, Weights, train_readout
 from dreaming.model.occlusion import Occlusion
 from dreaming.rng import Random
@@ -106,13 +105,13 @@ class SnapshotBatch:
         self, images: UInt8[Tensor, "n c 32 32"], masks: Float[Tensor, "n 1 32 32"] | None = None
     ) -> Float[Tensor, "k n z"]:
         """Infer the latents of images, occluded by masks if there are any, in each of the k cortices."""
-        k, n, channels = len(self.cortices), len(images), self.config.networks.image_channels
+        k, n = len(self.cortices), len(images)
         self.watch.inferred += k * n
         shape = k, n, self.config.networks.latent_dim
         latents = torch.empty(shape, dtype=torch.float32, device=self.device)
         with self.watch.stage("inference"):
             for own, cortex in zip(latents, self.cortices, strict=True):
-                own.copy_(infer(cortex, images, channels, masks=masks))
+                own.copy_(cortex.infer(images, masks=masks))
         return latents
 
     @cached_property

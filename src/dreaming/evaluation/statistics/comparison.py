@@ -15,8 +15,9 @@ from matplotlib.ticker import MaxNLocator
 
 from dreaming.errors import UserError, shown
 from dreaming.evaluation.measures.measure import Measure, Quantity
-from dreaming.evaluation.measures.readout import LATENT, READOUT_ACCURACY
+from dreaming.evaluation.measures.readout import READOUT_ACCURACY
 from dreaming.evaluation.measuring import MEASURES
+from dreaming.model.activity import LATENT
 from dreaming.model.conditions import colours_of
 from dreaming.runs import findings
 from dreaming.runs.folder import RunFolder
