@@ -23,7 +23,8 @@ from dreaming.system.progress import NoProgress
 from dreaming.system.signals import stopping
 
 MEASURES: dict[str, type[Measure]] = {
-    name: getattr(import_module(f"{modules.__name__}.{name}"), name.capitalize()) for name in modules.NAMES
+    name: getattr(import_module(f"{modules.__name__}.{name}"), name.title().replace("_", ""))
+    for name in modules.NAMES
 }
 """Every measure by its name."""
 TOGETHER = 8
@@ -107,6 +108,10 @@ def evaluate(
             about = config.dataset
             images = dataset or load_dataset(about.name, data_dir, limit=about.limit, trust=trust_data)
             require_same_images(folder, images)
+        for lacking, portion in todo:
+            snapshots = SnapshotBatch(folder, config, images, portion[:1], where, progress, data_dir, watch)
+            for measure in lacking:
+                measure.check(snapshots)
         with stopping(MEASURING):
             for readout, control in controls:
                 with watch.stage("controls"):

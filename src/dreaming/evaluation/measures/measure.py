@@ -74,6 +74,9 @@ class Measure(Parameters):
         """
         return ""
 
+    def check(self, snapshots: SnapshotBatch) -> None:
+        """Refuse, in one sentence, what cannot be measured of these snapshots; asked before anything is."""
+
     @abstractmethod
     def measure(self, snapshots: SnapshotBatch) -> pd.DataFrame:
         """Measure snapshots: rows with ``epoch, measure, parameter, value``, and what else the table has."""
