@@ -186,15 +186,22 @@ class SnapshotBatch:
     def masks(
         self, measure: str, count: int, probability: float, tile_size: int
     ) -> Float[Tensor, "{count} 1 32 32"]:
-        """Draw occlusions, a mask an image, for a measure of this name.
+        """Draw the occlusions of a measure of this name; see `occlusions`."""
+        return occlusions(self.config.seed, measure, count, probability, tile_size)
 
-        They depend on the seed of the run, the name and the count, so that all conditions and epochs of one seed
-        see the same. Tiles that are silenced at one probability are silenced at every higher one too.
-        """
-        occlusion = Occlusion(
-            probability=(probability, probability), tile_size=(tile_size, tile_size), mask_per_image=True
-        )
-        return occlusion.draw(Random(self.config.seed, ("evaluation", measure)), count)
+
+def occlusions(
+    seed: int, measure: str, count: int, probability: float, tile_size: int
+) -> Float[Tensor, "{count} 1 h w"]:
+    """Draw occlusions, a mask an image, for a measure of this name.
+
+    They depend on the seed of the run, the name and the count, so that all conditions and epochs of one seed see
+    the same. Tiles that are silenced at one probability are silenced at every higher one too.
+    """
+    occlusion = Occlusion(
+        probability=(probability, probability), tile_size=(tile_size, tile_size), mask_per_image=True
+    )
+    return occlusion.draw(Random(seed, ("evaluation", measure)), count)
 
 
 @torch.no_grad()
