@@ -17,7 +17,6 @@ from scipy import stats
 
 import dreaming
 from dreaming.data import Dataset, load_dataset
-from dreaming.evaluation.features.latents import infer
 from dreaming.evaluation.readout import accuracy, train_readout
 from dreaming.system.hardware import record
 
@@ -28,7 +27,7 @@ def accuracies(run: Path, epochs: list[int], images: Dataset) -> dict[str, float
     """Accuracy in percent at each snapshot, the mean over several readouts, latents inferred in float32."""
     cortices = [dreaming.load(run, epoch) for epoch in epochs]
     train, test = (
-        torch.stack([infer(cortex, split.images) for cortex in cortices])
+        torch.stack([cortex.infer(split.images) for cortex in cortices])
         for split in (images.train, images.test)
     )
     found = []

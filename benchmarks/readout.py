@@ -24,7 +24,6 @@ from benchmarks.measure import (
 from benchmarks.record import RECORDS, Record
 from dreaming.data import epoch_order, to_activity
 from dreaming.errors import UserError
-from dreaming.evaluation.features.latents import infer
 from dreaming.evaluation.readout import Protocol, accuracy, train_readout
 from dreaming.model.networks import LEAK, Cortex
 from dreaming.rng import generator
@@ -68,7 +67,7 @@ def of_run(run: Path, data_dir: Path | None, trust: bool, snapshots: int, images
     cortices = [dreaming.load(run, epoch) for epoch in epochs]
     cortices += cortices[-1:] * (snapshots - len(cortices))
     train, test = seen.train.images[:images], seen.test.images
-    features = [torch.stack([infer(cortex, split) for cortex in cortices]) for split in (train, test)]
+    features = [torch.stack([cortex.infer(split) for cortex in cortices]) for split in (train, test)]
     return features[0], seen.train.labels[:images], features[1], seen.test.labels
 
 
@@ -231,8 +230,8 @@ def inference_ways(images: int) -> dict[str, Way]:
             return torch.cat([network(to_activity(part)) for part in seen.split(500)])
 
     return {
-        "infer float32": repeated(lambda: infer(quick, seen)),
-        "infer bfloat16": repeated(lambda: infer(short, seen)),
+        "infer float32": repeated(lambda: quick.infer(seen)),
+        "infer bfloat16": repeated(lambda: short.infer(seen)),
         "torch float32": repeated(by_torch),
     }
 

@@ -10,7 +10,6 @@ import tyro
 
 import dreaming
 from dreaming.data import load_dataset
-from dreaming.evaluation.features.latents import infer
 from dreaming.evaluation.readout import Protocol, accuracy, train_readout
 from dreaming.runs.folder import RunFolder
 
@@ -29,7 +28,7 @@ def main(
         config = RunFolder.existing(run).read_config()
         images = load_dataset(config.dataset.name, data_dir, limit=config.dataset.limit, trust=trust_data)
         cortex = dreaming.load(run, epoch)
-        train, test = (infer(cortex, split.images)[None] for split in (images.train, images.test))
+        train, test = (cortex.infer(split.images)[None] for split in (images.train, images.test))
         for rate in learning_rates:
             for seed in range(seeds):
                 protocol = Protocol(learning_rate=rate)

@@ -14,6 +14,8 @@ from .data.dataset import Dataset as Dataset
 from .errors import Stopped as Stopped
 from .errors import UserError as UserError
 from .evaluation.measuring import evaluate as evaluate
+from .evaluation.representations import latents as latents
+from .evaluation.representations import write_latents as write_latents
 from .evaluation.statistics.comparison import compare as compare
 from .model import losses as losses
 from .model.conditions import condition as condition

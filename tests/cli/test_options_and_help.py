@@ -54,7 +54,19 @@ OPTIONS = {
         **WHICH_DATA,
         "--to": None,
     },
-    "compare": {"RUN": REQUIRED, "--to": Path("comparison")},
+    "latents": {
+        "RUN": REQUIRED,
+        "--out": None,
+        "--rdm": None,
+        "--split": "test",
+        "--layers": None,
+        "--count": None,
+        "--occlusion": 0.0,
+        "--epoch": None,
+        **WHICH_DATA,
+        "--device": "auto",
+    },
+    "compare": {"RUN": REQUIRED, "--to": Path("comparison"), "--measures": ""},
     "import": {
         "FILE": REQUIRED,
         "--condition": "pad",
@@ -91,7 +103,7 @@ OPTIONS = {
     "data check": {"NAME": REQUIRED, "--data-dir": Path("data")},
 }
 POSITIONALS = {"run": "RUN", "runs": "RUN", "name": "NAME", "file": "FILE"}
-SHOWN_AS = {"dream": "PATH", "data fetch": "STR", "data check": "STR"}
+SHOWN_AS = {"dream": "PATH", "latents": "PATH", "data fetch": "STR", "data check": "STR"}
 
 
 def verbs(tree, path=()):

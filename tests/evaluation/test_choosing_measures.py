@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
 import pandas as pd
 import pytest
 from tests.evaluation.heard import Heard
@@ -12,6 +13,8 @@ import dreaming
 from dreaming.errors import UserError
 from dreaming.evaluation import measuring
 from dreaming.evaluation.measures import NAMES, help_text
+from dreaming.evaluation.measures.few_labels import FewLabels
+from dreaming.evaluation.measures.knn import Knn
 from dreaming.evaluation.measures.measure import Measure, Quantity, parameter, tabled
 from dreaming.evaluation.measures.measure_table import rows_in_words
 from dreaming.evaluation.measures.organisation import Organisation
@@ -97,9 +100,12 @@ def test_all_measures_give_all_their_rows_at_every_epoch(run, images):
         assert of(own, "readout_accuracy_occluded")["parameter"].tolist() == TENTHS
         for ratio in ("intra_inter_ratio", "clean_occluded_ratio"):
             assert of(own, ratio)["parameter"].tolist() == ["euclidean"]
+        assert of(own, "knn_accuracy")["parameter"].tolist() == ["latent"]
+        assert of(own, "few_label_accuracy")["parameter"].tolist() == ["1", "10", "100"]
+        assert len(of(own, "few_label_draw")) == 15
     assert table["epoch"].isna().sum() == 2
-    assert len(table) == 3 * 16 + 2
-    assert RunFolder(run).read_measures()["value"].tolist() == table["value"].tolist()
+    assert len(table) == 3 * (16 + 1 + 15 + 2 * 3) + 2
+    np.testing.assert_array_equal(RunFolder(run).read_measures()["value"], table["value"])
     coordinates = RunFolder(run).read_projection()
     assert list(coordinates.columns) == list(PROJECTION_COLUMNS)
     # 3 test images of each of 4 classes
@@ -155,7 +161,7 @@ def test_rows_of_other_options_stand_side_by_side(run, images, measured):
     assert "0.3;tile_size=8" in set(of(table, "readout_accuracy_occluded")["parameter"])
     key = ["epoch", "measure", "parameter"]
     kept = table.merge(usual[key], on=key)
-    assert sorted(kept["value"]) == sorted(usual["value"])
+    assert sorted(kept["value"].dropna()) == sorted(usual["value"].dropna())
     assert set(RunFolder(run).read_projection()["parameter"]) == {"pca", "pca;classes=5"}
     measured.clear()
     evaluate(run, measures="all", settings=settings, epochs="last")
@@ -221,9 +227,10 @@ def test_an_option_that_cannot_be_is_refused(setting, because):
 
 
 def test_measures_are_chosen_by_name_with_options_or_as_they_are():
-    assert chosen_measures("all") == [Readout(), Robustness(), Organisation(), Projection(), Realism()]
+    every = [Readout(), Robustness(), Organisation(), Projection(), Realism(), Knn(), FewLabels()]
+    assert chosen_measures("all") == every
     assert chosen_measures("projection,all,projection")[0] == Projection()
-    assert len(chosen_measures("projection,all,projection")) == 5
+    assert len(chosen_measures("projection,all,projection")) == 7
     assert chosen_measures("readout", ["readout.protocol.learning_rate=0.02"]) == [
         Readout(protocol=Protocol(learning_rate=0.02))
     ]

@@ -43,7 +43,12 @@ class Evaluate(ImageOptions):
 
     runs: RunPaths
     """run folders"""
-    measures: Annotated[str, arg(help=f"with commas between them; or all:\n{help_text()}")] = "readout"
+    measures: Annotated[
+        str,
+        arg(
+            help=f"with commas between them; all; or FILE.py:NAME of your own, which is executed:\n{help_text()}"
+        ),
+    ] = "readout"
     set: Words = ()
     """change an option of a measure, such as organisation.distance=squared; can be repeated"""
     epochs: str = "all"
@@ -99,6 +104,49 @@ class Dream(ImageOptions):
             to=self.to,
         )
         print(shown(f"{self.count} {self.phase.upper()} dreams are in {written}"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Latents(ImageOptions):
+    """Write latents, labels, externality and layers of a run's images, for other tools."""
+
+    run: Positional[Path]
+    """run folder"""
+    out: Annotated[Path | None, arg(metavar="FILE.npz")] = None
+    """where the arrays are written, as numpy reads them"""
+    rdm: Annotated[Path | None, arg(metavar="FILE.h5")] = None
+    """where distances between all images are written, as rsatoolbox reads them; one matrix a layer"""
+    split: Literal["train", "test"] = "test"
+    """which images"""
+    layers: Text = None
+    """layers besides the latents, with commas between them, such as layer_2,layer_3"""
+    count: OptionalInt = None
+    """how many images, from the first; all by default"""
+    occlusion: float = 0.0
+    """probability that a tile of 4 x 4 pixels is silenced, a mask an image, as robustness draws them"""
+    epoch: OptionalInt = None
+    """after which epoch; the last one kept by default"""
+    device: str = "auto"
+    """auto, cpu, cuda or cuda:N"""
+
+    def __call__(self) -> None:
+        """Write latents."""
+        from dreaming.evaluation.representations import write_latents
+
+        written = write_latents(
+            self.run,
+            self.out,
+            rdm=self.rdm,
+            split=self.split,
+            layers=self.layers.split(",") if self.layers else (),
+            count=self.count,
+            occlusion=self.occlusion,
+            epoch=self.epoch,
+            data_dir=self.data_dir,
+            trust_data=self.trust_data,
+            device=self.device,
+        )
+        print(shown("written: " + ", ".join(str(path) for path in written)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,12 +212,14 @@ class Compare:
     """run folders, or folders that contain some"""
     to: Path = Path("comparison")
     """folder for the plots and the tables"""
+    measures: Annotated[str, arg(metavar="FILE.py:NAME,...")] = ""
+    """measures of your own, whose labels and units are shown; the files are executed"""
 
     def __call__(self) -> None:
         """Compare."""
         from dreaming.evaluation.statistics.comparison import compare
 
-        found = compare(_some(self.runs, "compare"), self.to)
+        found = compare(_some(self.runs, "compare"), self.to, measures=self.measures)
         for measure in found.measures.values():
             _show(measure.in_words(), measure.caption)
         for line in found.findings:

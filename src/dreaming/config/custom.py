@@ -133,7 +133,7 @@ class _Made(Networks):
     def build(self, seed: int) -> Cortex:
         """Make an untrained cortex of what the function returns."""
         given = {name: getattr(self, name) for name in self.wanted()}
-        return Cortex.of(*type(self).makes(**given), self.latent_dim, self.image_size)
+        return Cortex.of(*type(self).makes(**given), self.latent_dim, self.image_channels, self.image_size)
 
     @model_serializer(mode="wrap")
     def _only_its_fields(self, write: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:

@@ -1,55 +1,13 @@
-"""From stored images to what the cortex sees: activity in [-1, 1], and the order of an epoch."""
+"""From stored images to mini-batches: the order of an epoch, and activity in [-1, 1]."""
 
 import torch
-from jaxtyping import Float, Int64, UInt8
+from jaxtyping import Int64
 from torch import Tensor
 
 from dreaming.errors import UserError
+from dreaming.model.pixels import to_activity
 
-
-def to_activity(images: UInt8[Tensor, "b c h w"], channels: int = 3) -> Float[Tensor, "b {channels} h w"]:
-    """Convert stored images into the activity of the input layer.
-
-    Parameters
-    ----------
-    images : uint8 [b, c, h, w]
-        Pixels, 0 (black) to 255 (white); c is 1 or 3.
-    channels
-        Channels wanted: 3 keeps colour (a grey image is repeated), 1 gives the luminance of a colour image
-        (ITU-R BT.601: 0.299 red + 0.587 green + 0.114 blue).
-
-    Returns
-    -------
-    float32 [b, channels, h, w]
-        ``pixel / 127.5 - 1``, within [-1, 1], on the images' device.
-
-    Raises
-    ------
-    UserError
-        If ``channels`` is neither 1 nor 3, or the images have neither 1 nor 3.
-
-    Examples
-    --------
-    >>> white = torch.full((1, 3, 32, 32), 255, dtype=torch.uint8)
-    >>> to_activity(white).unique()
-    tensor([1.])
-    >>> to_activity(white, channels=1).shape
-    torch.Size([1, 1, 32, 32])
-    """
-    if channels not in (1, 3) or images.shape[1] not in (1, 3):
-        raise UserError(
-            f"images have 1 or 3 channels, but {channels} were asked for of images with {images.shape[1]};"
-            " set networks.image_channels to 1 or 3"
-        )
-    activity = images.float()
-    if channels == 1 and activity.shape[1] == 3:
-        # Scalars, not a tensor of weights: nothing is copied to the device, so that a graph can capture this.
-        red, green, blue = activity[:, :1], activity[:, 1:2], activity[:, 2:]
-        luminance = 0.299 * red + 0.587 * green + 0.114 * blue
-        activity = luminance.clamp_(max=255)  # the weights round to above 1
-    elif channels == 3 and activity.shape[1] == 1:
-        activity = activity.repeat(1, 3, 1, 1)
-    return activity.div_(127.5).sub_(1)
+__all__ = ["epoch_order", "to_activity"]
 
 
 def epoch_order(n: int, batch_size: int, generator: torch.Generator) -> Int64[Tensor, "cycles {batch_size}"]:
@@ -87,15 +45,3 @@ def epoch_order(n: int, batch_size: int, generator: torch.Generator) -> Int64[Te
         )
     cycles = n // batch_size
     return torch.randperm(n, generator=generator)[: cycles * batch_size].view(cycles, batch_size)
-
-
-def to_pixels(images: Float[Tensor, "b c h w"]) -> UInt8[Tensor, "b h w 3"]:
-    """Convert activity in [-1, 1] into pixels in 0..255, the inverse of `dreaming.data.to_activity`.
-
-    Examples
-    --------
-    >>> to_pixels(torch.tensor([-1.0, 0.0, 1.0]).reshape(1, 3, 1, 1)).flatten().tolist()
-    [0, 128, 255]
-    """
-    scaled = ((images.detach().float().cpu() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
-    return scaled.expand(-1, 3, -1, -1).permute(0, 2, 3, 1).contiguous()

@@ -2,5 +2,8 @@ from . import features as features
 from . import measures as measures
 from . import measuring as measuring
 from . import readout as readout
+from . import representations as representations
 from . import statistics as statistics
 from .measuring import evaluate as evaluate
+from .representations import latents as latents
+from .representations import write_latents as write_latents

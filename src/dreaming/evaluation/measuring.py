@@ -1,8 +1,9 @@
 """Measuring runs: which measures, of which snapshots, into the run folder."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from pydantic import ValidationError
@@ -14,6 +15,7 @@ from dreaming.evaluation import measures as modules
 from dreaming.evaluation.features.controls import CONTROLS
 from dreaming.evaluation.measures.measure import Measure
 from dreaming.evaluation.measures.measure_table import MeasureTable
+from dreaming.evaluation.measures.own import as_measure, definition_of, load_measure
 from dreaming.evaluation.measures.readout import Readout
 from dreaming.evaluation.measures.snapshot_batch import SnapshotBatch, Stopwatch
 from dreaming.runs.folder import RunFolder
@@ -25,9 +27,12 @@ from dreaming.system.progress import NoProgress
 from dreaming.system.signals import stopping
 
 MEASURES: dict[str, type[Measure]] = {
-    name: getattr(import_module(f"{modules.__name__}.{name}"), name.capitalize()) for name in modules.NAMES
+    name: getattr(import_module(f"{modules.__name__}.{name}"), name.title().replace("_", ""))
+    for name in modules.NAMES
 }
 """Every measure by its name."""
+Own = Measure | type[Measure] | Callable[..., Any]
+"""A measure, a class of measures, or a function of a cortex and its data set."""
 TOGETHER = 8
 """Snapshots measured side by side: of 60,000 images, 8 sets of 256 latents take half a gigabyte."""
 MEASURING = "measuring; what is measured is kept, and the same command goes on from there"
@@ -37,7 +42,7 @@ MEASURING = "measuring; what is measured is kept, and the same command goes on f
 def evaluate(
     run_folder: str | Path,
     *,
-    measures: str | Sequence[str | Measure] = "readout",
+    measures: str | Sequence[str | Own] = "readout",
     settings: Sequence[str] = (),
     epochs: str = "all",
     data_dir: str | Path | None = None,
@@ -54,7 +59,10 @@ def evaluate(
         A folder that `dreaming.train` made.
     measures
         Names of `dreaming.evaluation.measures.NAMES`, as a list or with commas between them; ``all`` is every one.
-        Or measures themselves, such as ``Organisation(distance="squared")`` or one of a class of your own.
+        Or measures themselves, such as ``Organisation(distance="squared")``. One of your own is ``FILE.py:NAME``,
+        which is executed, or a class, a measure of it, or a function (cortex, dataset) -> number or dict of
+        numbers; its rows have its file and the checksum of that in a column ``definition``, and where that changed,
+        it is measured anew.
     settings
         Options of the measures that are named, as ``MEASURE.OPTION=VALUE``.
     epochs
@@ -112,6 +120,10 @@ def evaluate(
         if not images.classes:
             chosen = _without_labels(chosen, images.name, progress)
             todo, controls = _todo(table, chosen, wanted), []
+        for lacking, portion in todo:
+            snapshots = SnapshotBatch(folder, config, images, portion[:1], where, progress, data_dir, watch)
+            for measure in lacking:
+                measure.check(snapshots)
         with stopping(MEASURING):
             for readout, control in controls:
                 with watch.stage("controls"):
@@ -145,7 +157,7 @@ def _without_labels(measures: Sequence[Measure], name: str, progress: NoProgress
     return left
 
 
-def chosen_measures(measures: str | Sequence[str | Measure], settings: Sequence[str] = ()) -> list[Measure]:
+def chosen_measures(measures: str | Sequence[str | Own], settings: Sequence[str] = ()) -> list[Measure]:
     """Make measures of their names, with the options that settings change.
 
     Raises
@@ -164,23 +176,44 @@ def chosen_measures(measures: str | Sequence[str | Measure], settings: Sequence[
     """
     listed = measures.split(",") if isinstance(measures, str) else list(measures)
     listed = [each for item in listed for each in (MEASURES if item == "all" else [item])]
-    names = [name for name in listed if isinstance(name, str)]
-    for name in names:
-        if name not in MEASURES:
-            raise UserError(f"there is no measure '{name}'; {nearest(name, (*MEASURES, 'all'))}")
-    options = {name: MEASURES[name]().model_dump(mode="json") for name in names}
+    named: dict[str, Measure] = {}
+    chosen: list[str | Measure] = []
+    for item in listed:
+        if not isinstance(item, str):
+            chosen.append(as_measure(item, str(item)))
+            continue
+        if item not in MEASURES and ":" not in item:
+            raise UserError(f"there is no measure '{item}'; {nearest(item, (*MEASURES, 'all'))}")
+        name = item if item in MEASURES else item.rpartition(":")[2]
+        named[name] = MEASURES[item]() if item in MEASURES else load_measure(item)
+        chosen.append(name)
+    options: dict[str, Any] = {name: own.model_dump(mode="json") for name, own in named.items()}
     for setting in settings:
         assign(options, *path_and_value(setting), "the list of --measures")
-    return list(
-        dict.fromkeys(_made(each, options[each]) if isinstance(each, str) else each for each in listed)
-    )
+    made = [
+        _made(each, type(named[each]), options[each]) if isinstance(each, str) else each for each in chosen
+    ]
+    _distinct(made)
+    return list(dict.fromkeys(made))
 
 
-def _made(name: str, options: dict[str, object]) -> Measure:
+def _distinct(measures: Sequence[Measure]) -> None:
+    """Refuse a measure of the user's own whose rows would stand under the name of another's."""
+    owner = {name: "a measure of dreaming" for kind in MEASURES.values() for name in kind.quantities}
+    for measure in measures:
+        definition = definition_of(measure)
+        for name in measure.measured if definition else ():
+            if owner.setdefault(name, definition) != definition:
+                raise UserError(
+                    f"--measures: {definition} calls its values {name}, as {owner[name]} does; rename it"
+                )
+
+
+def _made(name: str, maker: type[Measure], options: dict[str, object]) -> Measure:
     try:
-        return MEASURES[name].model_validate(options)
+        return maker.model_validate(options)
     except ValidationError as error:
-        raise UserError(f"--set: {sentence(error, MEASURES[name], name)}") from None
+        raise UserError(f"--set: {sentence(error, maker, name)}") from None
 
 
 def _epochs(folder: RunFolder, epochs: str) -> list[int]:

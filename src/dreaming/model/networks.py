@@ -6,16 +6,27 @@ channels-last, the layout in which maps pass from layer to layer without a copy.
 """
 
 import math
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Protocol, cast
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 from torch.nn import functional
 
-from dreaming.errors import UserError
+from dreaming.errors import UserError, nearest
+from dreaming.model.activity import (
+    EXTERNALITY,
+    IMAGE,
+    LATENT,
+    Layers,
+    at_rest,
+    encoder_activity,
+    generator_activity,
+)
 from dreaming.model.layers import conv, conv_transpose
+from dreaming.model.pixels import Images, as_tensor, by_channel, rounded, to_activity
 
 LEAK = 0.2
 INITIAL_DEVIATION = 0.02
@@ -34,6 +45,10 @@ def layer_widths(base_channels: int, image_size: int = IMAGE_SIZE) -> list[int]:
     ([64, 128, 256], [64, 128, 256, 512, 1024])
     """
     return [base_channels * 2**layer for layer in range((image_size // 4).bit_length() - 1)]
+
+
+BATCH = 256
+"""Images at once: enough that the forms of the kernels cost little, few enough for a processor's cache."""
 
 
 class _Convolution(nn.Conv2d):
@@ -149,11 +164,32 @@ class Encoder(Pathway):
         """Infer the externality alone, E_d, before its sigmoid: the second of what a call returns."""
         return self._read(self.externality_head, self._ascend(images), images).squeeze(1)
 
+    def activity(self, images: Float[Tensor, "b c h w"]) -> Layers:
+        """Return the activity of each layer, from the lowest: ``layer_1`` and so on, ``latent``, ``externality``.
+
+        Maps are [b, channels, height, width], after their nonlinearity; latents [b, n_z]; externality [b], in
+        (0, 1). All have the number type of the images.
+        """
+        maps = list(self._maps(images))
+        trunk = _by_pixel(maps[-1])
+        z, d_logit = (self._read(head, trunk, images) for head in (self.latent_head, self.externality_head))
+        return {
+            **{f"layer_{number}": each.to(images.dtype) for number, each in enumerate(maps, 1)},
+            LATENT: z,
+            EXTERNALITY: d_logit.squeeze(1).sigmoid(),
+        }
+
     def _ascend(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b hwc"]:
+        for activity in self._maps(images):
+            highest = activity
+        return _by_pixel(highest)
+
+    def _maps(self, images: Float[Tensor, "b c h w"]) -> Iterator[Tensor]:
+        """Yield the map of each layer of the trunk."""
         activity = images.to(self.precision or images.dtype)
         for layer in self.trunk:
             activity = functional.leaky_relu(conv(activity, *self.at_work(layer)), LEAK, inplace=True)
-        return _by_pixel(activity)
+            yield activity
 
     def _read(self, head: nn.Module, trunk: Float[Tensor, "b hwc"], images: Tensor) -> Float[Tensor, "b n"]:
         weight, bias = self.at_work(head)
@@ -194,14 +230,30 @@ class Generator(Pathway):
 
     def forward(self, z: Float[Tensor, "b n"]) -> Float[Tensor, "b c h w"]:
         """Generate low-level activity in [-1, 1], shape [b, c, h, w], from latents, shape [b, n_z]."""
+        for activity in self._maps(z):
+            lowest = activity
+        return torch.tanh(lowest.to(z.dtype))
+
+    def activity(self, z: Float[Tensor, "b n"]) -> Layers:
+        """Return the activity of each layer, from the highest: ``layer_1`` and so on, and ``image``.
+
+        Maps are [b, channels, height, width], after their nonlinearity; ``image`` is what a call returns, in
+        [-1, 1]. All have the number type of the latents.
+        """
+        *maps, lowest = self._maps(z)
+        layers = {f"layer_{number}": each.to(z.dtype) for number, each in enumerate(maps, 1)}
+        return {**layers, IMAGE: torch.tanh(lowest.to(z.dtype))}
+
+    def _maps(self, z: Float[Tensor, "b n"]) -> Iterator[Tensor]:
+        """Yield the map of each layer, that of the last before its nonlinearity."""
         weight, bias = self.at_work(self.layers[0])
         activity = torch.addmm(bias.repeat(16), z.to(weight.dtype), _by_pixel(weight))
         activity = activity.unflatten(1, (4, 4, -1)).permute(0, 3, 1, 2)
         for layer in self.layers[1:]:
-            activity = conv_transpose(
-                functional.leaky_relu(activity, LEAK, inplace=True), *self.at_work(layer)
-            )
-        return torch.tanh(activity.to(z.dtype))
+            activity = functional.leaky_relu(activity, LEAK, inplace=True)
+            yield activity
+            activity = conv_transpose(activity, *self.at_work(layer))
+        yield activity
 
 
 def _by_pixel(maps: Float[Tensor, "b c h w"]) -> Float[Tensor, "b hwc"]:
@@ -240,14 +292,19 @@ class Cortex(nn.Module):
         image_size: int = IMAGE_SIZE,
     ) -> None:
         super().__init__()
-        self.latent_dim, self.image_size = latent_dim, image_size
+        self.latent_dim, self.image_channels, self.image_size = latent_dim, image_channels, image_size
         self.encoder: nn.Module = Encoder(latent_dim, base_channels, image_channels, random, image_size)
         self.generator: nn.Module = Generator(latent_dim, base_channels, image_channels, random, image_size)
         self.organs = nn.ModuleDict()
 
     @classmethod
     def of(
-        cls, encoder: nn.Module, generator: nn.Module, latent_dim: int, image_size: int = IMAGE_SIZE
+        cls,
+        encoder: nn.Module,
+        generator: nn.Module,
+        latent_dim: int,
+        image_channels: int = 3,
+        image_size: int = IMAGE_SIZE,
     ) -> "Cortex":
         """Return a cortex of an encoder and a generator of any make.
 
@@ -260,6 +317,8 @@ class Cortex(nn.Module):
             A `GeneratorLike`: latents, shape [b, n_z], to images, shape [b, c, h, w] in [-1, 1].
         latent_dim
             Number of latents n_z.
+        image_channels
+            3 for colour, 1 for grey.
         image_size
             Side of the images in pixels.
 
@@ -271,7 +330,7 @@ class Cortex(nn.Module):
         """
         cortex = cls.__new__(cls)
         nn.Module.__init__(cortex)
-        cortex.latent_dim, cortex.image_size = latent_dim, image_size
+        cortex.latent_dim, cortex.image_channels, cortex.image_size = latent_dim, image_channels, image_size
         cortex.encoder, cortex.generator, cortex.organs = encoder, generator, nn.ModuleDict()
         return cortex
 
@@ -291,6 +350,157 @@ class Cortex(nn.Module):
     def pathways(self) -> dict[str, nn.Module]:
         """Every network by the name that signs of plasticity give it: encoder, generator, and the organs."""
         return {"encoder": self.encoder, "generator": self.generator, **self.organs}
+
+    @torch.no_grad()
+    def infer(
+        self, images: Images, *, masks: Float[Tensor, "n 1 h w"] | None = None, batch: int = BATCH
+    ) -> Float[Tensor, "n z"]:
+        """Infer the latents of any number of images, without gradients, in the cortex's precision.
+
+        Parameters
+        ----------
+        images
+            Pixels, from numpy or torch, shape [n, c, h, w] or [n, h, w, c] with 1 or 3 channels c: uint8, 0 to 255,
+            or floats in [0, 1], which are not rounded. A cortex of one channel sees their luminance.
+        masks
+            ω, 0 where neurons of the lowest level are silenced and 1 elsewhere, a mask an image; none by default.
+        batch
+            How many images are inferred at once; it changes memory, speed and rounding.
+
+        Returns
+        -------
+        Tensor
+            E_z(x), shape [n, n_z], on the cortex's device.
+
+        Raises
+        ------
+        UserError
+            If the images are of another shape, size, type or range.
+
+        Examples
+        --------
+        >>> Cortex(latent_dim=8, base_channels=4).infer(torch.zeros(5, 32, 32, 3, dtype=torch.uint8)).shape
+        torch.Size([5, 8])
+        """
+        with at_rest(self):
+            return torch.cat([self.latents(seen) for seen in self._seen(images, masks, batch)])
+
+    @torch.no_grad()
+    def generate(self, latents: Images, *, batch: int = BATCH) -> UInt8[Tensor, "n c h w"]:
+        """Generate images from any number of latents, without gradients, in the cortex's precision.
+
+        Parameters
+        ----------
+        latents
+            From numpy or torch, shape [n, n_z].
+        batch
+            How many are generated at once.
+
+        Returns
+        -------
+        Tensor
+            Pixels, 0 to 255, shape [n, c, h, w], on the cortex's device.
+
+        Raises
+        ------
+        UserError
+            If the latents are of another shape.
+
+        Examples
+        --------
+        >>> Cortex(latent_dim=8, base_channels=4).generate(torch.zeros(5, 8)).shape
+        torch.Size([5, 3, 32, 32])
+        """
+        with at_rest(self):
+            return torch.cat([rounded(self.generator(z)) for z in self._latents(latents).split(batch)])
+
+    def activity(
+        self,
+        images: Images | None = None,
+        *,
+        latents: Images | None = None,
+        layers: Sequence[str] | None = None,
+        masks: Float[Tensor, "n 1 h w"] | None = None,
+        batch: int = BATCH,
+    ) -> Layers:
+        """Return the activity of each layer of the encoder that sees images, or of the generator, of latents.
+
+        Gradients are recorded as wherever torch computes: to do without, call it under ``torch.no_grad()``. With
+        them, images that are floats in [0, 1] and require a gradient get one.
+
+        Parameters
+        ----------
+        images, masks, batch
+            As for `infer`.
+        latents
+            As for `generate`, in place of images.
+        layers
+            Which layers, by name; all by default. Only these are kept of each batch.
+
+        Returns
+        -------
+        dict
+            Tensors with a row an image, on the cortex's device, by the name of the layer: of the paper's encoder
+            ``layer_1`` to ``layer_3`` (maps after their nonlinearity, [n, channels, height, width]), ``latent``
+            [n, n_z] and ``externality`` [n], in (0, 1); of its generator ``layer_1`` to ``layer_3``, and
+            ``image`` in [-1, 1]. Of networks of your own, see `dreaming.model.activity.encoder_activity`.
+
+        Raises
+        ------
+        UserError
+            If there is no such layer (the nearest is suggested), or as for `infer` and `generate`.
+
+        Examples
+        --------
+        >>> cortex = Cortex(latent_dim=8, base_channels=4)
+        >>> seen = cortex.activity(torch.zeros(5, 32, 32, 3, dtype=torch.uint8))
+        >>> {name: list(values.shape) for name, values in seen.items()}
+        {'layer_1': [5, 4, 16, 16], 'layer_2': [5, 8, 8, 8], 'layer_3': [5, 16, 4, 4], 'latent': [5, 8],
+        'externality': [5]}
+        >>> list(cortex.activity(latents=seen["latent"]))
+        ['layer_1', 'layer_2', 'layer_3', 'image']
+        """
+        if images is not None and latents is None:
+            found = (encoder_activity(self.encoder, seen) for seen in self._seen(images, masks, batch))
+        elif latents is not None and images is None:
+            found = (generator_activity(self.generator, z) for z in self._latents(latents).split(batch))
+        else:
+            raise UserError("activity is of images or of latents; give one of the two")
+        parts = []
+        with at_rest(self):
+            for part in found:
+                unknown = [name for name in layers or () if name not in part]
+                if unknown:
+                    raise UserError(f"there is no layer '{unknown[0]}'; {nearest(unknown[0], part)}")
+                parts.append({name: part[name] for name in layers or part})
+        return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+
+    def _seen(
+        self, images: Images, masks: Float[Tensor, "n 1 h w"] | None, batch: int
+    ) -> Iterator[Float[Tensor, "b c h w"]]:
+        """Yield the activity that images have in the lowest level, a batch at a time."""
+        pixels = by_channel(images)
+        size = self.image_size
+        if pixels.shape[2:] != (size, size):
+            raise UserError(f"this cortex sees images of {size} x {size}, and these are {list(pixels.shape)}")
+        for i, part in enumerate(pixels.split(batch)):
+            activity = to_activity(part.to(self.device), self.image_channels).to(self.dtype)
+            if masks is not None:
+                activity = activity * masks[i * batch : (i + 1) * batch].to(self.device)
+            yield activity
+
+    def _latents(self, latents: Images) -> Float[Tensor, "n z"]:
+        found = as_tensor(latents)
+        if found.ndim != 2 or found.shape[1] != self.latent_dim:
+            raise UserError(
+                f"latents of this cortex are [n, {self.latent_dim}], and these {list(found.shape)}"
+            )
+        return found.to(self.device, self.dtype)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The number type of the weights."""
+        return next(self.parameters()).dtype
 
     @property
     def device(self) -> torch.device:

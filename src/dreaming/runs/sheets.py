@@ -11,11 +11,11 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from dreaming.data import Dataset, to_activity
-from dreaming.data.batches import to_pixels
 from dreaming.errors import UserError
 from dreaming.model.dreams import dream, remember, sleep_of
 from dreaming.model.networks import Cortex
 from dreaming.model.phases import NREM, REM, Phase
+from dreaming.model.pixels import to_pixels
 from dreaming.rng import Random, generator
 from dreaming.runs import snapshots
 from dreaming.runs.folder import RunFolder

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from dreaming.config.config import Config
-from dreaming.data.batches import epoch_order, to_activity
+from dreaming.data import epoch_order, to_activity
 from dreaming.model.cycle import Step, active_phases, draw, objective, run_cycle, steps_of
 from dreaming.model.hippocampus import Hippocampus
 from dreaming.model.phases import Draws, Phase

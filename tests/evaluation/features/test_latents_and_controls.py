@@ -6,7 +6,6 @@ import torch
 
 import dreaming
 from dreaming.evaluation.features.controls import pca, pixel_features
-from dreaming.evaluation.features.latents import infer
 
 
 @pytest.fixture
@@ -25,7 +24,7 @@ def wide_awake():
 def test_latents_do_not_depend_on_the_batch(batch, cortex, tiny_dataset):
     images = tiny_dataset.train.images
     whole = cortex.encoder(images.float() / 127.5 - 1)[0].detach()
-    found = infer(cortex, images, batch=batch)
+    found = cortex.infer(images, batch=batch)
     assert found.shape == (40, 8)
     torch.testing.assert_close(found, whole, rtol=1e-5, atol=1e-7)
     assert not found.requires_grad
@@ -36,7 +35,7 @@ def test_the_encoder_is_left_as_it_is(cortex, tiny_dataset):
     before = {name: value.clone() for name, value in cortex.state_dict().items()}
     mode = cortex.training
     images = tiny_dataset.train.images.clone()
-    infer(cortex, images)
+    cortex.infer(images)
     assert all(torch.equal(value, before[name]) for name, value in cortex.state_dict().items())
     assert all(weight.grad is None for weight in cortex.parameters())
     assert all(weight.requires_grad for weight in cortex.parameters())
@@ -46,7 +45,7 @@ def test_the_encoder_is_left_as_it_is(cortex, tiny_dataset):
 
 def test_a_cortex_of_one_channel_infers_from_luminance(wide_awake, tiny_dataset):
     images = tiny_dataset.train.images
-    found = infer(wide_awake, images, image_channels=1)
+    found = wide_awake.infer(images)
     weights = torch.tensor([0.299, 0.587, 0.114])
     luminance = torch.einsum("nchw,c->nhw", images.float(), weights)[:, None] / 127.5 - 1
     torch.testing.assert_close(found, wide_awake.encoder(luminance)[0].detach(), rtol=1e-4, atol=1e-4)

@@ -3,4 +3,3 @@ from . import controls as controls
 from . import extractors as extractors
 from . import frechet as frechet
 from . import inception as inception
-from . import latents as latents

@@ -27,6 +27,7 @@ from dreaming import rng
 from dreaming.data import Dataset, batches, to_activity
 from dreaming.errors import UserError
 from dreaming.evaluation import readout
+from dreaming.model import pixels
 from dreaming.model.networks import IMAGE_SIZE
 from dreaming.runs.tensors import read_tensors, write_tensors
 from dreaming.system import hardware
@@ -47,14 +48,30 @@ def pixel_features(
 ) -> Features:
     """Return the name ``pixels``, and the pixels of both splits as features.
 
-    Each pixel is centred on its mean over the training images; all are scaled by one factor, such that a
-    training image has a mean squared norm of 256, as 256 latents of unit variance have.
+    They are brought to the scale of latents.
     """
     x, y = (to_activity(images, image_channels).flatten(1) for images in (train, test))
-    mean = x.mean(dim=0)
-    norms = torch.cat([part.sub_(mean).square().sum(dim=1) for part in x.split(IMAGES_AT_ONCE)])
+    return "pixels", *to_scale(x, y)
+
+
+def to_scale(
+    train: Float[Tensor, "n f"], test: Float[Tensor, "m f"]
+) -> tuple[Float[Tensor, "n f"], Float[Tensor, "m f"]]:
+    """Bring features of both splits, in place, to the scale that L_KL gives to latents.
+
+    Each is centred on its mean over the training images; all are scaled by one factor, such that a training image
+    has a mean squared norm of 256, as 256 latents of unit variance have.
+
+    Examples
+    --------
+    >>> train, _ = to_scale(torch.tensor([[1.0, 5.0], [3.0, 5.0]]), torch.zeros(1, 2))
+    >>> train.tolist()
+    [[-16.0, 0.0], [16.0, 0.0]]
+    """
+    mean = train.mean(dim=0)
+    norms = torch.cat([part.sub_(mean).square().sum(dim=1) for part in train.split(IMAGES_AT_ONCE)])
     scale = (PCA_COMPONENTS / norms.mean()).sqrt()
-    return "pixels", x.mul_(scale), y.sub_(mean).mul_(scale)
+    return train.mul_(scale), test.sub_(mean).mul_(scale)
 
 
 def pca(
@@ -135,7 +152,9 @@ class Control:
         Rounding is a machine's own, and a library's; and where one of the modules that the number comes from is
         changed, nothing that was kept is taken.
         """
-        sources = [inspect.getsource(module) for module in (sys.modules[__name__], readout, batches, rng)]
+        sources = [
+            inspect.getsource(module) for module in (sys.modules[__name__], readout, batches, pixels, rng)
+        ]
         gpu = self.device.type == "cuda"
         return {
             "control": self.kind,

@@ -1,12 +1,13 @@
 """The measures, a module each: to register another one, name its module in `NAMES`.
 
-The module's class is called as the module is, and its docstring begins with the measure's line of help.
+The module's class is called as the module is, in capitals where words begin, and the module's docstring begins with
+the measure's line of help.
 """
 
 import ast
 from pathlib import Path
 
-NAMES = ("readout", "robustness", "organisation", "projection", "realism")
+NAMES = ("readout", "robustness", "organisation", "projection", "realism", "knn", "few_labels")
 
 
 def help_text() -> str:

@@ -1,7 +1,7 @@
 """What a measure is: options, the rows it gives of each snapshot, and how its numbers are named and shown."""
 
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -69,6 +69,15 @@ class Measure(Parameters):
     def keys(self) -> frozenset[tuple[str, str]]:
         """Return the measure and the parameter of every row that one snapshot gets."""
 
+    @property
+    def measured(self) -> frozenset[str]:
+        """Return the names that stand in the column ``measure`` of its rows."""
+        return frozenset(name for name, _ in self.keys())
+
+    def complete(self, there: Collection[tuple[str, str]]) -> bool:
+        """Return whether every row that one snapshot gets is among some, which are measures and parameters."""
+        return self.keys() <= set(there)
+
     def unavailable(self, data_dir: str | Path | None) -> str:
         """Return why it cannot be measured here, in a sentence that says what to do; empty if it can.
 
@@ -78,6 +87,9 @@ class Measure(Parameters):
             The folder of data; without it ``$DREAMING_DATA``.
         """
         return ""
+
+    def check(self, snapshots: SnapshotBatch) -> None:
+        """Refuse, in one sentence, what cannot be measured of these snapshots; asked before anything is."""
 
     @abstractmethod
     def measure(self, snapshots: SnapshotBatch) -> pd.DataFrame:

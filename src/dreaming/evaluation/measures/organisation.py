@@ -19,6 +19,7 @@ from torch.nn import functional
 from dreaming.errors import UserError
 from dreaming.evaluation.measures.measure import Measure, Quantity, Row, parameter, tabled
 from dreaming.evaluation.measures.snapshot_batch import SnapshotBatch
+from dreaming.model.activity import LATENT
 from dreaming.model.occlusion import Probability, TileSize
 from dreaming.model.parameters import Count
 from dreaming.rng import Random, generator
@@ -26,6 +27,8 @@ from dreaming.rng import Random, generator
 INTRA_INTER, CLEAN_OCCLUDED = "intra_inter_ratio", "clean_occluded_ratio"
 LATENTS_AT_ONCE = 256
 """Latents whose distances to all others are in memory at once: of 26,032 latents, 50 MB."""
+VALUES_AT_ONCE = 2**24
+"""Values of one side of pairs in memory at once, 67 MB: all 10,000 pairs of 256 latents."""
 
 Distance = Literal["euclidean", "squared"]
 Pairs = tuple[Int64[Tensor, " p"], Int64[Tensor, " p"]]
@@ -90,6 +93,8 @@ class Organisation(Measure):
     """Side of the square tiles, in pixels."""
     split: Literal["test", "train"] = "test"
     """Which images; the paper does not say, and its program takes those it was trained on."""
+    layer: str = LATENT
+    """Whose activity distances are taken of, by its name in ``cortex.activity``."""
 
     def names(self) -> dict[str, str]:
         """Return the parameter of each quantity."""
@@ -99,8 +104,8 @@ class Organisation(Measure):
             ([], []) if every else (["intra_pairs", "inter_pairs"], ["inter_pairs", "occluded_images"])
         )
         return {
-            INTRA_INTER: parameter(base, self, [*within, "split"]),
-            CLEAN_OCCLUDED: parameter(base, self, [*moved, "occlusion", "tile_size", "split"]),
+            INTRA_INTER: parameter(base, self, [*within, "split", "layer"]),
+            CLEAN_OCCLUDED: parameter(base, self, [*moved, "occlusion", "tile_size", "split", "layer"]),
         }
 
     @property
@@ -112,10 +117,15 @@ class Organisation(Measure):
         """Return the measure and the parameter of every row that one snapshot gets."""
         return frozenset(self.names().items())
 
+    def check(self, snapshots: SnapshotBatch) -> None:
+        """Refuse a layer that cannot be had."""
+        n = len(getattr(snapshots.images, self.split))
+        snapshots.require_layer(self.layer, n + (n if self.pairs == "all" else min(n, self.occluded_images)))
+
     def measure(self, snapshots: SnapshotBatch) -> pd.DataFrame:
         """Measure both ratios of each snapshot."""
         seed, every = snapshots.config.seed, self.pairs == "all"
-        split, clean = getattr(snapshots.images, self.split), getattr(snapshots, self.split)
+        split = getattr(snapshots.images, self.split)
         labels, n = split.labels.cpu(), len(split)
         sample = None if every else sample_pairs(labels, self.intra_pairs, self.inter_pairs, seed)
         count = n if every else min(n, self.occluded_images)
@@ -123,14 +133,16 @@ class Organisation(Measure):
             snapshots.progress.say(f"latent organisation of {snapshots.images.name}: {line}")
         which = torch.randperm(n, generator=generator(seed, "evaluation", "organisation"))[:count]
         masks = snapshots.masks("organisation", count, self.occlusion, self.tile_size)
-        occluded = snapshots.infer(split.images[which.to(split.images.device)], masks)
+        clean = snapshots.split_activity(self.layer, self.split)
+        occluded = snapshots.activity(self.layer, split.images[which.to(split.images.device)], masks)
         rows: list[Row] = []
         for epoch, z, z_occluded in zip(snapshots.epochs, clean, occluded, strict=True):
             if sample is None:
                 intra, inter = mean_of_all_pairs(z, labels, self.distance)
             else:
                 intra, inter = mean_of_sample(z, sample, self.distance)
-            moved = float(distances(z[which.to(z.device)], z_occluded, self.distance).double().mean())
+            places = torch.arange(count)
+            moved = mean_distance(z, z_occluded, (which, places), self.distance)
             for name, value in ((INTRA_INTER, intra), (CLEAN_OCCLUDED, moved)):
                 rows.append((epoch, name, self.names()[name], value / inter if inter else float("nan")))
         return tabled(rows)
@@ -234,12 +246,18 @@ def _need_two_alike(classes: int) -> None:
 
 def mean_of_sample(z: Float[Tensor, "n f"], sample: Sample, distance: Distance) -> tuple[float, float]:
     """Return the mean distance within classes (of the classes' means) and the mean distance between classes."""
+    within = [mean_distance(z, z, pairs, distance) for pairs in sample.within]
+    return sum(within) / len(within), mean_distance(z, z, sample.between, distance)
 
-    def mean(pairs: Pairs) -> float:
-        first, second = (z[image.to(z.device)] for image in pairs)
-        return float(distances(first, second, distance).double().mean())
 
-    return sum(mean(pairs) for pairs in sample.within) / len(sample.within), mean(sample.between)
+def mean_distance(
+    a: Float[Tensor, "n f"], b: Float[Tensor, "m f"], pairs: Pairs, distance: Distance
+) -> float:
+    """Return the mean distance of pairs of rows of a and b, few at once where rows are long."""
+    at_once = max(1, VALUES_AT_ONCE // a.shape[1])
+    parts = zip(*(rows.to(a.device).split(at_once) for rows in pairs), strict=True)
+    found = [distances(a[first], b[second], distance) for first, second in parts]
+    return float(torch.cat(found).double().mean())
 
 
 def mean_of_all_pairs(

@@ -9,26 +9,29 @@ principal components n p² (0.5 T) and an eigendecomposition of order p³.
 """
 
 import re
+from collections.abc import Iterator
 from typing import ClassVar
 
 import pandas as pd
 import torch
 
 from dreaming.data import Dataset
-from dreaming.evaluation.features.controls import Control, ControlKind
+from dreaming.evaluation.features.controls import Control, ControlKind, to_scale
 from dreaming.evaluation.measures.measure import Measure, Quantity, parameter, tabled
 from dreaming.evaluation.measures.measure_table import MeasureTable
 from dreaming.evaluation.measures.snapshot_batch import SnapshotBatch
-from dreaming.evaluation.readout import Protocol, accuracy
+from dreaming.evaluation.readout import Protocol, accuracy, train_readout
+from dreaming.model.activity import LATENT
 
-READOUT_ACCURACY, LATENT = "readout_accuracy", "latent"
+READOUT_ACCURACY = "readout_accuracy"
 
 
 class Readout(Measure):
-    """Readout accuracy of the latents, and of controls.
+    """Readout accuracy of the latents or of another layer, and of controls.
 
     Rows: ``readout_accuracy``, of ``latent`` at each epoch, and of the controls ``pixels`` and ``pca-256``, which
-    belong to no epoch; a fraction of the test images.
+    belong to no epoch; a fraction of the test images. The activity of another layer (``latent;layer=layer_3``) is
+    brought to the scale of latents, as the controls are, so that the learning rate means the same for it.
 
     Examples
     --------
@@ -40,9 +43,11 @@ class Readout(Measure):
 
     protocol: Protocol = Protocol()
     """How the classifier is trained."""
+    layer: str = LATENT
+    """Whose activity is read out, by its name in ``cortex.activity``."""
 
     def name(self, features: str) -> str:
-        """Return the parameter of the rows of some features."""
+        """Return the parameter of the rows of a control, or of latents."""
         return parameter(features, self, ["protocol"])
 
     @property
@@ -52,14 +57,33 @@ class Readout(Measure):
 
     def keys(self) -> frozenset[tuple[str, str]]:
         """Return the measure and the parameter of every row that one snapshot gets."""
-        return frozenset({(READOUT_ACCURACY, self.name(LATENT))})
+        return frozenset({(READOUT_ACCURACY, parameter(LATENT, self, ["layer", "protocol"]))})
+
+    def check(self, snapshots: SnapshotBatch) -> None:
+        """Refuse a layer that cannot be had."""
+        snapshots.require_layer(self.layer, len(snapshots.images.train) + len(snapshots.images.test))
 
     def measure(self, snapshots: SnapshotBatch) -> pd.DataFrame:
-        """Read out each snapshot's latents."""
-        weights, labels = snapshots.readout(self.protocol), snapshots.images.test.labels
-        shares = accuracy(weights, snapshots.test, labels).tolist()
-        rows = zip(snapshots.epochs, shares, strict=True)
-        return tabled((epoch, READOUT_ACCURACY, self.name(LATENT), share) for epoch, share in rows)
+        """Read out each snapshot."""
+        ((measure, name),) = self.keys()
+        if self.layer == LATENT:
+            weights, labels = snapshots.readout(self.protocol), snapshots.images.test.labels
+            shares = accuracy(weights, snapshots.test, labels).tolist()
+        else:
+            shares = list(self._of_layer(snapshots))
+        return tabled(
+            (epoch, measure, name, share) for epoch, share in zip(snapshots.epochs, shares, strict=True)
+        )
+
+    def _of_layer(self, snapshots: SnapshotBatch) -> Iterator[float]:
+        """Yield the accuracy of each snapshot, one after another: all of them together may be too large."""
+        images, seed = snapshots.images, snapshots.config.seed
+        for _, *both in snapshots.both_splits(self.layer):
+            train, test = to_scale(*both)
+            weights = train_readout(
+                train[None], images.train.labels, len(images.classes), seed, self.protocol
+            )
+            yield float(accuracy(weights, test[None], images.test.labels)[0])
 
     def has_control(self, kind: ControlKind, table: pd.DataFrame) -> bool:
         """Return whether a control's row is in a table of measures, however many components there are."""

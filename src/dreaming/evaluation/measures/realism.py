@@ -10,18 +10,17 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from dreaming.data import to_activity
-from dreaming.data.batches import to_pixels
 from dreaming.errors import UserError
 from dreaming.evaluation.features import inception
 from dreaming.evaluation.features.extractors import extractor
 from dreaming.evaluation.features.frechet import frechet_distance
-from dreaming.evaluation.features.latents import infer
 from dreaming.evaluation.measures.measure import Measure, Quantity, Row, parameter, tabled
 from dreaming.evaluation.measures.snapshot_batch import SnapshotBatch
 from dreaming.model import dreams
 from dreaming.model.hippocampus import Hippocampus
 from dreaming.model.networks import Cortex
 from dreaming.model.phases import NREM, REM
+from dreaming.model.pixels import to_pixels
 from dreaming.rng import Random, generator
 from dreaming.runs.snapshots import load
 
@@ -109,7 +108,7 @@ class Realism(Measure):
         rows: list[Row] = []
         for epoch in snapshots.epochs:
             cortex = load(snapshots.folder.path, epoch).to(device)
-            latents = infer(cortex, seen, channels)
+            latents = cortex.infer(seen)
             for kind, phase in nights.items():
                 dreamt = dream_of(cortex, phase, latents, random.at(kind), config.training.batch_size)
                 for each, real in zip(extractors, references, strict=True):

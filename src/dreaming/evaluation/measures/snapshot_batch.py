@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 import torch
 from jaxtyping import Float, UInt8
@@ -12,13 +13,18 @@ from torch import Tensor
 
 from dreaming.config.config import Config
 from dreaming.data import Dataset
-from dreaming.evaluation.features.latents import infer
+from dreaming.errors import UserError, nearest
 from dreaming.evaluation.readout import Protocol, Weights, train_readout
+from dreaming.model.activity import LATENT
+from dreaming.model.networks import BATCH, IMAGE_SIZE, Cortex
 from dreaming.model.occlusion import Occlusion
 from dreaming.rng import Random
 from dreaming.runs.folder import RunFolder
 from dreaming.runs.snapshots import load
 from dreaming.system.progress import NoProgress
+
+MOST_BYTES = 2**32
+"""Of one layer's activity in one cortex: that of CIFAR-10 in the lowest layer of full width is 3.9 GB."""
 
 
 class Stopwatch:
@@ -106,14 +112,56 @@ class SnapshotBatch:
         self, images: UInt8[Tensor, "n c h w"], masks: Float[Tensor, "n 1 h w"] | None = None
     ) -> Float[Tensor, "k n z"]:
         """Infer the latents of images, occluded by masks if there are any, in each of the k cortices."""
-        k, n, channels = len(self.cortices), len(images), self.config.networks.image_channels
-        self.watch.inferred += k * n
-        shape = k, n, self.config.networks.latent_dim
+        shape = len(self.cortices), len(images), self.config.networks.latent_dim
         latents = torch.empty(shape, dtype=torch.float32, device=self.device)
-        with self.watch.stage("inference"):
-            for own, cortex in zip(latents, self.cortices, strict=True):
-                own.copy_(infer(cortex, images, channels, masks=masks))
+        for own, found in zip(latents, self.activity(LATENT, images, masks), strict=True):
+            own.copy_(found)
         return latents
+
+    def activity(
+        self, layer: str, images: UInt8[Tensor, "n c h w"], masks: Float[Tensor, "n 1 h w"] | None = None
+    ) -> Iterator[Float[Tensor, "n f"]]:
+        """Yield what a layer of the encoder does with images, flat, of one cortex after another."""
+        for cortex in self.cortices:
+            self.watch.inferred += len(images)
+            with self.watch.stage("inference"):
+                if layer == LATENT:
+                    found = cortex.infer(images, masks=masks)
+                else:
+                    found = _flat(cortex, layer, images, masks)
+            yield found
+
+    def split_activity(self, layer: str, split: Literal["train", "test"]) -> Iterator[Float[Tensor, "n f"]]:
+        """Yield the same of all images of a split; their latents are inferred once for all measures."""
+        if layer == LATENT:
+            return iter(getattr(self, split))
+        return self.activity(layer, getattr(self.images, split).images)
+
+    def both_splits(self, layer: str) -> Iterator[tuple[int, Float[Tensor, "n f"], Float[Tensor, "m f"]]]:
+        """Yield each epoch, and what a layer does with the training and with the test images."""
+        parts = (self.split_activity(layer, "train"), self.split_activity(layer, "test"))
+        return zip(self.epochs, *parts, strict=True)
+
+    def require_layer(self, layer: str, count: int) -> None:
+        """Make sure that the encoder has a layer, whose activity of so many images can be in memory.
+
+        Raises
+        ------
+        UserError
+            If it has none (the nearest is suggested), or it is too large.
+        """
+        if layer == LATENT:
+            return
+        with torch.no_grad():
+            there = self.cortices[0].activity(self.images.test.images[:1])
+        if layer not in there:
+            raise UserError(f"the encoder has no layer '{layer}'; {nearest(layer, there)}")
+        size = count * there[layer].numel() * 4
+        if size > MOST_BYTES:
+            raise UserError(
+                f"{layer} of {count:,} images takes {size:,} bytes, and {MOST_BYTES:,} are the most; "
+                "take a smaller layer, or a run of fewer images"
+            )
 
     @cached_property
     def train(self) -> Float[Tensor, "k n z"]:
@@ -138,13 +186,34 @@ class SnapshotBatch:
     def masks(
         self, measure: str, count: int, probability: float, tile_size: int
     ) -> Float[Tensor, "{count} 1 h w"]:
-        """Draw occlusions, a mask an image, for a measure of this name.
+        """Draw the occlusions of a measure of this name; see `occlusions`."""
+        size = self.config.networks.image_size
+        return occlusions(self.config.seed, measure, count, probability, tile_size, size)
 
-        They depend on the seed of the run, the name and the count, so that all conditions and epochs of one seed
-        see the same. Tiles that are silenced at one probability are silenced at every higher one too.
-        """
-        occlusion = Occlusion(
-            probability=(probability, probability), tile_size=(tile_size, tile_size), mask_per_image=True
-        )
-        random, size = Random(self.config.seed, ("evaluation", measure)), self.config.networks.image_size
-        return occlusion.draw(random, count, size)
+
+def occlusions(
+    seed: int, measure: str, count: int, probability: float, tile_size: int, image_size: int = IMAGE_SIZE
+) -> Float[Tensor, "{count} 1 h w"]:
+    """Draw occlusions, a mask an image, for a measure of this name.
+
+    They depend on the seed of the run, the name and the count, so that all conditions and epochs of one seed see
+    the same. Tiles that are silenced at one probability are silenced at every higher one too.
+    """
+    occlusion = Occlusion(
+        probability=(probability, probability), tile_size=(tile_size, tile_size), mask_per_image=True
+    )
+    return occlusion.draw(Random(seed, ("evaluation", measure)), count, image_size)
+
+
+@torch.no_grad()
+def _flat(cortex: Cortex, layer: str, images: Tensor, masks: Tensor | None) -> Float[Tensor, "n f"]:
+    """Return the activity of one layer, flat, in memory for itself and one batch."""
+    found = torch.empty(0)
+    for i in range(0, len(images), BATCH):
+        own = None if masks is None else masks[i : i + BATCH]
+        part = cortex.activity(images[i : i + BATCH], layers=(layer,), masks=own)[layer]
+        part = part.reshape(len(part), -1)
+        if not i:
+            found = part.new_empty(len(images), part.shape[1])
+        found[i : i + BATCH] = part
+    return found

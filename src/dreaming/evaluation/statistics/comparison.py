@@ -14,9 +14,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from dreaming.errors import UserError, shown
-from dreaming.evaluation.measures.measure import Measure, Quantity
-from dreaming.evaluation.measures.readout import LATENT, READOUT_ACCURACY
-from dreaming.evaluation.measuring import MEASURES
+from dreaming.evaluation.measures.measure import Quantity
+from dreaming.evaluation.measures.measure_table import DEFINITION
+from dreaming.evaluation.measures.readout import READOUT_ACCURACY
+from dreaming.evaluation.measuring import MEASURES, Own, chosen_measures
+from dreaming.model.activity import LATENT
 from dreaming.model.conditions import colours_of
 from dreaming.runs import findings
 from dreaming.runs.folder import RunFolder
@@ -103,7 +105,7 @@ def compare(
     run_folders: Sequence[str | Path],
     to: str | Path = "comparison",
     *,
-    measures: Iterable[Measure | type[Measure]] = (),
+    measures: str | Sequence[str | Own] = (),
 ) -> Comparison:
     """Compare runs that were evaluated, by every measure that stands in the ``measures.csv`` of one of them.
 
@@ -117,8 +119,8 @@ def compare(
         ``MEASURE_curves.csv`` and ``MEASURE_table.csv``; and ``findings.csv``, with a row for each thing that went
         wrong while a cortex learned.
     measures
-        Measures of your own, whose labels and units are to be shown; without, their values are shown as numbers
-        under their names.
+        Measures of your own, as for `dreaming.evaluate`, whose labels and units are to be shown; without, their
+        values are shown as numbers under their names.
 
     Returns
     -------
@@ -128,7 +130,7 @@ def compare(
     Raises
     ------
     UserError
-        If there is no run, or none was evaluated.
+        If there is no run, none was evaluated, or a measure of your own is by other files in some of them.
     """
     folders = _found([Path(folder) for folder in run_folders])
     runs, tables, said = [], [], []
@@ -149,7 +151,7 @@ def compare(
         )
     quantities = {
         name: quantity
-        for kind in (*MEASURES.values(), *measures)
+        for kind in (*MEASURES.values(), *(chosen_measures(measures) if measures else ()))
         for name, quantity in kind.quantities.items()
     }
     quantities[OTHERWISE] = Quantity(f"{quantities[READOUT_ACCURACY].label}, not by the protocol", "%")
@@ -158,6 +160,14 @@ def compare(
     compared = {}
     for name in names:
         values = pd.concat([own[name] for own in tables if name in own], ignore_index=True).drop_duplicates()
+        if DEFINITION in values:
+            values[DEFINITION] = values[DEFINITION].fillna("")
+            if len(by := values.drop_duplicates(DEFINITION)) > 1:
+                run, other = by[["dataset", "condition", "seed"]].astype(str).agg("/".join, axis=1)[:2]
+                raise UserError(
+                    f"{name} of {run} is by {by[DEFINITION].iloc[0] or 'no file'}, and of {other} by "
+                    f"{by[DEFINITION].iloc[1] or 'no file'}; evaluate them by one and the same"
+                )
         twice = values[values.duplicated(VALUE_KEYS)]
         if len(twice):
             run = "{dataset}/{condition}/seed-{seed}".format(**twice.iloc[0])

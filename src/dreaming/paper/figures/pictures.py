@@ -15,11 +15,11 @@ from torch import Tensor
 
 from dreaming.config.config import Config
 from dreaming.data import Dataset, to_activity
-from dreaming.data.batches import to_pixels
 from dreaming.model.dreams import dream, remember, sleep_of
 from dreaming.model.networks import IMAGE_SIZE
 from dreaming.model.occlusion import occlusion_mask
 from dreaming.model.phases import NREM, REM
+from dreaming.model.pixels import to_pixels
 from dreaming.rng import Random, generator
 from dreaming.runs.folder import MEASURE_COLUMNS, RunFolder
 from dreaming.runs.snapshots import load

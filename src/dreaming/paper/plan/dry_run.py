@@ -17,7 +17,6 @@ from rich.table import Table
 from dreaming import data
 from dreaming.config.config import Config
 from dreaming.config.description import describe
-from dreaming.evaluation.features.latents import infer
 from dreaming.evaluation.measuring import MEASURES
 from dreaming.evaluation.readout import Protocol, train_readout
 from dreaming.paper.plan.plan import Plan, make_plan
@@ -185,7 +184,7 @@ def _inference(config: Config) -> float:
     """Return the seconds that the inference of one image takes."""
     cortex = config.networks.build(0).to(hardware.device(config.training.device))
     images = torch.zeros(TRIED, 3, 32, 32, dtype=torch.uint8)
-    return _shortest(lambda: infer(cortex, images, config.networks.image_channels).cpu()) / TRIED
+    return _shortest(lambda: cortex.infer(images).cpu()) / TRIED
 
 
 def _step(config: Config) -> float:

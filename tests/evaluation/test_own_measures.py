@@ -1,0 +1,207 @@
+"""Measures of the user's own, from a file or as objects: their rows, their definition, and what is refused."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from tests.evaluation.heard import Heard
+
+import dreaming
+from dreaming.cli.main import main
+from dreaming.data import load_dataset
+from dreaming.errors import UserError
+from dreaming.evaluation.measuring import chosen_measures, evaluate
+from dreaming.evaluation.statistics.comparison import compare
+from dreaming.runs.folder import RunFolder
+
+FILE = '''
+"""Measures of somebody's own."""
+
+from typing import ClassVar
+
+from dreaming.evaluation.measures.measure import Measure, Quantity, parameter, tabled
+
+
+def sparsity(cortex, dataset):
+    """The share of negative latents."""
+    with_the_rest_unharmed = [weight.data.zero_() for weight in cortex.generator.parameters()]
+    return (cortex.infer(dataset.test.images) < 0).float().mean()
+
+
+def moments(cortex, dataset):
+    z = cortex.infer(dataset.train.images)
+    return {"mean": z.mean(), "deviation": z.std()}
+
+
+class Norm(Measure):
+    """The norm of latents."""
+
+    quantities: ClassVar = {"latent_norm": Quantity("norm of latents, of 100 %", "%")}
+    power: int = 2
+
+    def keys(self):
+        return frozenset({("latent_norm", parameter("mean", self, ["power"]))})
+
+    def measure(self, snapshots):
+        ((name, label),) = self.keys()
+        norms = snapshots.test.norm(p=self.power, dim=2).mean(dim=1).tolist()
+        return tabled((e, name, label, n) for e, n in zip(snapshots.epochs, norms, strict=True))
+
+
+cubic = Norm(power=3)
+
+
+class Readout(Measure):
+    """A measure that would be filed under another's name."""
+
+    def keys(self):
+        return frozenset({("readout_accuracy", "latent")})
+
+    def measure(self, snapshots):
+        return tabled((e, "readout_accuracy", "latent", 1.0) for e in snapshots.epochs)
+
+
+def fails(cortex, dataset):
+    raise ZeroDivisionError("no\\nway")
+
+
+def text(cortex, dataset):
+    return "much"
+
+
+number = 3
+'''
+pytestmark = pytest.mark.usefixtures("without_drawing")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    config = dreaming.configure(
+        "pad",
+        dataset={"name": "digits", "limit": 40},
+        networks={"base_channels": 2, "latent_dim": 8},
+        training={"batch_size": 8, "epochs": 1, "device": "cpu", "precision": "float32"},
+        seed=3,
+    )
+    return dreaming.train(config, out=tmp_path_factory.mktemp("out"))
+
+
+@pytest.fixture
+def run(trained, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("mine.py").write_text(FILE)
+    return Path(shutil.copytree(trained, tmp_path / "runs/digits/pad/seed-3"))
+
+
+def of(table, measure):
+    return table[table["measure"] == measure].set_index(["parameter", "epoch"])["value"].to_dict()
+
+
+def test_functions_and_classes_of_a_file_are_measured_as_built_in_ones_are(run, capsys):
+    words = ["evaluate", str(run), "--measures", "mine.py:sparsity,knn,mine.py:moments,mine.py:Norm"]
+    assert main([*words, "--set", "Norm.power=1", "--set", "knn.k=3"]) == 0
+    assert "digits/pad/seed-3: sparsity of cortex, epoch 1: 0." in capsys.readouterr().out
+    table = RunFolder(run).read_measures()
+    images = load_dataset("digits", limit=40)
+    z = {epoch: dreaming.load(run, epoch).infer(images.test.images) for epoch in (0, 1)}
+    assert of(table, "sparsity") == {
+        ("cortex", e): pytest.approx((z[e] < 0).float().mean().item()) for e in (0, 1)
+    }
+    assert of(table, "latent_norm") == {
+        ("mean;power=1", e): pytest.approx(z[e].abs().sum(dim=1).mean().item()) for e in (0, 1)
+    }
+    assert set(of(table, "moments")) == {(name, e) for name in ("mean", "deviation") for e in (0, 1)}
+    defined = table.groupby("measure")["definition"].unique().map(list)
+    assert defined["knn_accuracy"] == [""]
+    (definition,) = defined["sparsity"]
+    assert definition.startswith("sparsity in mine.py sha256:")
+    assert list(table.columns)[-1] == "definition"
+    before = Path(run / "measures.csv").read_bytes()
+    assert main([*words, "--set", "Norm.power=1", "--set", "knn.k=3"]) == 0
+    assert "measured already" in capsys.readouterr().out
+    assert Path(run / "measures.csv").read_bytes() == before
+
+
+def test_a_function_gets_a_cortex_of_its_own(run):
+    alone = evaluate(run, measures="realism", settings=["realism.samples=8"], epochs="last")
+    (run / "measures.csv").unlink()
+    after = evaluate(run, measures="mine.py:sparsity,realism", settings=["realism.samples=8"], epochs="last")
+    assert of(after, "frechet_rem") == of(alone, "frechet_rem")
+
+
+def test_by_a_changed_file_it_is_measured_anew_and_that_is_said(run):
+    evaluate(run, measures="mine.py:sparsity,knn", settings=["knn.k=3"])
+    before = RunFolder(run).read_measures()
+    Path("mine.py").write_text(FILE.replace("< 0)", "> 0)"))
+    heard = Heard()
+    after = evaluate(run, measures="mine.py:sparsity,knn", settings=["knn.k=3"], epochs="1", progress=heard)
+    assert of(after, "sparsity") == {("cortex", 1): pytest.approx(1 - of(before, "sparsity")["cortex", 1])}
+    assert of(after, "knn_accuracy") == of(before, "knn_accuracy")
+    assert any("what sparsity was by sparsity in mine.py sha256:" in line for line in heard.lines)
+    pd.testing.assert_frame_equal(RunFolder(run).read_measures(), after, check_dtype=False)
+
+
+def test_runs_measured_by_other_files_are_not_compared(run, tmp_path, capsys):
+    evaluate(run, measures="mine.py:sparsity,mine.py:Norm")
+    found = compare([run], tmp_path / "one", measures="mine.py:Norm")
+    assert found.measures["latent_norm"].caption == "norm of latents, of 100 % in %, mean ± SEM over seeds"
+    assert found.measures["sparsity"].caption == "sparsity, mean ± SEM over seeds"
+    assert main(["compare", str(run), "--measures", "mine.py:Norm", "--to", "cli"]) == 0
+    assert "norm of latents, of 100 % in %" in " ".join(capsys.readouterr().out.split())
+    other = tmp_path / "others/digits/pad/seed-4"
+    shutil.copytree(run, other)
+    for name in ("config.yaml", "measures.csv"):
+        text = (other / name).read_text().replace("seed: 3", "seed: 4").replace(",pad,3,", ",pad,4,")
+        (other / name).write_text(text)
+    assert len(compare([run, other], tmp_path / "two").measures["sparsity"].values) == 4
+    table = (other / "measures.csv").read_text()
+    (other / "measures.csv").write_text(
+        table.replace("sparsity in mine.py sha256:", "sparsity in mine.py sha256:0")
+    )
+    with pytest.raises(
+        UserError, match=r"sparsity of digits/pad/3 is by sparsity in mine\.py .*evaluate them by one"
+    ):
+        compare([run, other], tmp_path / "three")
+    assert not (tmp_path / "three").exists()
+
+
+@pytest.mark.parametrize(
+    ("measures", "because"),
+    [
+        ("mine.py:sparsit", "mine.py defines no 'sparsit'; did you mean 'sparsity'"),
+        ("yours.py:sparsity", "--measures: there is no file yours.py"),
+        (
+            "mine.txt:sparsity",
+            "--measures wants names of measures, or FILE.py:NAME, and got 'mine.txt:sparsity'",
+        ),
+        ("mine.py:number", "number in mine.py is no class derived from Measure, no measure, and no function"),
+        (
+            "mine.py:Readout",
+            "Readout in mine.py .* calls its values readout_accuracy, as a measure of dream",
+        ),
+        ("mine.py:fails", "--measures: fails fails with ZeroDivisionError: no way"),
+        ("mine.py:text", "--measures: text returned 'much', and a measure is a number or a dict of numbers"),
+        ("broken.py:f", "--measures: broken.py fails with NameError: name 'nothing' is not defined"),
+    ],
+)
+def test_what_is_no_measure_is_refused_in_a_sentence(measures, because, run):
+    Path("broken.py").write_text("nothing\n")
+    with pytest.raises(UserError, match=because):
+        evaluate(run, measures=measures)
+    assert not (run / "measures.csv").exists()
+
+
+def test_measures_are_taken_as_objects_too(run):
+    def ones(cortex, dataset):
+        return 1
+
+    table = evaluate(run, measures=[ones, "mine.py:cubic"], epochs="last")
+    assert of(table, "ones") == {("cortex", 1): 1.0}
+    assert list(of(table, "latent_norm")) == [("mean;power=3", 1)]
+    (definition,) = table.loc[table["measure"] == "ones", "definition"]
+    assert definition.startswith("ones in test_own_measures.py sha256:")
+    assert np.isfinite(table["value"]).all()
+    with pytest.raises(UserError, match="'dict'> is no class derived from Measure"):
+        chosen_measures([dict])
