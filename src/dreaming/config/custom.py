@@ -169,6 +169,7 @@ def networks_class(makes: Callable[..., tuple[nn.Module, nn.Module]]) -> type[Ne
             fields[name] = (hints.get(name, type(parameter.default)), parameter.default)
     made = create_model(makes.__name__, __base__=_Made, __module__=makes.__module__, **fields)
     made.makes = staticmethod(makes)
+    made.__pydantic_parent_namespace__ = None  # what it was made in does not go along into other processes
     made._own_source = source_of(makes)  # type: ignore[attr-defined]
     return made
 
@@ -241,7 +242,7 @@ def check_networks(config: Config) -> None:
         raise UserError(
             f"--networks: the initial weights of {name} depend on more than torch's random numbers"
         )
-    b, n = 2, networks.latent_dim
+    b, n = 3, networks.latent_dim
     images = torch.zeros(b, networks.image_channels, networks.image_size, networks.image_size)
     z, d_logit = called("--networks", f"the encoder of {name}", lambda: _pair(cortex.encoder(images)))
     x = called("--networks", f"the generator of {name}", lambda: cortex.generator(torch.zeros(b, n)))

@@ -54,7 +54,8 @@ def _read_phases(value: Any, info: Any) -> Any:
 def _write_phases(phases: tuple[Phase, ...]) -> dict[str, Any]:
     written = {}
     for phase in phases:
-        values = phase.model_dump(mode="json", exclude={"name"})
+        values = phase.model_dump(mode="json")
+        del values["name"]
         usual = PHASE_KINDS.get(phase.name) is type(phase) or "kind" in values
         kind = next((kind for kind, cls in PHASE_KINDS.items() if cls is type(phase)), type(phase).__name__)
         written[phase.name] = values if usual else {"kind": kind, **values}

@@ -256,6 +256,15 @@ class Generator(Pathway):
         yield activity
 
 
+def _as_torch_lays_out(_: nn.Module, seen: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """Lay images out as torch does by default, for networks of a user's own.
+
+    Dreams come channels-last, of which PyTorch 2.13 corrupts its memory where a 1 x 1 convolution of stride 2 sees
+    three channels on a CPU.
+    """
+    return tuple(images.contiguous() for images in seen)
+
+
 def _by_pixel(maps: Float[Tensor, "b c h w"]) -> Float[Tensor, "b hwc"]:
     """Flatten maps pixel by pixel, as channels-last has them in memory."""
     return maps.permute(0, 2, 3, 1).flatten(1)
@@ -332,6 +341,8 @@ class Cortex(nn.Module):
         nn.Module.__init__(cortex)
         cortex.latent_dim, cortex.image_channels, cortex.image_size = latent_dim, image_channels, image_size
         cortex.encoder, cortex.generator, cortex.organs = encoder, generator, nn.ModuleDict()
+        if not isinstance(encoder, Pathway):
+            encoder.register_forward_pre_hook(_as_torch_lays_out)
         return cortex
 
     def latents(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b n"]:

@@ -69,10 +69,7 @@ class Parameters(BaseModel):
 
     @model_serializer(mode="wrap")
     def _with_kind(self, write: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
-        values = {**self.kind(), **write(self)}
-        if isinstance(self, Recorded):
-            return {name: value for name, value in values.items() if self.was_recorded(name)}
-        return values
+        return {**self.kind(), **(self.values() if isinstance(self, Recorded) else write(self))}
 
     @model_validator(mode="wrap")
     @classmethod
@@ -100,10 +97,11 @@ class Recorded:
     declared: ClassVar[type[Parameters]]
     """The group in whose place it is."""
 
-    def was_recorded(self, name: str) -> bool:
-        """Return whether a field was recorded; all phases have those that came later, with their defaults."""
-        late = name in self.declared.model_fields and name not in cast(Parameters, self).model_fields_set
-        return not late or inspect.isabstract(self.declared)
+    def values(self) -> dict[str, Any]:
+        """Return what was recorded; of a phase also the fields that came later, with their defaults."""
+        held = cast(Parameters, self)
+        late = set() if inspect.isabstract(self.declared) else self.declared.model_fields.keys()
+        return {name: value for name, value in held if name in held.model_fields_set or name not in late}
 
     def refuse(self, *_: Any, **__: Any) -> Any:
         """Say where the class is defined, and what to do.

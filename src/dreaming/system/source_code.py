@@ -1,7 +1,8 @@
 """The Python text that defines a class or function of a user's own, to be recorded and kept beside its results.
 
-What comes from a file that was executed by name is that file. What was defined in a notebook, a script or a
-package is cut out of it, with all it refers to there, into a text that can be executed by itself.
+What comes from a file that was executed by name, or from a module of one file, is that file. What was defined in a
+notebook, a script or a package is cut out of it, with all it refers to there, into a text that can be executed by
+itself.
 """
 
 import ast
@@ -99,9 +100,12 @@ def source_of(thing: Definition) -> Source:
     """
     known = vars(thing).get("_own_source")
     if known is None:
-        loader = getattr(sys.modules.get(thing.__module__), "__loader__", None)
+        module = sys.modules.get(thing.__module__)
+        loader, file = getattr(module, "__loader__", None), getattr(module, "__file__", None)
         if isinstance(loader, _Given):
             known = loader.source
+        elif file and thing.__module__.isidentifier() and thing.__module__ != "__main__":
+            known = Source.of(Path(file).name, Path(file).read_bytes())
         else:
             known = Source.of(f"{thing.__name__}.py", _cut_out(thing).encode())
         setattr(thing, "_own_source", known)  # noqa: B010 - any class or function takes it, which mypy does not know
@@ -137,9 +141,24 @@ def _cut_out(thing: Definition) -> str:
                 f"FILE.py:{thing.__name__}"
             )
 
-    space = vars(sys.modules[home])
+    space = _space(thing)
     add(thing.__name__, thing)
     return "\n".join([*sorted(imports.values()), "", *(f"\n{text}" for text in definitions.values()), ""])
+
+
+def _functions(thing: Definition) -> list[types.FunctionType]:
+    """Return a function itself, or those that a class defines."""
+    if isinstance(thing, types.FunctionType):
+        return [thing]
+    found = [value for value in vars(thing).values() if isinstance(value, types.FunctionType)]
+    return [function for function in found if function.__module__ == thing.__module__]
+
+
+def _space(thing: Definition) -> dict[str, Any]:
+    """Return the names that a definition can refer to: those of its module."""
+    module = sys.modules.get(thing.__module__)
+    spaces = [vars(module)] if module else [function.__globals__ for function in _functions(thing)]
+    return spaces[0] if spaces else {}
 
 
 def _is_definition(value: Any) -> bool:
@@ -176,16 +195,11 @@ def _definition(thing: Definition) -> tuple[str, list[str]]:
 
 def _texts(thing: Definition) -> Iterator[str]:
     """Yield the texts in which a definition may stand, the likeliest first: files, and cells of a notebook."""
-    functions = (
-        [thing] if inspect.isfunction(thing) else [f for f in vars(thing).values() if inspect.isfunction(f)]
-    )
-    for function in functions:
-        if function.__module__ == thing.__module__:
-            yield "".join(linecache.getlines(function.__code__.co_filename))
-    module = sys.modules[thing.__module__]
-    if file := getattr(module, "__file__", None):
-        yield "".join(linecache.getlines(file))
-    yield from reversed(getattr(module, "In", []))
+    for function in _functions(thing):
+        yield "".join(linecache.getlines(function.__code__.co_filename))
+    space = _space(thing)
+    yield "".join(linecache.getlines(space.get("__file__") or ""))
+    yield from reversed(space.get("In", []))
 
 
 def _place(value: Any, name: str) -> tuple[str, str] | None:

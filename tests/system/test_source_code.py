@@ -1,0 +1,112 @@
+"""The text that defines a user's class or function: found, complete, and executable by itself."""
+
+import linecache
+import sys
+import types
+
+import pytest
+
+from dreaming.errors import UserError
+from dreaming.system.source_code import OWN_MODULE, Source, execute, source_of
+
+CELLS = [
+    "import math\nfrom collections import OrderedDict as Ordered\nfrom typing import ClassVar\nSCALE = 3\n",
+    "def half(x):\n    return x / 2\n",
+    "class Base:\n    factor: ClassVar = SCALE\n\n    def doubled(self):\n        return self.factor * half(4.0)\n",
+    "def unused():\n    return open_file\n\n\n"
+    'class Own(Base):\n    """One."""\n\n    kept = Ordered(a=1)\n\n'
+    "    def area(self):\n        return math.pi * self.doubled()\n",
+]
+
+
+@pytest.fixture
+def notebook(monkeypatch):
+    """What a notebook has in memory after its cells were executed."""
+    module = types.ModuleType("session")
+    monkeypatch.setitem(sys.modules, "session", module)
+    module.In = []
+
+    def run(*cells):
+        for cell in cells:
+            name = f"<cell {len(module.In)}>"
+            linecache.cache[name] = (len(cell), None, cell.splitlines(keepends=True), name)
+            module.In.append(cell)
+            exec(compile(cell, name, "exec"), vars(module))
+        return module
+
+    return run
+
+
+def executed(source, tmp_path):
+    file = tmp_path / source.file
+    file.write_bytes(source.content)
+    return execute(file)
+
+
+def test_a_class_of_a_notebook_is_cut_out_with_all_it_refers_to(notebook, tmp_path):
+    own = notebook(*CELLS).Own
+    source = source_of(own)
+    again = executed(source, tmp_path).Own
+    assert source.file == "Own.py"
+    assert again().area() == own().area()
+    assert again.kept == {"a": 1}
+    assert "unused" not in source.content.decode()
+
+
+def test_the_last_cell_that_defines_a_name_is_the_one(notebook, tmp_path):
+    module = notebook("class Plain:\n    depth = 1\n", "class Plain:\n    depth = 2\n")
+    assert executed(source_of(module.Plain), tmp_path).Plain.depth == 2
+
+
+def test_a_cell_with_a_magic_is_passed_over(notebook, tmp_path):
+    module = notebook("class Plain:\n    depth = 1\n")
+    module.In.append("%matplotlib inline")
+    assert executed(source_of(module.Plain), tmp_path).Plain.depth == 1
+
+
+def test_the_same_cells_have_the_same_checksum_in_another_notebook(notebook):
+    first = source_of(notebook(*CELLS).Own)
+    assert source_of(notebook(*CELLS).Own) == first
+    assert source_of(notebook(CELLS[0].replace("3", "4"), *CELLS[1:]).Own) != first
+
+
+def test_what_a_class_refers_to_and_cannot_be_written_down_is_named(notebook):
+    module = notebook("handle = object()\n", "class Own:\n    def read(self):\n        return handle\n")
+    with pytest.raises(UserError, match=r"^Own refers to handle, which cannot be recorded; .*FILE\.py:Own$"):
+        source_of(module.Own)
+
+
+def test_a_class_without_a_source_is_refused_in_a_sentence():
+    made = type("Nowhere", (), {"__module__": "nowhere"})
+    with pytest.raises(UserError, match=r"^the source of Nowhere cannot be found"):
+        source_of(made)
+
+
+def test_what_comes_from_a_file_is_the_whole_file(tmp_path):
+    content = b"# coding: latin-1\nNAME = '\xe9'\nclass Own:\n    name = NAME\n"
+    (tmp_path / "mine.py").write_bytes(content)
+    module = execute(tmp_path / "mine.py")
+    assert source_of(module.Own) == Source.of("mine.py", content)
+    assert source_of(module.Own).content == content
+    assert module.Own.name == "é"
+    assert module.__name__.startswith(f"{OWN_MODULE}mine_")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.py"]
+
+
+def test_a_file_that_was_edited_is_another_module(tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text("class Own:\n    depth = 1\n")
+    before = execute(file).Own
+    file.write_text("class Own:\n    depth = 2\n")
+    after = execute(file).Own
+    assert (before.depth, after.depth) == (1, 2)
+    assert source_of(before) != source_of(after)
+
+
+def test_a_module_of_one_file_is_that_file_as_for_file_and_name(tmp_path, monkeypatch):
+    (tmp_path / "neighbour.py").write_text("class Own:\n    depth = 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    import neighbour
+
+    assert source_of(neighbour.Own) == source_of(execute(tmp_path / "neighbour.py").Own)
+    monkeypatch.delitem(sys.modules, "neighbour")
