@@ -33,7 +33,7 @@ class Contrast(dreaming.Phase):
         z = hippocampus.today + 0.25 * draws["around"]
         dreams = cortex.generator(z.flatten(0, 1)).detach()
         head = cortex.organs["projector"]
-        h = functional.normalize(head(cortex.encoder.latents(dreams)), dim=1)
+        h = functional.normalize(head(cortex.latents(dreams)), dim=1)
         logits = h @ h.T / (head.temperature if self.scale else 0.5)
         b = len(images)
         logits = logits - 1e9 * torch.eye(2 * b, dtype=h.dtype, device=h.device)
@@ -69,11 +69,37 @@ class Supervised(dreaming.Phase):
         return {"classifier": nn.Linear(cortex.latent_dim, 10)}
 
     def objective(self, cortex, images, hippocampus, draws, labels=None):
-        found = cortex.organs["classifier"](cortex.encoder.latents(images))
+        found = cortex.organs["classifier"](cortex.latents(images))
         loss = functional.cross_entropy(found, labels)
         return dreaming.Outcome(loss, {"cross_entropy": loss})
 
 
 supervised = (dreaming.Wake(), Supervised())
+
+
+class Silent(Critic):
+    """Its critic gets no gradient but 0."""
+
+    def objective(self, cortex, images, hippocampus, draws):
+        loss = 0 * cortex.organs["critic"](images).mean()
+        return dreaming.Outcome(loss, {"dream": loss})
+
+
+class Lost(Critic):
+    """Its critic gets a gradient that is no number, which no term shows."""
+
+    def objective(self, cortex, images, hippocampus, draws):
+        return dreaming.Outcome(cortex.organs["critic"](images).mean() * torch.inf, {})
+
+
+class Forgotten(dreaming.NREM):
+    """It has a sign for an organ that it does not bring."""
+
+    plasticity: ClassVar = dreaming.Plasticity(encoder=+1, generator=0, head=+1)
+
+
+silent = (dreaming.Wake(), Silent())
+lost = (dreaming.Wake(), Lost())
+forgotten = (dreaming.Wake(), Forgotten())
 contrast = (dreaming.Wake(), dreaming.NREM(), Contrast())
 both = (dreaming.Wake(), Contrast(), Critic())

@@ -1,7 +1,6 @@
 """Labels: given to a phase that declares that it sees them, to no other, the same on every path."""
 
 import math
-from dataclasses import replace
 
 import pytest
 import torch
@@ -67,7 +66,7 @@ def test_it_sees_the_labels_of_its_images_and_no_other_phase_does(cortex, images
 
 
 def test_labels_are_learned(tmp_path):
-    run = dreaming.train(config("supervised", epochs=6), out=tmp_path, own_phases=FILE)
+    run = dreaming.train(config("supervised", epochs=6), out=tmp_path)
     losses = RunFolder(run).read_losses()["supervised.cross_entropy"]
     assert losses.iloc[0] == pytest.approx(math.log(10), abs=0.2)
     assert losses.iloc[-1] < losses.iloc[0]
@@ -96,10 +95,9 @@ def test_in_an_ensemble_each_sees_those_of_its_own_images(monkeypatch):
 
 
 def test_images_without_labels_are_refused_before_training(dataset_of, tmp_path):
-    bare = replace(dataset_of())
-    object.__setattr__(bare, "train", replace(bare.train))
-    object.__setattr__(bare.train, "labels", None)
-    with pytest.raises(UserError, match="phase 'supervised' sees labels, and digits has none"):
+    data = dataset_of()
+    bare = dreaming.Dataset.of_arrays("bare", data.train.images, data.test.images)
+    with pytest.raises(UserError, match="phase 'supervised' sees labels, and bare has none"):
         dreaming.train(config("supervised"), out=tmp_path / "runs", dataset=bare)
     assert not (tmp_path / "runs").exists()
 

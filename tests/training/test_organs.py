@@ -42,7 +42,7 @@ def config(name="both", seed=0, settings=(), **training):
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    return dreaming.train(config(), out=tmp_path_factory.mktemp("organs"), own_phases=FILE)
+    return dreaming.train(config(), out=tmp_path_factory.mktemp("organs"))
 
 
 def test_organs_are_in_snapshots_and_states_and_learn(trained):
@@ -83,7 +83,7 @@ class Stops(NoProgress):
 def test_a_stop_and_the_rest_are_the_whole_bit_for_bit(path, trained, tmp_path):
     mine = config(path=path)
     with pytest.raises(Stopped):
-        dreaming.train(mine, out=tmp_path, own_phases=FILE, progress=Stops(13))
+        dreaming.train(mine, out=tmp_path, progress=Stops(13))
     found, whole = results(dreaming.train(mine, out=tmp_path)), results(trained)
     assert found.pop("config.yaml").replace(b"path: captured", b"path: plain") == whole.pop("config.yaml")
     assert found == whole
@@ -95,7 +95,7 @@ def test_processes_train_them_as_this_one_does(trained, tmp_path):
         "import sys, dreaming\n"
         "from tests.training.test_organs import FILE, config\n"
         "configs = [config(), config(seed=1)]\n"
-        "dreaming.train_all(configs, out=sys.argv[1], own_phases=FILE, workers=2)\n"
+        "dreaming.train_all(configs, out=sys.argv[1], workers=2)\n"
     )
     path = os.pathsep.join([str(FILE.parents[2]), *sys.path])
     subprocess.run(
@@ -122,18 +122,21 @@ def test_an_ensemble_trains_them_as_each_alone(name, monkeypatch):
 
 
 def test_runs_of_one_file_read_anew_go_side_by_side(tmp_path):
-    runs = train_together([config(seed=seed, epochs=1) for seed in (0, 1)], out=tmp_path, own_phases=FILE)
+    runs = train_together([config(seed=seed, epochs=1) for seed in (0, 1)], out=tmp_path)
     assert [run.name for run in runs] == ["seed-0", "seed-1"]
 
 
-def test_it_is_loaded_measured_and_dreamt_where_the_class_is_not_at_hand(trained):
-    cortex = dreaming.load(trained)
+def test_it_is_loaded_with_its_organs_where_its_code_is_trusted_and_without_where_not(
+    trained, tmp_path, monkeypatch
+):
     weights, _ = read_tensors(RunFolder(trained).snapshot(2))
-    mine = cortex.state_dict()
+    assert set(dreaming.load(trained).state_dict()) == set(weights)
+    monkeypatch.setenv("DREAMING_STATE", str(tmp_path / "of another user"))
+    mine = dreaming.load(trained).state_dict()
     assert set(mine) == {name for name in weights if not name.startswith("organs.")}
     assert all(torch.equal(value, weights[name]) for name, value in mine.items())
     assert main(["evaluate", str(trained), "--epochs", "last"]) == 0
-    assert main(["dream", str(trained), "--count", "2", "--to", str(trained / "dream.png")]) == 0
+    assert main(["dream", str(trained), "--count", "2", "--to", str(tmp_path / "dream.png")]) == 0
 
 
 def test_organs_of_a_later_stage_are_there_from_the_start():
@@ -158,33 +161,16 @@ def test_describe_shows_their_weights_and_signs(capsys):
 
 
 def test_organs_that_are_lost_or_dead_are_found(tmp_path):
-    class Silent(type(config("both").phases[2])):
-        def objective(self, cortex, images, hippocampus, draws):
-            loss = 0 * cortex.organs["critic"](images).mean()
-            return dreaming.Outcome(loss, {"nothing": loss})
-
-    class Lost(Silent):
-        def objective(self, cortex, images, hippocampus, draws):
-            loss = cortex.organs["critic"](images).mean() * torch.inf
-            return dreaming.Outcome(loss, {})
-
-    def bare(*phases):
-        return config("both", epochs=1).model_copy(update={"phases": phases})
-
-    run = dreaming.train(bare(dreaming.Wake(), Silent()), out=tmp_path / "dead")
+    run = dreaming.train(config("silent", epochs=1), out=tmp_path / "dead")
     said = [found.in_words(8) for found in findings.so_far(RunFolder(run))]
     assert "dead organ: critic 0" in said
     healthy = dreaming.train(config("both", epochs=1), out=tmp_path / "healthy")
     assert not [found for found in findings.so_far(RunFolder(healthy)) if found.kind == "dead organ"]
     with pytest.raises(UserError, match=r"organs\.critic\.1\.weight became nan in epoch 1"):
-        dreaming.train(bare(dreaming.Wake(), Lost()), out=tmp_path / "lost")
+        dreaming.train(config("lost", epochs=1), out=tmp_path / "lost")
 
 
 def test_a_refusal_comes_before_anything_is_written(tmp_path):
-    class Forgotten(dreaming.NREM):
-        plasticity = dreaming.Plasticity(encoder=+1, generator=0, head=+1)
-
-    mine = config().model_copy(update={"phases": (dreaming.Wake(), Forgotten())})
     with pytest.raises(UserError, match="phase 'forgotten' has a sign of plasticity for 'head'"):
-        dreaming.train(mine, out=tmp_path / "runs")
+        dreaming.train(config("forgotten"), out=tmp_path / "runs")
     assert not (tmp_path / "runs").exists()

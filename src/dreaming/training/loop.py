@@ -165,8 +165,8 @@ def images_of(
     """Load the images of a run, unless they are given, and make sure that they serve its phases."""
     dataset = images_for(config, dataset, data_dir, trust_data)
     seeing = [phase.name for cycle in config.cycles() for phase in cycle if phase.sees_labels]
-    if seeing and dataset.train.labels is None:
-        raise UserError(f"phase '{seeing[0]}' sees labels, and {config.dataset.name} has none")
+    if seeing and not dataset.classes:
+        raise UserError(f"phase '{seeing[0]}' sees labels, and {dataset.name} has none; leave that phase out")
     if config.training.epochs and len(dataset.train) < config.training.batch_size:
         raise UserError(
             f"a batch of {config.training.batch_size} images is larger than the {len(dataset.train)} images "
