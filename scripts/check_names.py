@@ -19,6 +19,8 @@ CONTRACTS = {
     "objective": "the objective of a phase, for one cortex and for many",
     "SOURCE": "what is known of a data set, beside its reader",
     "CLASSES": "the names of a data set's labels, beside its reader",
+    "BATCHES": "how a data set's pickled batches are called, beside its reader",
+    "read_archive": "the reader of a data set's archive",
     "read_parquets": "the reader of a data set's parquet files",
     "FIGURE": "what is known of a figure, beside its drawing",
     "plot": "draws a figure from its table",

@@ -10,7 +10,7 @@ from tests.evaluation.heard import Heard
 
 import dreaming
 from dreaming.errors import UserError
-from dreaming.evaluation.measuring import evaluate
+from dreaming.evaluation.measuring import MEASURES, evaluate
 from dreaming.runs.folder import RunFolder
 from dreaming.runs.sheets import dream_sheet
 from dreaming.training.population import train_together
@@ -127,5 +127,8 @@ class TestWithoutLabels:
         table = RunFolder(run).read_projection()
         assert set(table["image"]) == set(range(20))
         assert set(table["label"]) == {-1}
-        assert any("readout and robustness and organisation and realism would need" in x for x in heard.lines)
+        (line,) = [line for line in heard.lines if "no labels" in line]
+        needing = [name for name, kind in MEASURES.items() if kind().needs_labels]
+        assert {"readout", "few_labels"} < set(needing)
+        assert f"which {' and '.join(needing)} would need: not measured" in line
         assert not (run / "measures.csv").exists()

@@ -97,7 +97,7 @@ def fetched_names() -> list[str]:
     Examples
     --------
     >>> fetched_names()
-    ['cifar10', 'svhn']
+    ['cifar10', 'cifar100', 'stl10', 'svhn']
     """
     found = []
     for reader in sorted((PACKAGE / "data/readers").glob("*.py")):

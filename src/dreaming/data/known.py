@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from dreaming.data.readers import cifar10, digits, house_digits, svhn
+from dreaming.data.readers import cifar10, cifar100, digits, house_digits, stl10, svhn
 from dreaming.errors import UserError, nearest
 
-SOURCES = {each.SOURCE.name: each.SOURCE for each in (digits, house_digits, cifar10, svhn)}
+SOURCES = {each.SOURCE.name: each.SOURCE for each in (digits, house_digits, cifar10, cifar100, stl10, svhn)}
 
 
 def names() -> tuple[str, ...]:
@@ -14,7 +14,7 @@ def names() -> tuple[str, ...]:
     Examples
     --------
     >>> names()
-    ('digits', 'house_digits', 'cifar10', 'svhn')
+    ('digits', 'house_digits', 'cifar10', 'cifar100', 'stl10', 'svhn')
     """
     return tuple(SOURCES)
 

@@ -148,7 +148,9 @@ def _without_labels(measures: Sequence[Measure], name: str, progress: NoProgress
         If all do.
     """
     left = [measure for measure in measures if not measure.needs_labels]
-    names = [type(measure).__name__.lower() for measure in measures if measure.needs_labels]
+    called = {kind: known for known, kind in MEASURES.items()}
+    needing = [type(measure) for measure in measures if measure.needs_labels]
+    names = [called.get(kind, kind.__name__) for kind in needing]
     said = f"the images of {name} have no labels, which {' and '.join(names)} would need"
     if names and not left:
         raise UserError(f"{said}; train on images with labels, or measure the projection")

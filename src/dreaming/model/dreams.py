@@ -38,7 +38,7 @@ def dream(
         Low-level activity in [-1, 1], shape [b, c, h, w].
     """
     batch = 0 if hippocampus.today is None else len(hippocampus.today)
-    draws = phase.draw(random, batch, cortex.latent_dim, cortex.image_size)
+    draws = phase.draw(random, batch, cortex.latent_dim)  # the mask among them is not used
     dreamt: Tensor = cortex.generator(phase.replay.recall(hippocampus, draws.get("noise")))
     return dreamt
 

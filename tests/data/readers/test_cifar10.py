@@ -16,7 +16,7 @@ from PIL import Image
 
 from dreaming.data import check, load_dataset
 from dreaming.data.loading import load_source
-from dreaming.data.readers.cifar10 import CLASSES, MEMBERS, SOURCE
+from dreaming.data.readers.cifar10 import BATCHES, CLASSES, SOURCE
 from dreaming.errors import UserError
 
 N = 4  # images a batch
@@ -58,7 +58,7 @@ def some_images():
 def batch_files(dump=python2_pickle):
     images, labels = some_images()
     files = {}
-    for k, name in enumerate(MEMBERS[:-1]):
+    for k, name in enumerate(BATCHES.members[:-1]):
         part = slice(k * N, (k + 1) * N)
         data = images[part].reshape(N, 3072)
         files[name] = dump({b"batch_label": name.encode(), b"labels": labels[part].tolist(), b"data": data})

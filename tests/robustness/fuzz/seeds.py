@@ -22,7 +22,7 @@ from tests.paper.authors.published_checkpoint import Published, without
 
 from dreaming.config.config import Config
 from dreaming.config.configure import configure
-from dreaming.data.readers.cifar10 import CLASSES, MEMBERS
+from dreaming.data.readers.cifar10 import BATCHES, CLASSES
 from dreaming.runs.folder import RunFolder
 from dreaming.runs.tensors import read_tensors, write_tensors
 from dreaming.training.state import TrainingState
@@ -65,7 +65,9 @@ def batch_files() -> Mapping[str, bytes]:
     """CIFAR-10's seven files with an image each."""
     batch = {b"data": np.full((1, 3072), 7, np.uint8), b"labels": [3]}
     names = {b"label_names": [name.encode() for name in CLASSES]}
-    return {name: pickle.dumps(names if name == "batches.meta" else batch, protocol=2) for name in MEMBERS}
+    return {
+        name: pickle.dumps(names if name == "batches.meta" else batch, protocol=2) for name in BATCHES.members
+    }
 
 
 def tar(files: Mapping[str, bytes], mode: str = "w") -> bytes:

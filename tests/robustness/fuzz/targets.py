@@ -94,7 +94,7 @@ def batches(content: bytes) -> None:
     for position in (0, len(whole) - 1):  # a batch; the names of the classes
         paths = [changed if i == position else path for i, path in enumerate(whole)]
         try:
-            are_whole(cifar10.read_batches(paths))
+            are_whole(cifar10.BATCHES.read_batches(paths))
         except UserError as error:
             refused = error
     assert refused is not None, "one file was read as a batch and as the names of classes"
@@ -105,7 +105,7 @@ def batches(content: bytes) -> None:
 def archives(content: bytes) -> None:
     """CIFAR-10's archive; what is not compressed is compressed here, so that changes reach what is inside."""
     packed = content if content[:2] == b"\x1f\x8b" else gzip.compress(content, 1, mtime=0)
-    are_whole(cifar10.read_archive([held("cifar-10-python.tar.gz", packed)]))
+    are_whole(cifar10.BATCHES.read_archive([held("cifar-10-python.tar.gz", packed)]))
 
 
 @refusing

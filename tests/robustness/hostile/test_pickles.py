@@ -10,7 +10,7 @@ import pytest
 import torch
 from tests.paper.authors.published_checkpoint import Published, rezipped, save
 
-from dreaming.data.readers.cifar10 import MEMBERS, read_batches
+from dreaming.data.readers.cifar10 import BATCHES
 from dreaming.errors import UserError
 from dreaming.paper.authors.checkpoint import import_checkpoint
 
@@ -66,9 +66,9 @@ CLAIMS = {
 
 
 def batch(tmp_path, content):
-    for name in MEMBERS:
+    for name in BATCHES.members:
         (tmp_path / name).write_bytes(content)
-    return lambda: read_batches([tmp_path / name for name in MEMBERS])
+    return lambda: BATCHES.read_batches([tmp_path / name for name in BATCHES.members])
 
 
 def checkpoints(tmp_path, content):

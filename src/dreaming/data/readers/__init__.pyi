@@ -1,7 +1,11 @@
+from . import archives as archives
 from . import cifar10 as cifar10
+from . import cifar100 as cifar100
 from . import digits as digits
 from . import folder as folder
 from . import house_digits as house_digits
 from . import parquet as parquet
+from . import pickled as pickled
 from . import pictures as pictures
+from . import stl10 as stl10
 from . import svhn as svhn
