@@ -187,7 +187,10 @@ def chosen_measures(measures: str | Sequence[str | Own], settings: Sequence[str]
         name = item if item in MEASURES else item.rpartition(":")[2]
         named[name] = MEASURES[item]() if item in MEASURES else load_measure(item)
         chosen.append(name)
-    options: dict[str, Any] = {name: own.model_dump(mode="json") for name, own in named.items()}
+    options: dict[str, Any] = {
+        name: {field: own.model_dump(mode="json")[field] for field in type(own).model_fields}
+        for name, own in named.items()
+    }
     for setting in settings:
         assign(options, *path_and_value(setting), "the list of --measures")
     made = [
