@@ -13,6 +13,7 @@ from dreaming.cli.main import VERBS, main
 WHICH_RUN = {
     "--condition": "pad",
     "--phases": None,
+    "--networks": None,
     "--schedule": None,
     "--name": None,
     "--dataset": "digits",
@@ -54,6 +55,7 @@ OPTIONS = {
         **WHICH_DATA,
         "--to": None,
     },
+    "trust": {"RUN": REQUIRED},
     "latents": {
         "RUN": REQUIRED,
         "--out": None,
@@ -103,7 +105,7 @@ OPTIONS = {
     "data check": {"NAME": REQUIRED, "--data-dir": Path("data")},
 }
 POSITIONALS = {"run": "RUN", "runs": "RUN", "name": "NAME", "file": "FILE"}
-SHOWN_AS = {"dream": "PATH", "latents": "PATH", "data fetch": "STR", "data check": "STR"}
+SHOWN_AS = {"dream": "PATH", "latents": "PATH", "trust": "PATH", "data fetch": "STR", "data check": "STR"}
 
 
 def verbs(tree, path=()):

@@ -174,7 +174,7 @@ def test_runs_measured_by_other_files_are_not_compared(run, tmp_path, capsys):
         ("yours.py:sparsity", "--measures: there is no file yours.py"),
         (
             "mine.txt:sparsity",
-            "--measures wants names of measures, or FILE.py:NAME, and got 'mine.txt:sparsity'",
+            "--measures wants FILE.py:NAME, and got 'mine.txt:sparsity'",
         ),
         ("mine.py:number", "number in mine.py is no class derived from Measure, no measure, and no function"),
         (
@@ -193,15 +193,16 @@ def test_what_is_no_measure_is_refused_in_a_sentence(measures, because, run):
     assert not (run / "measures.csv").exists()
 
 
-def test_measures_are_taken_as_objects_too(run):
-    def ones(cortex, dataset):
-        return 1
+def ones(cortex, dataset):
+    return 1
 
+
+def test_measures_are_taken_as_objects_too(run):
     table = evaluate(run, measures=[ones, "mine.py:cubic"], epochs="last")
     assert of(table, "ones") == {("cortex", 1): 1.0}
     assert list(of(table, "latent_norm")) == [("mean;power=3", 1)]
     (definition,) = table.loc[table["measure"] == "ones", "definition"]
-    assert definition.startswith("ones in test_own_measures.py sha256:")
+    assert definition.startswith("ones in ones.py sha256:")
     assert np.isfinite(table["value"]).all()
     with pytest.raises(UserError, match="'dict'> is no class derived from Measure"):
         chosen_measures([dict])

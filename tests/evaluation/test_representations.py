@@ -134,3 +134,24 @@ def test_rsatoolbox_is_asked_for_before_anything_is_done(run, monkeypatch):
     monkeypatch.setattr(representations, "find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"not installed: pip install 'dreaming\[brain\]'"):
         representations.write_latents(run, rdm="z.h5")
+
+
+def test_images_of_ones_own_of_another_size_and_without_labels(tmp_path):
+    pixels = np.random.default_rng(0).integers(256, size=(24, 16, 16, 3), dtype=np.uint8)
+    mine = dreaming.Dataset.of_arrays("mine", train=pixels[:16], test=pixels[16:])
+    config = dreaming.configure(
+        "pad",
+        networks={"base_channels": 4, "latent_dim": 8, "image_size": 16},
+        training={"batch_size": 8, "epochs": 0, "device": "cpu", "precision": "float32"},
+    )
+    own = dreaming.train(config, out=tmp_path, dataset=mine)
+    found = latents(own, dataset=mine, occlusion=0.5, layers=["layer_2"])
+    assert {name: values.shape for name, values in found.items()} == {
+        "latents": (8, 8),
+        "externality": (8,),
+        "layer_2": (8, 8, 4, 4),
+    }
+    clean = latents(own, pixels[16:])["latents"]
+    assert not np.array_equal(found["latents"], clean)
+    np.testing.assert_array_equal(latents(own, dataset=mine)["latents"], clean)
+    assert representations.dissimilarities(found, "mine")

@@ -189,7 +189,10 @@ def chosen_measures(measures: str | Sequence[str | Own], settings: Sequence[str]
         name = item if item in MEASURES else item.rpartition(":")[2]
         named[name] = MEASURES[item]() if item in MEASURES else load_measure(item)
         chosen.append(name)
-    options: dict[str, Any] = {name: own.model_dump(mode="json") for name, own in named.items()}
+    options: dict[str, Any] = {
+        name: {field: own.model_dump(mode="json")[field] for field in type(own).model_fields}
+        for name, own in named.items()
+    }
     for setting in settings:
         assign(options, *path_and_value(setting), "the list of --measures")
     made = [
@@ -202,9 +205,9 @@ def chosen_measures(measures: str | Sequence[str | Own], settings: Sequence[str]
 def _distinct(measures: Sequence[Measure]) -> None:
     """Refuse a measure of the user's own whose rows would stand under the name of another's."""
     owner = {name: "a measure of dreaming" for kind in MEASURES.values() for name in kind.quantities}
-    for measure in measures:
+    for measure in (each for each in measures if type(each) not in MEASURES.values()):
         definition = definition_of(measure)
-        for name in measure.measured if definition else ():
+        for name in measure.measured:
             if owner.setdefault(name, definition) != definition:
                 raise UserError(
                     f"--measures: {definition} calls its values {name}, as {owner[name]} does; rename it"

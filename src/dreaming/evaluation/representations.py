@@ -9,12 +9,13 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from dreaming.data import load_dataset
+from dreaming.data import Dataset
 from dreaming.errors import UserError
 from dreaming.evaluation.measures.snapshot_batch import MOST_BYTES, occlusions
 from dreaming.model.activity import EXTERNALITY, LATENT
 from dreaming.model.pixels import Images, by_channel
-from dreaming.runs.folder import RunFolder, require_same_images
+from dreaming.runs.folder import RunFolder
+from dreaming.runs.images import images_of_run
 from dreaming.runs.snapshots import load
 from dreaming.system import hardware
 from dreaming.system.disk import write
@@ -34,6 +35,7 @@ def latents(
     occlusion: float = 0.0,
     tile_size: int = 4,
     epoch: int | None = None,
+    dataset: Dataset | None = None,
     data_dir: str | Path | None = None,
     trust_data: bool = False,
     device: str = "auto",
@@ -58,6 +60,8 @@ def latents(
         Side of the square tiles, in pixels.
     epoch
         After which epoch; the last one kept by default, and 0 is the untrained cortex.
+    dataset
+        The run's images, where they were given as arrays.
     data_dir, trust_data
         Where the archives of the run's data set are, and whether to take unofficial data.
     device
@@ -86,13 +90,11 @@ def latents(
     cortex.precision = config.training.number_type  # it infers as it was trained
     about: Arrays = {}
     if images is None:
-        named = config.dataset
-        dataset = load_dataset(named.name, data_dir, limit=named.limit, trust=trust_data)
-        require_same_images(folder, dataset)
-        own = getattr(dataset, split)
+        there = images_of_run(folder, config, dataset, data_dir, trust_data)
+        own = getattr(there, split)
         pixels = own.images[:count]
-        if dataset.classes:
-            about = {"labels": own.labels[:count].numpy(), "classes": np.array(dataset.classes)}
+        if there.classes:
+            about = {"labels": own.labels[:count].cpu().numpy(), "classes": np.array(there.classes)}
     else:
         pixels = by_channel(images)[:count]
     wanted = list(dict.fromkeys((LATENT, EXTERNALITY, *layers)))
@@ -108,7 +110,8 @@ def latents(
             )
         masks = None
         if occlusion:
-            masks = occlusions(config.seed, "robustness", len(pixels), occlusion, tile_size)
+            size = pixels.shape[-1]
+            masks = occlusions(config.seed, "robustness", len(pixels), occlusion, tile_size, size)
         found = {
             name: values.cpu().numpy()
             for name, values in cortex.activity(pixels, layers=wanted, masks=masks).items()

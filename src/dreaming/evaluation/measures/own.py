@@ -1,22 +1,19 @@
 """Measures of the user's own: classes derived from `Measure`, or functions of a cortex and its data set."""
 
 import copy
-import hashlib
 import inspect
-import sys
-import types
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any, ClassVar
 
 import pandas as pd
 
-from dreaming.errors import UserError, brief, nearest
+from dreaming.config.custom import called, load_object
+from dreaming.errors import UserError, brief
 from dreaming.evaluation.measures.measure import Measure, Quantity, Row, tabled
 from dreaming.evaluation.measures.snapshot_batch import SnapshotBatch
+from dreaming.system.source_code import source_of
 
-_OWN_MODULE = "dreaming_own_measures_"  # and the name of the user's file and its checksum
 WHOLE = "cortex"
 """The parameter of a function's single number."""
 
@@ -71,7 +68,9 @@ class FunctionMeasure(Measure):
         (name,) = self.measured
         rows: list[Row] = []
         for epoch, cortex in zip(snapshots.epochs, snapshots.cortices, strict=True):
-            found = _told(name, partial(type(self).function, copy.deepcopy(cortex), snapshots.images))
+            found = called(
+                "--measures", name, partial(type(self).function, copy.deepcopy(cortex), snapshots.images)
+            )
             for parameter, value in (found if isinstance(found, Mapping) else {WHOLE: found}).items():
                 rows.append((epoch, name, str(parameter), _number(name, value)))
         return tabled(rows)
@@ -84,15 +83,6 @@ def _number(name: str, value: Any) -> float:
         raise UserError(
             f"--measures: {name} returned {brief(value)}, and a measure is a number or a dict of numbers"
         ) from None
-
-
-def _told(place: object, call: Callable[[], Any]) -> Any:
-    """Run what is the user's; whatever it raises becomes one line."""
-    try:
-        return call()
-    except (Exception, SystemExit) as error:
-        said = " ".join(str(error).split())
-        raise UserError(f"--measures: {place} fails with {type(error).__name__}: {said}") from error
 
 
 def load_measure(spec: str) -> Measure:
@@ -109,23 +99,14 @@ def load_measure(spec: str) -> Measure:
     UserError
         If the file or the name is missing, the file fails, or what it defines is no measure.
     """
-    file, colon, name = spec.rpartition(":")
-    path = Path(file)
-    if not colon or path.suffix != ".py" or not name.isidentifier():
-        raise UserError(f"--measures wants names of measures, or FILE.py:NAME, and got '{spec}'")
-    if not path.is_file():
-        raise UserError(f"--measures: there is no file {path}")
-    content = path.read_bytes()
-    module_name = f"{_OWN_MODULE}{path.stem}_{hashlib.sha256(content).hexdigest()[:16]}"
-    module = types.ModuleType(module_name)
-    vars(module).update(__file__=str(path), __definition__=_definition(path.name, content))
-    sys.modules[module_name] = module  # classes look their module up while they are made
-    _told(path, lambda: exec(compile(content, path, "exec"), vars(module)))  # noqa: S102 - it is the user's
-    defined = vars(module)
-    if name not in defined:
-        own = [key for key, value in defined.items() if getattr(value, "__module__", None) == module_name]
-        raise UserError(f"--measures: {path} defines no '{name}'; {nearest(name, own)}")
-    return as_measure(defined[name], f"{name} in {path}")
+    path, _, name = spec.rpartition(":")
+    return as_measure(load_object("--measures", spec, _is_measure), f"{name} in {path}")
+
+
+def _is_measure(value: object) -> bool:
+    if inspect.isclass(value):
+        return issubclass(value, Measure) and not value.__module__.startswith("dreaming.")
+    return isinstance(value, Measure) or inspect.isfunction(value)
 
 
 def as_measure(found: Any, what: str) -> Measure:
@@ -137,7 +118,7 @@ def as_measure(found: Any, what: str) -> Measure:
         If it stands for none.
     """
     if inspect.isclass(found) and issubclass(found, Measure):
-        found = _told(what, found)
+        found = called("--measures", what, found)
     elif inspect.isfunction(found):
         found = FunctionMeasure.of(found)
     if not isinstance(found, Measure):
@@ -150,6 +131,11 @@ def as_measure(found: Any, what: str) -> Measure:
 def definition_of(measure: Measure) -> str:
     """Return where a measure of the user's own is defined, with the file's checksum; nothing of a built-in one.
 
+    Raises
+    ------
+    UserError
+        If its source is nowhere to be found.
+
     Examples
     --------
     >>> from dreaming.evaluation.measures.knn import Knn
@@ -159,16 +145,5 @@ def definition_of(measure: Measure) -> str:
     kind = type(measure)
     if kind.__module__.startswith("dreaming."):
         return ""
-    defined = vars(sys.modules[kind.__module__]) if kind.__module__ in sys.modules else {}
-    file = defined.get("__definition__")
-    if file is None:
-        thing = kind.function if issubclass(kind, FunctionMeasure) else kind
-        where = inspect.getsourcefile(thing)
-        known = where is not None and Path(where).is_file()
-        text = Path(where).read_bytes() if known and where else inspect.getsource(thing).encode()
-        file = _definition(Path(where).name if known and where else "notebook", text)
-    return f"{kind.__name__} in {file}"
-
-
-def _definition(file: str, content: bytes) -> str:
-    return f"{file} sha256:{hashlib.sha256(content).hexdigest()[:16]}"
+    source = source_of(kind.function if issubclass(kind, FunctionMeasure) else kind)
+    return f"{kind.__name__} in {source.file} sha256:{source.sha256[:16]}"

@@ -33,7 +33,7 @@ def measures_of(profile: Profile) -> Measures:
     --------
     >>> from dreaming.paper.plan.presets import profile
     >>> sorted(measures_of(profile("demo")))
-    ['organisation', 'projection', 'readout', 'realism', 'robustness']
+    ['few_labels', 'knn', 'organisation', 'projection', 'readout', 'realism', 'robustness']
     """
     usual = {name: (measure(),) for name, measure in MEASURES.items() if name != "realism"}
     # Features are measures of their own, so that where one cannot be had, the others can.
