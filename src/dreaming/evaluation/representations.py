@@ -17,6 +17,7 @@ from dreaming.model.pixels import Images, by_channel
 from dreaming.runs.folder import RunFolder, require_same_images
 from dreaming.runs.snapshots import load
 from dreaming.system import hardware
+from dreaming.system.defaults import torch_defaults
 from dreaming.system.disk import write
 
 Arrays = dict[str, np.ndarray]
@@ -24,6 +25,7 @@ RESERVED = ("latents", EXTERNALITY, "labels", "classes")
 """Names of arrays that are no layers."""
 
 
+@torch_defaults()
 def latents(
     run: str | Path,
     images: Images | None = None,
