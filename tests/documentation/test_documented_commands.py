@@ -11,6 +11,8 @@ from dreaming.cli import arguments
 from dreaming.cli import main as cli
 from dreaming.training import population
 
+pytestmark = pytest.mark.usefixtures("shapes_unchecked")
+
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 FENCE = re.compile(r"^```(?P<language>\w*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)

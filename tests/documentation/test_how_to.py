@@ -12,6 +12,8 @@ from tests.documentation.test_documented_commands import FENCE, ROOT, commands
 
 from dreaming.cli import main as cli
 
+pytestmark = pytest.mark.usefixtures("shapes_unchecked")
+
 PAGES = sorted((ROOT / "docs/how-to").glob("*.md"))
 COST = re.compile(r"^Cost: .+\.$", re.MULTILINE)
 LEADS = re.compile(r"^File: `(?P<name>[\w./-]+)`\n\n\Z", re.MULTILINE)

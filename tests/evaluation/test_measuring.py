@@ -21,6 +21,8 @@ from dreaming.evaluation.readout import Protocol, train_readout
 from dreaming.runs.folder import RunFolder
 from dreaming.system.progress import NoProgress
 
+pytestmark = pytest.mark.usefixtures("shapes_unchecked")
+
 COLUMNS = ["dataset", "condition", "seed", "epoch", "measure", "parameter", "value"]
 ONE_CHANNEL = {"networks": {"base_channels": 2, "latent_dim": 8, "image_channels": 1}}
 

@@ -23,6 +23,8 @@ from dreaming.paper.tables import incomplete
 from dreaming.runs.folder import RunFolder
 from dreaming.system.progress import NoProgress
 
+pytestmark = pytest.mark.usefixtures("without_drawing")
+
 TINY = Profile(
     name="tiny",
     datasets=("digits",),
@@ -58,7 +60,7 @@ def _pictures_alone(monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
+def whole(without_drawing, tmp_path_factory):
     """A reproduction of two figures, one run after another, in every kind of file: its folder."""
     out = tmp_path_factory.mktemp("whole")
     found = reproduce(TINY, only=TWO, out=out, device="cpu", workers=1)

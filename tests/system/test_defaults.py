@@ -118,9 +118,12 @@ def everything(out):
     return {
         "files": results(run),
         "measures": table.to_csv(),
-        "dreams": dream_sheet(run, count=4, to=out / "dreams.png").read_bytes(),
+        "dreams": dream_sheet(run, count=1, to=out / "dreams.png").read_bytes(),
         "weights": [(w.dtype, w.device, w.requires_grad) for w in cortex.parameters()],
         "loaded": [weight.detach().numpy().tobytes() for weight in cortex.parameters()],
+        "latents": dreaming.latents(run)["latents"].tobytes(),
+        "inferred": cortex.infer(images).numpy().tobytes(),
+        "fingerprint": dreaming.Dataset.of_arrays("mine", train=images, test=images).fingerprint,
         "cycle": by_hand(activity, random),
         "described": describe(config()).weights,
     }

@@ -18,6 +18,7 @@ from dreaming.runs.folder import RunFolder
 from dreaming.runs.images import images_of_run
 from dreaming.runs.snapshots import load
 from dreaming.system import hardware
+from dreaming.system.defaults import torch_defaults
 from dreaming.system.disk import write
 
 Arrays = dict[str, np.ndarray]
@@ -25,6 +26,7 @@ RESERVED = ("latents", EXTERNALITY, "labels", "classes")
 """Names of arrays that are no layers."""
 
 
+@torch_defaults()
 def latents(
     run: str | Path,
     images: Images | None = None,

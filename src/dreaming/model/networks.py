@@ -27,6 +27,7 @@ from dreaming.model.activity import (
 )
 from dreaming.model.layers import conv, conv_transpose
 from dreaming.model.pixels import Images, as_tensor, by_channel, rounded, to_activity
+from dreaming.system.defaults import torch_defaults
 
 LEAK = 0.2
 INITIAL_DEVIATION = 0.02
@@ -362,6 +363,7 @@ class Cortex(nn.Module):
         """Every network by the name that signs of plasticity give it: encoder, generator, and the organs."""
         return {"encoder": self.encoder, "generator": self.generator, **self.organs}
 
+    @torch_defaults()
     @torch.no_grad()
     def infer(
         self, images: Images, *, masks: Float[Tensor, "n 1 h w"] | None = None, batch: int = BATCH
@@ -396,6 +398,7 @@ class Cortex(nn.Module):
         with at_rest(self):
             return torch.cat([self.latents(seen) for seen in self._seen(images, masks, batch)])
 
+    @torch_defaults()
     @torch.no_grad()
     def generate(self, latents: Images, *, batch: int = BATCH) -> UInt8[Tensor, "n c h w"]:
         """Generate images from any number of latents, without gradients, in the cortex's precision.

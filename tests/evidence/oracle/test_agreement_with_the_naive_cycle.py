@@ -18,6 +18,8 @@ from dreaming.model.phases import NREM, REM, Wake
 from dreaming.model.plasticity import Optimizer, Synapses
 from dreaming.rng import Random
 
+pytestmark = pytest.mark.usefixtures("shapes_unchecked")
+
 BATCH, LATENTS, CHANNELS, CYCLES = 4, 6, 2, 3
 RATE = 1e-3
 ALONE = "memory_alone"

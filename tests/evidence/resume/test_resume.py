@@ -87,10 +87,10 @@ def uninterrupted(without_drawing, configured, small_dataset, tmp_path_factory):
     """Runs of four epochs in one go, made once each."""
     made = {}
 
-    def run(condition="pad", precision="float32", **training):
-        key = (condition, precision, *training.items())
+    def run(condition="pad", precision="float32", settings=(), **training):
+        key = (condition, precision, *settings, *training.items())
         if key not in made:
-            config = configured(condition, precision=precision, **training)
+            config = configured(condition, settings=settings, precision=precision, **training)
             made[key] = dreaming.train(config, out=tmp_path_factory.mktemp("whole"), dataset=small_dataset)
         return made[key]
 
@@ -155,12 +155,14 @@ def test_a_stop_in_the_last_cycle_comes_too_late(configured, uninterrupted, smal
 
 @pytest.mark.parametrize("setting", ["training.memories_across_epochs=true", "optimizer.idle_weights=coast"])
 @pytest.mark.parametrize("cycles", [2, 3, 4, 7])
-def test_options_that_look_back_survive_a_stop(setting, cycles, configured, small_dataset, tmp_path):
+def test_options_that_look_back_survive_a_stop(
+    setting, cycles, configured, uninterrupted, small_dataset, tmp_path
+):
     config = configured(settings=[setting])
-    whole = dreaming.train(config, out=tmp_path / "whole", dataset=small_dataset)
     with pytest.raises(Stopped):
-        dreaming.train(config, out=tmp_path / "cut", dataset=small_dataset, progress=StopAfter(cycles))
-    assert not difference(whole, dreaming.train(config, out=tmp_path / "cut", dataset=small_dataset))
+        dreaming.train(config, out=tmp_path, dataset=small_dataset, progress=StopAfter(cycles))
+    run = dreaming.train(config, out=tmp_path, dataset=small_dataset)
+    assert not difference(run, uninterrupted(settings=[setting]))
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 import pandas as pd
@@ -180,11 +180,10 @@ def _values(claim: Claim, table: pd.DataFrame) -> list[Curves]:
         raise UserError(f"the table holds two different values of {claim.measure} for {run}; take one away")
     finite = own[np.isfinite(own["value"].astype(float))]
     curves: dict[str, Curves] = {name: {} for name in claim.conditions}
-    for _, found in finite.groupby(keys[:3], dropna=False):
+    for key, found in finite.groupby(keys[:3], dropna=False)["value"]:
         if len(found) == len(set(claim.parameters)):
-            first = found.iloc[0]
-            epoch = None if pd.isna(first["epoch"]) else int(first["epoch"])
-            curves[first["condition"]][epoch, int(first["seed"])] = float(found["value"].mean())
+            name, seed, epoch = cast(tuple[str, int, float], key)
+            curves[name][None if pd.isna(epoch) else int(epoch), int(seed)] = float(found.mean())
     return list(curves.values())
 
 
