@@ -7,7 +7,7 @@ import types
 import pytest
 
 from dreaming.errors import UserError
-from dreaming.system.source_code import OWN_MODULE, Source, execute, source_of
+from dreaming.system.source_code import OWN_MODULE, SourceCode, execute, source_of
 
 CELLS = [
     "import math\nfrom collections import OrderedDict as Ordered\nfrom typing import ClassVar\nSCALE = 3\n",
@@ -86,7 +86,7 @@ def test_what_comes_from_a_file_is_the_whole_file(tmp_path):
     content = b"# coding: latin-1\nNAME = '\xe9'\nclass Own:\n    name = NAME\n"
     (tmp_path / "mine.py").write_bytes(content)
     module = execute(tmp_path / "mine.py")
-    assert source_of(module.Own) == Source.of("mine.py", content)
+    assert source_of(module.Own) == SourceCode.of("mine.py", content)
     assert source_of(module.Own).content == content
     assert module.Own.name == "é"
     assert module.__name__.startswith(f"{OWN_MODULE}mine_")

@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from dreaming.errors import UserError, nearest
-from dreaming.system.source_code import Source, source_of
+from dreaming.system.source_code import SourceCode, source_of
 
 Count = Annotated[int, Ge(1)]
 """A whole number, at least 1."""
@@ -85,7 +85,7 @@ class Parameters(BaseModel):
         if source is None and not inspect.isabstract(cls):
             raise ValueError(f"there is no kind '{kind}' of {cls.__name__}; {nearest(kind, known)}")
         try:
-            return recorded(cls, kind, Source(**source) if source else None).model_construct(**given)
+            return recorded(cls, kind, SourceCode(**source) if source else None).model_construct(**given)
         except TypeError:
             raise ValueError(f"the source of '{kind}' is no file with its sha256") from None
 
@@ -93,7 +93,7 @@ class Parameters(BaseModel):
 class Recorded:
     """What marks a group known from a run's record alone: its class was the user's and is not at hand."""
 
-    source: ClassVar[Source | None]
+    source: ClassVar[SourceCode | None]
     declared: ClassVar[type[Parameters]]
     """The group in whose place it is."""
 
@@ -120,7 +120,7 @@ class Recorded:
 
 
 @cache
-def recorded(cls: type[Parameters], kind: str, source: Source | None) -> type[Parameters]:
+def recorded(cls: type[Parameters], kind: str, source: SourceCode | None) -> type[Parameters]:
     """Return a class that stands for a user's own, holds what was recorded of it, and refuses all it should do."""
     about = {"kind": kind, **({"source": source.record()} if source else {})}
 

@@ -13,7 +13,7 @@ from dreaming.config.custom import classes_in
 from dreaming.errors import UserError
 from dreaming.model.parameters import Parameters
 from dreaming.system.disk import state_dir, write
-from dreaming.system.source_code import Source, source_of
+from dreaming.system.source_code import SourceCode, source_of
 from dreaming.system.texts import content_of
 
 
@@ -30,7 +30,7 @@ def keep_own(path: Path, config: Config) -> list[str]:
     UserError
         If two files have one name, or one cannot be written.
     """
-    kept: dict[str, Source] = {}
+    kept: dict[str, SourceCode] = {}
     for cls in config.own().values():
         source = source_of(cls)
         if kept.setdefault(source.file, source) != source:
@@ -45,7 +45,7 @@ def keep_own(path: Path, config: Config) -> list[str]:
     return said
 
 
-def own_file(path: Path, source: Source) -> Path:
+def own_file(path: Path, source: SourceCode) -> Path:
     """Return where the copy of a file of the user's own lies in a run folder."""
     earlier = path / "phases.py"  # of runs that kept one file
     return path / "own" / source.file if not earlier.exists() else earlier
@@ -84,14 +84,14 @@ def trust_own(path: Path, content: Any) -> list[Path]:
     return files
 
 
-def _recorded(content: Any) -> dict[Source, set[str]]:
+def _recorded(content: Any) -> dict[SourceCode, set[str]]:
     """Return the sources that nested values name, each with the classes that it defines."""
-    found: dict[Source, set[str]] = {}
+    found: dict[SourceCode, set[str]] = {}
     for values in _mappings(content):
         kind, source = values.get("kind"), values.get("source")
         if isinstance(kind, str) and isinstance(source, Mapping):
             named = {name: str(source.get(name)) for name in ("file", "sha256")}
-            found.setdefault(Source(Path(named["file"]).name, named["sha256"]), set()).add(kind)
+            found.setdefault(SourceCode(Path(named["file"]).name, named["sha256"]), set()).add(kind)
     return found
 
 
@@ -103,17 +103,17 @@ def _mappings(value: Any) -> Iterator[Mapping[str, Any]]:
         yield from _mappings(each)
 
 
-def _whole(path: Path, source: Source) -> Path:
+def _whole(path: Path, source: SourceCode) -> Path:
     """Return the copy of a file, which is bit for bit what it was when the run was made."""
     file = own_file(path, source)
-    if Source.of(source.file, content_of(file)) != source:
+    if SourceCode.of(source.file, content_of(file)) != source:
         raise UserError(f"{file} is damaged: its checksum is another than when the run was made")
     return file
 
 
-def _marker(source: Source) -> Path:
+def _marker(source: SourceCode) -> Path:
     return state_dir() / "own code" / source.sha256
 
 
-def _mark(source: Source) -> None:
+def _mark(source: SourceCode) -> None:
     write(_marker(source), source.file.encode())

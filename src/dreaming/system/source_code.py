@@ -26,7 +26,7 @@ OWN_MODULE = "dreaming_own_"
 
 
 @dataclass(frozen=True)
-class Source:
+class SourceCode:
     """Where a class or a function of a user's own is defined.
 
     Attributes
@@ -40,7 +40,7 @@ class Source:
 
     Examples
     --------
-    >>> Source.of("naps.py", b"hours = 2").record()["file"]
+    >>> SourceCode.of("naps.py", b"hours = 2").record()["file"]
     'naps.py'
     """
 
@@ -49,7 +49,7 @@ class Source:
     content: bytes = field(default=b"", repr=False, compare=False)
 
     @classmethod
-    def of(cls, file: str, content: bytes) -> "Source":
+    def of(cls, file: str, content: bytes) -> "SourceCode":
         """Return the source of a file of this content."""
         return cls(file, hashlib.sha256(content).hexdigest(), content)
 
@@ -61,7 +61,7 @@ class Source:
 class _Given(SourceFileLoader):
     """Executes a text that was read before; no old bytecode is taken for it, and none is left beside the file."""
 
-    def __init__(self, name: str, path: str, source: Source) -> None:
+    def __init__(self, name: str, path: str, source: SourceCode) -> None:
         super().__init__(name, path)
         self.source = source
 
@@ -79,7 +79,7 @@ def execute(path: Path) -> types.ModuleType:
     Exception
         Whatever the file raises.
     """
-    source = Source.of(path.name, path.read_bytes())
+    source = SourceCode.of(path.name, path.read_bytes())
     name = f"{OWN_MODULE}{path.stem}_{source.sha256[:16]}"
     spec = spec_from_loader(name, _Given(name, str(path), source))
     if spec is None or spec.loader is None:
@@ -90,7 +90,7 @@ def execute(path: Path) -> types.ModuleType:
     return module
 
 
-def source_of(thing: Definition) -> Source:
+def source_of(thing: Definition) -> SourceCode:
     """Return the source of a class or a function; it is kept with it, also into other processes.
 
     Raises
@@ -105,11 +105,11 @@ def source_of(thing: Definition) -> Source:
         if isinstance(loader, _Given):
             known = loader.source
         elif file and thing.__module__.isidentifier() and thing.__module__ != "__main__":
-            known = Source.of(Path(file).name, Path(file).read_bytes())
+            known = SourceCode.of(Path(file).name, Path(file).read_bytes())
         else:
-            known = Source.of(f"{thing.__name__}.py", _cut_out(thing).encode())
+            known = SourceCode.of(f"{thing.__name__}.py", _cut_out(thing).encode())
         setattr(thing, "_own_source", known)  # noqa: B010 - any class or function takes it, which mypy does not know
-    found: Source = known
+    found: SourceCode = known
     return found
 
 
