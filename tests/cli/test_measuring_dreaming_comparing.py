@@ -219,7 +219,7 @@ def test_compare_reads_the_accuracies_by_the_protocol_and_no_other_measure(
     dreaming_does("compare", evaluated, "--to", tmp_path / "before")
     words = "--measures", "all", "--epochs", "last", "--set", "readout.protocol.epochs=1"
     dreaming_does("evaluate", evaluated / RUN, *words)
-    assert len(rows_of(evaluated / RUN / "measures.csv")) == 5 + (1 + 11 + 2 + 2) + 2
+    assert len(rows_of(evaluated / RUN / "measures.csv")) == 5 + (1 + 11 + 2 + 2 + 1 + 3 * (5 + 2)) + 2
     dreaming_does("compare", evaluated, "--to", tmp_path / "after")
     for name in ("table.csv", "curves.csv"):
         assert (tmp_path / "after" / name).read_text() == (tmp_path / "before" / name).read_text()

@@ -17,7 +17,7 @@ TINY = (
 @pytest.mark.parametrize(
     ("words", "because"),
     [
-        ((), "train, evaluate, dream, compare, import, data, describe"),
+        ((), "train, evaluate, dream, latents, compare, import, trust, data, describe"),
         (("trian",), "'trian'; did you mean 'train'"),
         (("qqqq",), "'qqqq'; there are: train, evaluate"),
         (("data",), "list, fetch, check"),
@@ -155,7 +155,7 @@ def test_a_device_that_is_not_there_is_refused(absent, dreaming_refuses):
         (("--set", "organisation.distance=squared"), "the list of --measures has no 'organisation'"),
         (("--measures", "all", "--set", "organisation.distance=far"), "organisation.distance is 'far'"),
         (("--measures", "all", "--set", "organisation.intra_pairs=0"), "organisation.intra_pairs is 0"),
-        (("--measures", "all", "--set", "robustness.tile_size=33"), "robustness.tile_size is 33"),
+        (("--measures", "all", "--set", "robustness.tile_size=129"), "robustness.tile_size is 129"),
         (("--measures", "all", "--set", "robustness.probabilities=[0, 2]"), "robustness.probabilities"),
         (("--measures", "all", "--set", "projection.classes=[]"), "projection.classes"),
     ],

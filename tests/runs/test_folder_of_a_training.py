@@ -117,6 +117,7 @@ def test_the_environment_says_on_what_the_run_was_made(three_epochs, small_datas
         "fingerprint": small_dataset.fingerprint,
         "official": True,
         "files": {},
+        "place": None,
     }
     assert session["versions"]["torch"] == torch.__version__
     assert session["machine"]["device"] == "cpu"
@@ -202,7 +203,7 @@ def test_a_snapshot_says_whose_it_is(three_epochs, tiny_config):
         "epoch": 2,
         "seed": 0,
         "condition": "pad",
-        "networks": {"latent_dim": 8, "base_channels": 2, "image_channels": 3},
+        "networks": {"latent_dim": 8, "base_channels": 2, "image_channels": 3, "image_size": 32},
     }
     assert set(weights) == set(tiny_config().networks.build(0).state_dict())
 

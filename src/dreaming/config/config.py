@@ -218,7 +218,7 @@ class Config(Parameters):
             If the source of a class of the user's own cannot be found, and so not be recorded.
         """
         for group in self.groups():
-            group.kind()  # whose error would come out of a dump in pydantic's words
+            group.class_record()  # whose error would come out of a dump in pydantic's words
         return self.model_dump(mode="json")
 
     def difference(self, wanted: "Config", in_order: bool = True) -> tuple[str, Any, Any] | None:

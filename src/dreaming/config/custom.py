@@ -139,7 +139,7 @@ class _Made(Networks):
     def _only_its_fields(self, write: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
         return {
             name: value
-            for name, value in {**self.kind(), **write(self)}.items()
+            for name, value in {**self.class_record(), **write(self)}.items()
             if name != "base_channels" or name in self.wanted()
         }
 

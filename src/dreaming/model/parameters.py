@@ -1,6 +1,7 @@
 """What every group of parameters has in common: frozen, typed, no unknown names, and recorded as what it is."""
 
 import inspect
+import json
 import types
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -55,12 +56,20 @@ class Parameters(BaseModel):
         return value
 
     @classmethod
-    def kind(cls) -> dict[str, Any]:
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        """Keep the names by which a class is recorded free of fields."""
+        for name in {"kind", "source"} & cls.model_fields.keys():
+            raise TypeError(
+                f"{cls.__name__} has a field '{name}', which is a word of the record; call it otherwise"
+            )
+
+    @classmethod
+    def class_record(cls) -> dict[str, Any]:
         """Return what is recorded of the class: nothing of a group as it is declared.
 
         Examples
         --------
-        >>> Parameters.kind()
+        >>> Parameters.class_record()
         {}
         """
         if not cls.__module__.startswith("dreaming."):
@@ -69,7 +78,7 @@ class Parameters(BaseModel):
 
     @model_serializer(mode="wrap")
     def _with_kind(self, write: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
-        return {**self.kind(), **(self.values() if isinstance(self, Recorded) else write(self))}
+        return {**self.class_record(), **(self.values() if isinstance(self, Recorded) else write(self))}
 
     @model_validator(mode="wrap")
     @classmethod
@@ -84,6 +93,10 @@ class Parameters(BaseModel):
             return known[kind].model_validate(given, context=info.context)
         if source is None and not inspect.isabstract(cls):
             raise ValueError(f"there is no kind '{kind}' of {cls.__name__}; {nearest(kind, known)}")
+        try:
+            json.dumps(given, allow_nan=False)
+        except (TypeError, ValueError):
+            raise ValueError(f"a value of '{kind}' is none that a config can hold") from None
         try:
             return recorded(cls, kind, SourceCode(**source) if source else None).model_construct(**given)
         except TypeError:
@@ -131,7 +144,7 @@ def recorded(cls: type[Parameters], kind: str, source: SourceCode | None) -> typ
         **{name: Recorded.refuse for name in doing if not name.startswith("_")},
         "__module__": "dreaming.recorded",
         "model_config": ConfigDict(extra="allow"),
-        "kind": classmethod(lambda _: about),
+        "class_record": classmethod(lambda _: about),
     }
     made: type[Parameters] = types.new_class(kind, (Recorded, cls), exec_body=lambda body: body.update(space))
     made.source, made.declared = source, cls  # type: ignore[attr-defined]  # of Recorded

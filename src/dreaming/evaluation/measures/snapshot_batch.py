@@ -188,6 +188,8 @@ class SnapshotBatch:
     ) -> Float[Tensor, "{count} 1 h w"]:
         """Draw the occlusions of a measure of this name; see `occlusions`."""
         size = self.config.networks.image_size
+        if tile_size > size:
+            raise UserError(f"{measure}.tile_size is {tile_size}, and the images have {size} x {size} pixels")
         return occlusions(self.config.seed, measure, count, probability, tile_size, size)
 
 
