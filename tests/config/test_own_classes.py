@@ -16,8 +16,12 @@ import dreaming
 from dreaming import NREM, REM, Wake
 from dreaming.config.config import Config, validated
 from dreaming.config.custom import check_networks
+from dreaming.data import to_activity
+from dreaming.model.dreams import dream, remember
 from dreaming.model.parameters import Recorded
+from dreaming.rng import Random, seeded
 from dreaming.system.source_code import source_of
+from dreaming.training.health import watched_latents
 from dreaming.training.population import train_together
 
 pytestmark = pytest.mark.usefixtures("without_drawing", "shapes_unchecked")
@@ -314,3 +318,71 @@ def test_phases_given_as_objects_name_the_run():
     assert dreaming.configure("wake_only", phases=Wake(name="again")).condition == "wake_only+Wake"
     assert dreaming.configure(networks=flat).condition == "pad+flat"
     assert dreaming.configure(networks={"latent_dim": 3}).condition == "pad"
+
+
+class Moody(nn.Module):
+    """An encoder with what behaves otherwise in training: running averages, and units that drop out."""
+
+    def __init__(self, drops):
+        super().__init__()
+        self.first = nn.Sequential(nn.Conv2d(3, 4, 4, 4), nn.BatchNorm2d(4), nn.ReLU(), nn.Dropout(drops))
+        self.heads = nn.Linear(4 * 64, 9)
+
+    def forward(self, images):
+        found = self.heads(self.first(images).flatten(1))
+        return found[:, 1:], found[:, 0]
+
+
+def moody(latent_dim: int = 8, image_channels: int = 3, drops: float = 0.0):
+    return Moody(drops), dreaming.Generator(latent_dim, 2, image_channels)
+
+
+def trained_in_parts(config, dataset, out):
+    for epochs in (1, 2):
+        run = dreaming.train(config.but([f"training.epochs={epochs}"]), out=out, dataset=dataset)
+    return dreaming.load(run).state_dict()
+
+
+@pytest.mark.parametrize("drops", [0.0, 0.5])
+def test_running_averages_and_dropout_are_repeated_and_gone_on_with(
+    drops, tiny_config, tiny_dataset, tmp_path
+):
+    given = {**sections(tiny_config), "networks": moody}
+    config = dreaming.configure(**given, settings=["training.epochs=2", f"networks.drops={drops}"])
+    at_once = dreaming.load(
+        dreaming.train(config, out=tmp_path / "at once", dataset=tiny_dataset)
+    ).state_dict()
+    with seeded(9, "noise"):  # whatever else is drawn in the process
+        parts = trained_in_parts(config, tiny_dataset, tmp_path / "parts")
+    assert all(torch.equal(value, parts[name]) for name, value in at_once.items())
+    assert not torch.equal(at_once["encoder.first.1.running_mean"], torch.zeros(4))
+
+
+def test_to_look_at_a_cortex_does_not_move_its_running_averages(tiny_config, tiny_dataset, tmp_path):
+    given = {**sections(tiny_config), "networks": moody}
+    cortex = dreaming.load(dreaming.train(dreaming.configure(**given), out=tmp_path, dataset=tiny_dataset))
+    before = {name: value.clone() for name, value in cortex.state_dict().items()}
+    seen = to_activity(tiny_dataset.train.images[:8])
+    watched_latents(cortex, tiny_dataset.train.images)
+    dream(cortex, NREM(), remember(cortex, seen[:4], seen[4:]), Random(0))
+    assert all(torch.equal(value, before[name]) for name, value in cortex.state_dict().items())
+
+
+def test_dropout_is_refused_where_it_could_not_be_repeated(tiny_config, tiny_dataset, tmp_path):
+    given = {**sections(tiny_config), "networks": moody}
+    config = dreaming.configure(**given, settings=["training.path=captured"])
+    with pytest.raises(dreaming.UserError, match=r"moody has a Dropout, .* set training\.path=plain"):
+        dreaming.train(config, out=tmp_path, dataset=tiny_dataset)
+    pair = [dreaming.configure(**given, seed=seed) for seed in (0, 1)]
+    with pytest.raises(dreaming.UserError, match=r"have a Dropout, .* one run after another"):
+        train_together(pair, out=tmp_path, dataset=tiny_dataset)
+
+
+def a_field_of_the_record():
+    class Own(dreaming.Replay):
+        kind: str = "mine"
+
+
+def test_words_of_the_record_are_no_fields():
+    with pytest.raises(TypeError, match="Own has a field 'kind'"):
+        a_field_of_the_record()

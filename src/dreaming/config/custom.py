@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from dreaming.config.config import Config, Networks
 from dreaming.errors import UserError, brief, nearest
 from dreaming.model.networks import Cortex
+from dreaming.model.organs import drawing_layers, storages
 from dreaming.model.parameters import Parameters, Recorded
 from dreaming.model.phases import Cycle, Phase
 from dreaming.model.plasticity import Plasticity
@@ -241,6 +242,17 @@ def check_networks(config: Config) -> None:
     if any(not torch.equal(value, states[1][weight]) for weight, value in states[0].items()):
         raise UserError(
             f"--networks: the initial weights of {name} depend on more than torch's random numbers"
+        )
+    shared = storages(cortex.encoder.parameters()) & storages(cortex.generator.parameters())
+    if shared:
+        raise UserError(
+            f"--networks: the encoder and the generator of {name} share weights; give each its own"
+        )
+    on_cpu = config.training.device == "cpu" and config.training.path == "plain"
+    if (drawing := drawing_layers(cortex)) and not on_cpu:
+        raise UserError(
+            f"--networks: {name} has a {drawing[0]}, whose random numbers are repeated only on a CPU by the plain "
+            "path; use --device cpu and --set training.path=plain"
         )
     b, n = 3, networks.latent_dim
     images = torch.zeros(b, networks.image_channels, networks.image_size, networks.image_size)

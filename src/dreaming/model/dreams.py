@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from dreaming.model.activity import at_rest
 from dreaming.model.hippocampus import Hippocampus
 from dreaming.model.networks import Cortex
 from dreaming.model.phases import NREM, REM, Phase
@@ -39,7 +40,8 @@ def dream(
     """
     batch = 0 if hippocampus.today is None else len(hippocampus.today)
     draws = phase.draw(random, batch, cortex.latent_dim)  # the mask among them is not used
-    dreamt: Tensor = cortex.generator(phase.replay.recall(hippocampus, draws.get("noise")))
+    with at_rest(cortex):
+        dreamt: Tensor = cortex.generator(phase.replay.recall(hippocampus, draws.get("noise")))
     return dreamt
 
 
@@ -48,7 +50,8 @@ def remember(
     cortex: Cortex, yesterday: Float[Tensor, "b c h w"], today: Float[Tensor, "b c h w"]
 ) -> Hippocampus:
     """Store the latents of two days, in [-1, 1], shape [b, c, h, w] each, without learning from them."""
-    return Hippocampus().store(cortex.latents(yesterday)).store(cortex.latents(today))
+    with at_rest(cortex):
+        return Hippocampus().store(cortex.latents(yesterday)).store(cortex.latents(today))
 
 
 def sleep_of(phases: Sequence[Phase], default: Sleep) -> tuple[Sleep, str]:

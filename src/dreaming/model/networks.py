@@ -342,6 +342,8 @@ class Cortex(nn.Module):
         nn.Module.__init__(cortex)
         cortex.latent_dim, cortex.image_channels, cortex.image_size = latent_dim, image_channels, image_size
         cortex.encoder, cortex.generator, cortex.organs = encoder, generator, nn.ModuleDict()
+        for weight in cortex.parameters():
+            weight.data = weight.data.clone()  # without gaps in memory, as `Synapses` wants it
         if not isinstance(encoder, Pathway):
             encoder.register_forward_pre_hook(_as_torch_lays_out)
         return cortex

@@ -89,15 +89,20 @@ def _admit(phase: Phase, name: str, organ: nn.Module, cortex: Cortex) -> None:
         return
     if not name.isidentifier() or name in cortex.pathways or hasattr(cortex.organs, name):
         raise UserError(f"{its} cannot be called so; choose another name")
-    if drawing := [type(part).__name__ for part in organ.modules() if isinstance(part, DRAWING)]:
+    if drawing := drawing_layers(organ):
         raise UserError(
             f"{its} has a {drawing[0]}, which draws random numbers that no run can repeat; draw them in `draw`"
         )
-    if _storages(organ.parameters()) & _storages(cortex.parameters()):
+    if storages(organ.parameters()) & storages(cortex.parameters()):
         raise UserError(f"{its} shares weights with another network of the cortex; bring a copy of them")
     for weight in organ.parameters():
         weight.data = weight.data.clone()  # without gaps in memory, as `Synapses` wants it
     cortex.organs[name] = organ
+
+
+def drawing_layers(network: nn.Module) -> list[str]:
+    """Return the kinds of the layers of a network that draw from torch's global generator."""
+    return [type(part).__name__ for part in network.modules() if isinstance(part, DRAWING)]
 
 
 DRAWING = (nn.modules.dropout._DropoutNd, nn.RReLU, nn.FractionalMaxPool2d, nn.FractionalMaxPool3d)
@@ -111,5 +116,6 @@ def _alike(one: nn.Module, other: nn.Module) -> bool:
     return type(one) is type(other) and shapes[0] == shapes[1]
 
 
-def _storages(weights: Iterable[Tensor]) -> set[int]:
+def storages(weights: Iterable[Tensor]) -> set[int]:
+    """Return where the memory of weights begins, by which two are seen to be one."""
     return {weight.untyped_storage().data_ptr() for weight in weights if weight.numel()}

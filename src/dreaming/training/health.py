@@ -12,6 +12,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from dreaming.data import to_activity
+from dreaming.model.activity import at_rest
 from dreaming.model.networks import Cortex
 from dreaming.model.phases import REM, Phase, Wake
 from dreaming.runs.findings import COLLAPSED, CORTEX, DEAD, DEAD_ORGAN, NOT_FINITE, WON, Finding
@@ -185,4 +186,5 @@ def watched_latents(
     >>> watched_latents(Cortex(latent_dim=8, base_channels=4), torch.zeros(300, 3, 32, 32, dtype=torch.uint8)).shape
     torch.Size([256, 8])
     """
-    return cortex.latents(to_activity(images[:SAMPLE].to(cortex.device), image_channels))
+    with at_rest(cortex):
+        return cortex.latents(to_activity(images[:SAMPLE].to(cortex.device), image_channels))

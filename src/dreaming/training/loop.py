@@ -15,7 +15,7 @@ from dreaming.data import Dataset, epoch_order, to_activity
 from dreaming.errors import UserError
 from dreaming.model.cycle import active_phases, sleep_wake_cycle
 from dreaming.model.hippocampus import Hippocampus
-from dreaming.rng import Random, generator
+from dreaming.rng import Random, generator, seeded
 from dreaming.runs.folder import RunFolder
 from dreaming.runs.images import images_for, named_for
 from dreaming.system.defaults import torch_defaults
@@ -132,9 +132,12 @@ def run_epoch(run: Run, wanted: Callable[[], bool], after_cycle: Callable[[], No
         labels = run.labels if run.labels is None else run.labels[order[state.cycles_done]]
         phases = active_phases(config.phases_in(epoch), state.cycles_done)
         random = Random(config.seed, (epoch, state.cycles_done), images.device)
-        state.hippocampus, terms = sleep_wake_cycle(
-            state.cortex, state.synapses, images, state.hippocampus, phases, random, labels
-        )
+        with seeded(
+            config.seed, "noise", epoch, state.cycles_done
+        ):  # for what networks of users draw themselves
+            state.hippocampus, terms = sleep_wake_cycle(
+                state.cortex, state.synapses, images, state.hippocampus, phases, random, labels
+            )
         for name, value in terms.items():
             state.totals[name] = state.totals.get(name, 0) + value.to(torch.float64)
         state.cycles_done += 1
