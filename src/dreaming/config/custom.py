@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from dreaming.config.config import Config, Networks
 from dreaming.errors import UserError, brief, nearest
+from dreaming.model.activity import at_rest
 from dreaming.model.networks import Cortex
 from dreaming.model.organs import drawing_layers, storages
 from dreaming.model.parameters import Parameters, Recorded
@@ -256,8 +257,9 @@ def check_networks(config: Config) -> None:
         )
     b, n = 3, networks.latent_dim
     images = torch.zeros(b, networks.image_channels, networks.image_size, networks.image_size)
-    z, d_logit = called("--networks", f"the encoder of {name}", lambda: _pair(cortex.encoder(images)))
-    x = called("--networks", f"the generator of {name}", lambda: cortex.generator(torch.zeros(b, n)))
+    with at_rest(cortex):
+        z, d_logit = called("--networks", f"the encoder of {name}", lambda: _pair(cortex.encoder(images)))
+        x = called("--networks", f"the generator of {name}", lambda: cortex.generator(torch.zeros(b, n)))
     for what, found, shape in (
         ("latents", z, (b, n)),
         ("the externality", d_logit, (b,)),
