@@ -81,7 +81,9 @@ def test_the_python_of_the_readme_runs(tmp_path, monkeypatch):
         assert names["table"] is not None
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize(
+    "page", [*PAGES, *sorted((ROOT / "docs/how-to").glob("*.md"))], ids=lambda page: page.name
+)
 def test_every_link_to_a_file_leads_somewhere(page):
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
         assert (page.parent / target).exists(), target
