@@ -65,9 +65,10 @@ def pytest_configure(config):
 
 @pytest.fixture(scope="session", autouse=True)
 def _cache_of_the_session(tmp_path_factory):
-    """What fixtures of a whole session keep is not kept in the user's cache."""
+    """What fixtures of a whole session keep is not kept in the user's cache, nor in the state."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DREAMING_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("DREAMING_STATE", str(tmp_path_factory.mktemp("state")))
         yield
 
 

@@ -229,7 +229,7 @@ def test_two_classes_of_one_name_are_refused():
         pass
 
     config = dreaming.Config(phases=(Wake(), NREM(replay=first()), REM(replay=Own())))
-    with pytest.raises(ValueError, match="two classes are called Own"):
+    with pytest.raises(dreaming.UserError, match="two classes are called Own"):
         config.own()
 
 

@@ -1,6 +1,7 @@
 """Code that a run's maker added: kept in its folder, and executed from there only by whom it is trusted."""
 
 import shutil
+import sys
 
 import pytest
 import yaml
@@ -9,6 +10,7 @@ from tests.cli.tiny_runs import SMALL
 import dreaming
 from dreaming.cli.main import main
 from dreaming.system.disk import state_dir
+from dreaming.system.source_code import OWN_MODULE
 
 pytestmark = pytest.mark.usefixtures("without_drawing", "shapes_unchecked")
 
@@ -54,6 +56,8 @@ def run(maker, tmp_path, monkeypatch):
     """The folder of the run, in the hands of somebody else, who looks at it from an empty folder."""
     monkeypatch.setenv("DREAMING_STATE", str(tmp_path / "state"))
     monkeypatch.chdir(tmp_path)
+    for name in [name for name in sys.modules if name.startswith(OWN_MODULE)]:
+        monkeypatch.delitem(sys.modules, name)  # as in another process
     return shutil.copytree(maker / "runs/digits/own/seed-0", tmp_path / "runs/digits/own/seed-0")
 
 
@@ -61,7 +65,7 @@ def executed(tmp_path):
     return (tmp_path / "executed").exists()
 
 
-def test_whomaker_it_needs_to_say_nothing(maker, run, tmp_path, monkeypatch):
+def test_who_made_it_needs_to_say_nothing(maker, run, tmp_path, monkeypatch):
     monkeypatch.setenv("DREAMING_STATE", str(maker / "state"))
     assert dreaming.load(run).latent_dim == 8
     assert main(["evaluate", str(run), "--epochs", "last"]) == 0

@@ -78,7 +78,10 @@ def test_what_a_class_refers_to_and_cannot_be_written_down_is_named(notebook):
 
 def test_a_class_without_a_source_is_refused_in_a_sentence():
     made = type("Nowhere", (), {"__module__": "nowhere"})
-    with pytest.raises(UserError, match=r"^the source of Nowhere cannot be found"):
+    with pytest.raises(
+        UserError,
+        match=r"^Nowhere cannot be recorded: .* a cell or a script, once$",
+    ):
         source_of(made)
 
 
@@ -110,3 +113,77 @@ def test_a_module_of_one_file_is_that_file_as_for_file_and_name(tmp_path, monkey
 
     assert source_of(neighbour.Own) == source_of(execute(tmp_path / "neighbour.py").Own)
     monkeypatch.delitem(sys.modules, "neighbour")
+
+
+def test_files_beside_it_that_it_imports_are_part_of_it(tmp_path):
+    (tmp_path / "mine.py").write_text("import gains\nclass Own:\n    gain = gains.GAIN\n")
+    (tmp_path / "gains.py").write_text("from house.room import GAIN\n")
+    (tmp_path / "house").mkdir()
+    (tmp_path / "house/__init__.py").write_text("")
+    (tmp_path / "house/room.py").write_text("GAIN = 1\n")
+    (tmp_path / "other.py").write_text("raise RuntimeError\n")
+    before = execute(tmp_path / "mine.py").Own
+    assert [name for name, _ in source_of(before).beside] == [
+        "gains.py",
+        "house/__init__.py",
+        "house/room.py",
+    ]
+    (tmp_path / "house/room.py").write_text("GAIN = 2\n")
+    after = execute(tmp_path / "mine.py").Own
+    assert (before.gain, after.gain) == (1, 2)
+    assert source_of(before).sha256 != source_of(after).sha256
+    for name in ("gains", "house", "house.room"):
+        del sys.modules[name]
+
+
+def test_a_module_that_was_edited_after_its_import_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "edited_later.py").write_text("class Own:\n    def depth(self):\n        return 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    import edited_later
+
+    (tmp_path / "edited_later.py").write_text("class Own:\n    def depth(self):\n        return 2\n")
+    with pytest.raises(UserError, match=r"edited_later\.py was edited after Own was imported from it"):
+        source_of(edited_later.Own)
+    monkeypatch.delitem(sys.modules, "edited_later")
+
+
+def test_one_of_several_of_a_name_is_refused(notebook):
+    module = notebook(
+        "def make(depth):\n    class Own:\n        pass\n    return Own\none = make(1)\n",
+        "other = lambda: 1\nclass Outer:\n    class Inner:\n        pass\n",
+    )
+    for thing in (module.one, module.other, module.Outer.Inner):
+        with pytest.raises(UserError, match="cannot be recorded: another of its name could be made"):
+            source_of(thing)
+
+
+def test_a_class_that_was_defined_anew_is_not_taken_for_the_new_one(notebook):
+    module = notebook("class Own:\n    share = 1\n")
+    old = module.Own
+    notebook("class Own:\n    share = 2\n")
+    with pytest.raises(UserError, match="cannot be recorded"):
+        source_of(old)
+
+
+def test_only_what_it_reads_of_its_module_goes_along(notebook):
+    module = notebook(
+        "images = object()\nk = 7\nword = 'Own'\n",
+        "class Own:\n    def f(self, images):\n        k = images\n        return k, 'word'\n",
+    )
+    assert source_of(module.Own).content.decode() == f"\n\n{module.In[-1]}"
+
+
+def test_aliases_and_made_groups_go_along_as_they_were_written(notebook, tmp_path):
+    module = notebook(
+        "from dreaming import Replay\ndef f():\n    return 1\ng = f\nDepth = int | None\nmix = Replay(past=0.25)\n",
+        "class Own:\n    depth: 'Depth' = None\n    def f(self):\n        return g(), mix.past\n",
+    )
+    assert executed(source_of(module.Own), tmp_path).Own().f() == (1, 0.25)
+
+
+@pytest.mark.parametrize(
+    ("file", "sha256"), [("../a.py", "0" * 64), ("a\0.py", "0" * 64), ("a.py", "/etc"), ("", "")]
+)
+def test_what_is_no_name_and_no_checksum_is_no_source(file, sha256):
+    with pytest.raises(ValueError, match="a source is the name of a Python file and its sha256"):
+        SourceCode(file, sha256)

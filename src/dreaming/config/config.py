@@ -249,7 +249,7 @@ class Config(Parameters):
 
         Raises
         ------
-        ValueError
+        UserError
             If two have one name.
         """
         found: dict[str, type[Parameters]] = {}
@@ -257,7 +257,7 @@ class Config(Parameters):
             cls = type(group)
             own = not cls.__module__.startswith("dreaming.")
             if own and found.setdefault(cls.__name__, cls) is not cls:
-                raise ValueError(f"two classes are called {cls.__name__}; give one of them another name")
+                raise UserError(f"two classes are called {cls.__name__}; give one of them another name")
         return found
 
     def to_yaml(self) -> str:

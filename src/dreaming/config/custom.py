@@ -18,7 +18,7 @@ from dreaming.model.organs import drawing_layers, storages
 from dreaming.model.parameters import Parameters, Recorded
 from dreaming.model.phases import Cycle, Phase
 from dreaming.model.plasticity import Plasticity
-from dreaming.system.source_code import execute, source_of
+from dreaming.system.source_code import SourceCode, execute, source_of
 
 
 def load_object(option: str, spec: str, wanted: Callable[[object], bool]) -> object:
@@ -280,15 +280,15 @@ def _pair(found: Any) -> tuple[Any, Any]:
     return z, d_logit
 
 
-def classes_in(path: Path, kinds: Sequence[str]) -> dict[str, type[Parameters]]:
-    """Execute a file of the user's own and return the classes of some names that it defines.
+def classes_in(path: Path, source: SourceCode, kinds: Sequence[str]) -> dict[str, type[Parameters]]:
+    """Execute what was read of a file of the user's own and return the classes of some names that it defines.
 
     Raises
     ------
     UserError
         If the file fails, or defines none of them.
     """
-    module = vars(called("own classes", path, lambda: execute(path)))
+    module = vars(called("own classes", path, lambda: execute(path, source)))
     found: dict[str, type[Parameters]] = {}
     for kind in kinds:
         own = module.get(kind)

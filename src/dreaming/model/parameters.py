@@ -91,6 +91,8 @@ class Parameters(BaseModel):
         known = {**_derived(cls), **(info.context or {}).get("classes", {})}
         if kind in known and issubclass(known[kind], cls):
             return known[kind].model_validate(given, context=info.context)
+        if not kind.isidentifier():
+            raise ValueError(f"'{kind}' is no name of a class")
         if source is None and not inspect.isabstract(cls):
             raise ValueError(f"there is no kind '{kind}' of {cls.__name__}; {nearest(kind, known)}")
         try:
@@ -99,7 +101,7 @@ class Parameters(BaseModel):
             raise ValueError(f"a value of '{kind}' is none that a config can hold") from None
         try:
             return recorded(cls, kind, SourceCode(**source) if source else None).model_construct(**given)
-        except TypeError:
+        except (TypeError, ValueError):
             raise ValueError(f"the source of '{kind}' is no file with its sha256") from None
 
 

@@ -17,6 +17,23 @@ from dreaming.system.source_code import SourceCode, source_of
 from dreaming.system.texts import content_of
 
 
+def own_files(config: Config) -> dict[str, bytes]:
+    """Return the files that define the own classes of a config: each one's path within ``own/``, and its content.
+
+    Raises
+    ------
+    UserError
+        If two have one name, or a class cannot be recorded.
+    """
+    files: dict[str, bytes] = {}
+    for cls in config.own().values():
+        source = source_of(cls)
+        for name, content in ((source.file, source.content), *source.beside):
+            if files.setdefault(name, content) != content:
+                raise UserError(f"two files are called {name}; give one of them another name")
+    return files
+
+
 def keep_own(path: Path, config: Config) -> list[str]:
     """Keep in a run folder, and mark as this user's, the files that define the own classes of its config.
 
@@ -28,27 +45,19 @@ def keep_own(path: Path, config: Config) -> list[str]:
     Raises
     ------
     UserError
-        If two files have one name, or one cannot be written.
+        If a file cannot be written, or as for `own_files`.
     """
-    kept: dict[str, SourceCode] = {}
-    for cls in config.own().values():
-        source = source_of(cls)
-        if kept.setdefault(source.file, source) != source:
-            raise UserError(f"two files are called {source.file}; give one of them another name")
+    for name, content in own_files(config).items():
+        if not _earlier(path).exists():
+            write(path / "own" / name, content)
     said = []
-    for source in kept.values():
-        write(own_file(path, source), source.content)
+    for kind, cls in config.own().items():
+        source = source_of(cls)
         try:
-            _mark(source)
+            _mark(source, kind)
         except UserError as error:
             said.append(f"{error}; without that, what this run needs of {source.file} will not be read again")
     return said
-
-
-def own_file(path: Path, source: SourceCode) -> Path:
-    """Return where the copy of a file of the user's own lies in a run folder."""
-    earlier = path / "phases.py"  # of runs that kept one file
-    return path / "own" / source.file if not earlier.exists() else earlier
 
 
 def own_classes(path: Path, content: Any) -> dict[str, type[Parameters]]:
@@ -68,20 +77,22 @@ def own_classes(path: Path, content: Any) -> dict[str, type[Parameters]]:
     """
     found: dict[str, type[Parameters]] = {}
     for source, kinds in _recorded(content).items():
-        if _marker(source).exists():
-            found |= classes_in(_whole(path, source), sorted(kinds))
+        trusted = [kind for kind in sorted(kinds) if _marker(source, kind).exists()]
+        if trusted:
+            found |= classes_in(*_whole(path, source), trusted)
     return found
 
 
 def trust_own(path: Path, content: Any) -> list[Path]:
     """Mark the code in a run folder as this user's; see `RunFolder.trust`."""
-    sources = list(_recorded(content))
-    if not sources:
+    recorded = _recorded(content)
+    if not recorded:
         raise UserError(f"{path} has no code of its maker's own, so there is nothing to trust")
-    files = [_whole(path, source) for source in sources]
-    for source in sources:
-        _mark(source)
-    return files
+    whole = [_whole(path, source) for source in recorded]
+    for source, kinds in recorded.items():
+        for kind in kinds:
+            _mark(source, kind)
+    return [file.parent / name for file, found in whole for name in (file.name, *dict(found.beside))]
 
 
 def _recorded(content: Any) -> dict[SourceCode, set[str]]:
@@ -89,9 +100,8 @@ def _recorded(content: Any) -> dict[SourceCode, set[str]]:
     found: dict[SourceCode, set[str]] = {}
     for values in _mappings(content):
         kind, source = values.get("kind"), values.get("source")
-        if isinstance(kind, str) and isinstance(source, Mapping):
-            named = {name: str(source.get(name)) for name in ("file", "sha256")}
-            found.setdefault(SourceCode(Path(named["file"]).name, named["sha256"]), set()).add(kind)
+        if isinstance(kind, str) and kind.isidentifier() and isinstance(source, Mapping):
+            found.setdefault(SourceCode(**source), set()).add(kind)
     return found
 
 
@@ -103,17 +113,24 @@ def _mappings(value: Any) -> Iterator[Mapping[str, Any]]:
         yield from _mappings(each)
 
 
-def _whole(path: Path, source: SourceCode) -> Path:
-    """Return the copy of a file, which is bit for bit what it was when the run was made."""
-    file = own_file(path, source)
-    if SourceCode.of(source.file, content_of(file)) != source:
+def _earlier(path: Path) -> Path:
+    """Return where earlier programs kept the one file of a user's own."""
+    return path / "phases.py"
+
+
+def _whole(path: Path, source: SourceCode) -> tuple[Path, SourceCode]:
+    """Return the copy of a file and what was read of it, which is bit for bit what it was when the run was made."""
+    file = _earlier(path) if _earlier(path).exists() else path / "own" / source.file
+    content_of(file)  # which says it in a sentence if it cannot be read
+    found = SourceCode.at(file)
+    if found.sha256 != source.sha256:
         raise UserError(f"{file} is damaged: its checksum is another than when the run was made")
-    return file
+    return file, found
 
 
-def _marker(source: SourceCode) -> Path:
-    return state_dir() / "own code" / source.sha256
+def _marker(source: SourceCode, kind: str) -> Path:
+    return state_dir() / "own code" / source.sha256 / kind
 
 
-def _mark(source: SourceCode) -> None:
-    write(_marker(source), source.file.encode())
+def _mark(source: SourceCode, kind: str) -> None:
+    write(_marker(source, kind), source.file.encode())

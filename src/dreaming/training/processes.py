@@ -24,7 +24,7 @@ from joblib.externals.loky.backend import resource_tracker as loky_tracker
 from dreaming.config.config import Config
 from dreaming.errors import Stopped, UserError
 from dreaming.system.progress import NoProgress
-from dreaming.system.source_code import OWN_MODULE
+from dreaming.system.source_code import own_modules
 from dreaming.system.threads import keep_memory, wishes
 from dreaming.training.callback import OnEpoch
 from dreaming.training.loop import train
@@ -108,7 +108,7 @@ def pickled(value: Config | OnEpoch | None, name: str) -> bytes:
     """
     if isinstance(value, Config):
         value.content()  # what is the user's own takes its source along
-    own = [module for name, module in sys.modules.items() if name.startswith(OWN_MODULE)]
+    own = own_modules()
     for module in own:
         cloudpickle.register_pickle_by_value(module)
     try:

@@ -11,7 +11,7 @@ from dreaming.errors import UserError
 from dreaming.model.parameters import Recorded
 from dreaming.runs import findings
 from dreaming.runs.folder import RunFolder, require_same_config, require_same_images
-from dreaming.runs.own_code import keep_own
+from dreaming.runs.own_code import keep_own, own_files
 from dreaming.system import hardware
 from dreaming.system.disk import sweep
 from dreaming.training.run import Run, keep_epoch, losses_so_far, run_folder_path
@@ -55,8 +55,8 @@ def open_run(config: Config, dataset: Dataset, out: Path) -> Run:
     environment["sessions"].append(_session(run))
     folder.write_environment(environment)
     folder.write_config(config)
+    run.repairs += keep_own(folder.path, config)
     if not begun:
-        run.repairs = keep_own(folder.path, config)
         keep_epoch(run.state, folder, config, run.dataset)
         run.state.save(folder, config)  # at the end: where a state is, all else is
     return run
@@ -67,6 +67,7 @@ def _require_at_hand(config: Config) -> None:
     for group in config.groups():
         if isinstance(group, Recorded):
             group.refuse()
+    own_files(config)  # which says what cannot be recorded
     check_networks(config)
 
 
