@@ -1,5 +1,7 @@
 """Measures that are not the paper's, over epochs of training."""
 
+import math
+import re
 import textwrap
 
 import pandas as pd
@@ -15,41 +17,54 @@ ACROSS = 3
 
 def with_quantities(table: pd.DataFrame, tables: Tables) -> pd.DataFrame:
     """Add to each row the label and the unit of its measure, and what defines it."""
-    return table.merge(tables.quantities, how="left", on="measure")
+    found = tables.quantities.merge(table, on="measure")  # in the order in which the profile names them
+    return found[[*table.columns, *tables.quantities.columns.drop("measure")]]
 
 
 def plot(table: pd.DataFrame) -> Picture:
-    """Draw a panel for each parameter of each measure, and of each data set."""
+    """Draw a panel for each parameter of each measure; data sets side by side."""
     from dreaming.evaluation.statistics.comparison import DRAWN
 
     own = measured(table).fillna({"parameter": "", "unit": ""})
+    parameters = {
+        name: sorted(set(rows["parameter"]), key=in_order)
+        for name, rows in own.groupby("measure", sort=False)
+    }
+    datasets = list(dict.fromkeys(own["dataset"]))
     shown = [
-        (rows, alone)
-        for _, measure in own.groupby(["dataset", "measure"], sort=False)
-        for parameters in [list(dict.fromkeys(measure["parameter"]))]
-        for alone in [len(parameters) == 1]
-        for rows in [measure[measure["parameter"] == parameter] for parameter in parameters[:DRAWN]]
+        [name, parameter, dataset]
+        for name, listed in parameters.items()
+        for parameter in listed[:DRAWN]
+        for dataset in datasets
     ]
-    across = min(ACROSS, len(shown))
-    lines = -(-len(shown) // across)
-    picture = canvas(3.5 * across + 1.8, 3.0 * lines)
+    across = len(datasets) if len(datasets) > 1 else min(ACROSS, len(shown))
+    lines = math.ceil(len(shown) / across)
+    picture = canvas(3.5 * across + 2.2, 3.0 * lines)
     panels = list(picture.subplots(lines, across, squeeze=False).flat)
-    for panel, (rows, alone) in zip(panels, shown, strict=False):
-        _panel(panel, rows, alone)
+    for place, panel in zip(shown, panels, strict=False):
+        rows = own[(own[["measure", "parameter", "dataset"]] == place).all(axis=1)]
+        _panel(panel, rows, alone=len(parameters[place[0]]) == 1)
     for panel in panels[len(shown) :]:
         panel.set_axis_off()
-    handles = {
-        text: line for panel in panels for line, text in zip(*panel.get_legend_handles_labels(), strict=True)
-    }
-    picture.legend(handles.values(), handles.keys(), loc="outside right upper")
-    many = [
-        f"{DRAWN} of {count} parameters of {name} are drawn; the table has all"
-        for name, count in own.groupby("measure", sort=False)["parameter"].nunique().items()
-        if count > DRAWN
-    ]
+    legends = (zip(*panel.get_legend_handles_labels(), strict=True) for panel in panels)
+    lines_of = {name: line for legend in legends for line, name in legend}
+    picture.legend(lines_of.values(), lines_of.keys(), loc="outside right upper")
+    many = [f"{name} has {len(own)}" for name, own in parameters.items() if len(own) > DRAWN]
     if many:
-        picture.suptitle("; ".join(many), fontsize=8)
+        said = f"Drawn are {DRAWN} parameters of a measure, and the table has all: {', '.join(many)}"
+        picture.suptitle(said, fontsize=8)
     return picture
+
+
+def in_order(parameter: str) -> list[str]:
+    """Return by what parameters are put in order, such that numbers in them count as numbers.
+
+    Examples
+    --------
+    >>> sorted(["layer_10", "layer_9", "latent"], key=in_order)
+    ['latent', 'layer_9', 'layer_10']
+    """
+    return [part.zfill(9) if part.isdigit() else part for part in re.findall(r"\d+|\D+", parameter)]
 
 
 def _panel(panel: Panel, rows: pd.DataFrame, alone: bool) -> None:
@@ -57,13 +72,15 @@ def _panel(panel: Panel, rows: pd.DataFrame, alone: bool) -> None:
 
     first = rows.iloc[0]
     quantity = Quantity(first["label"], first["unit"])
-    curves(panel, rows, "epoch", quantity.scale)
-    epochs_below(panel, "Training epoch (0: untrained)")
-    panel.set_ylabel("\n".join(textwrap.wrap(unformatted(quantity.title), 34)))
     parameter = "" if alone else f", {unformatted(first['parameter'])}"
     panel.set_title(dataset_title(first["dataset"]) + parameter, loc="left")
+    panel.set_ylabel("\n".join(textwrap.wrap(unformatted(quantity.title), 30)))
     if rows["value"].isna().all():
+        panel.set(xticks=[], yticks=[])
         note(panel, "not measured")
+    else:
+        curves(panel, rows, "epoch", quantity.scale)
+        epochs_below(panel, "Training epoch (0: untrained)")
 
 
 FIGURE = Figure(
