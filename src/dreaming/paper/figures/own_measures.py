@@ -27,7 +27,7 @@ def plot(table: pd.DataFrame) -> Picture:
 
     own = measured(table).fillna({"parameter": "", "unit": ""})
     parameters = {
-        name: sorted(set(rows["parameter"]), key=in_order)
+        str(name): sorted(set(rows["parameter"]), key=in_order)
         for name, rows in own.groupby("measure", sort=False)
     }
     datasets = list(dict.fromkeys(own["dataset"]))
