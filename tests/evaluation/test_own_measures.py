@@ -181,6 +181,10 @@ def test_runs_measured_by_other_files_are_not_compared(run, tmp_path, capsys):
             "mine.py:Readout",
             "Readout in mine.py .* calls its values readout_accuracy, as a measure of dream",
         ),
+        (
+            "mine.py:sparsity,yours/mine.py:sparsity",
+            "mine.py:sparsity and yours/mine.py:sparsity have one name",
+        ),
         ("mine.py:fails", "--measures: fails fails with ZeroDivisionError: no way"),
         ("mine.py:text", "--measures: text returned 'much', and a measure is a number or a dict of numbers"),
         ("broken.py:f", "--measures: broken.py fails with NameError: name 'nothing' is not defined"),

@@ -11,7 +11,7 @@ from dreaming.data import Dataset
 from dreaming.paper.figures import FIGURES
 from dreaming.paper.figures.pictures import PICTURE_COLUMNS, occluded, png
 from dreaming.paper.plan.profile import Profile
-from dreaming.paper.results import doses_of, wanted
+from dreaming.paper.results import doses_of, quantities_of, wanted
 from dreaming.paper.tables import FIGURE_KEYS, Tables
 from dreaming.runs.folder import PROJECTION_COLUMNS
 
@@ -94,7 +94,8 @@ def pictures(profile, dataset_of):
 @cache
 def whole(dataset_of, profile):
     """All tables, with nothing missing."""
-    return Tables(rows(profile), projection(profile), pictures(profile, dataset_of), doses_of(profile))
+    shown = doses_of(profile), quantities_of(profile)
+    return Tables(rows(profile), projection(profile), pictures(profile, dataset_of), *shown)
 
 
 def tables(dataset_of, profile=PROFILE, lacking=lambda table: table["value"].isna()):

@@ -27,6 +27,7 @@ PROFILE = Profile(
     every=10,
     schedules=("pad:10,without_rem:20,pad",),
     sweeps=("phases.rem.dose=0,1",),
+    measures=("knn",),
 )
 FAILED = "svhn/without_nrem/seed-2"
 ATTACK = "<img src=x onerror=document.title='attacked'>"

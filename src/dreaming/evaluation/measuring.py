@@ -179,6 +179,7 @@ def chosen_measures(measures: str | Sequence[str | Own], settings: Sequence[str]
     listed = measures.split(",") if isinstance(measures, str) else list(measures)
     listed = [each for item in listed for each in (MEASURES if item == "all" else [item])]
     named: dict[str, Measure] = {}
+    specs: dict[str, str] = {}
     chosen: list[str | Measure] = []
     for item in listed:
         if not isinstance(item, str):
@@ -187,6 +188,8 @@ def chosen_measures(measures: str | Sequence[str | Own], settings: Sequence[str]
         if item not in MEASURES and ":" not in item:
             raise UserError(f"there is no measure '{item}'; {nearest(item, (*MEASURES, 'all'))}")
         name = item if item in MEASURES else item.rpartition(":")[2]
+        if specs.setdefault(name, item) != item:
+            raise UserError(f"--measures: {specs[name]} and {item} have one name; rename one")
         named[name] = MEASURES[item]() if item in MEASURES else load_measure(item)
         chosen.append(name)
     options: dict[str, Any] = {

@@ -8,6 +8,9 @@ import pandas as pd
 
 from dreaming.data import Dataset
 from dreaming.errors import Stopped, UserError
+from dreaming.evaluation.measures.measure import Measure, Quantity
+from dreaming.evaluation.measures.measure_table import DEFINITION, by_another_definition
+from dreaming.evaluation.measures.own import definition_of
 from dreaming.model.conditions import condition
 from dreaming.paper.figures import FIGURES
 from dreaming.paper.figures.pictures import occluded, seen_and_dreamt
@@ -94,12 +97,15 @@ def results_of(plan: Plan, images: DatasetReader, attempts: Attempts) -> Tables:
     pictures: list[pd.DataFrame] = []
     for run in plan.runs:
         if run.folder.config.exists():
-            attempts(run.title, partial(_read, run, values, projections))
+            attempts(run.title, partial(_read, run, plan.profile.own_measures, values, projections))
             attempts(run.title, partial(_show, run, images, pictures))
     if "figure-9" in plan.figures:
         for name in plan.profile.datasets:
             attempts(f"figure-9 of {name}", partial(_occlude, name, images, pictures))
-    return Tables(_joined(values), _joined(projections), _joined(pictures), doses_of(plan.profile))
+    profile = plan.profile
+    return Tables(
+        _joined(values), _joined(projections), _joined(pictures), doses_of(profile), quantities_of(profile)
+    )
 
 
 def doses_of(profile: Profile) -> pd.DataFrame:
@@ -108,8 +114,23 @@ def doses_of(profile: Profile) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["condition", "field", "dose"])
 
 
-def _read(run: PlannedRun, values: list[pd.DataFrame], projections: list[pd.DataFrame]) -> None:
-    values.append(run.folder.read_measures(run.config))
+def quantities_of(profile: Profile) -> pd.DataFrame:
+    """Return how values of a profile's own measures are shown, and what defines them, as figures take them."""
+    rows = []
+    for each in profile.own_measures:
+        for name in sorted(each.measured):
+            quantity = each.quantities.get(name, Quantity(name.replace("_", " ")))
+            rows.append((name, quantity.label, quantity.unit, definition_of(each)))
+    return pd.DataFrame(rows, columns=["measure", "label", "unit", DEFINITION])
+
+
+def _read(
+    run: PlannedRun, own: Sequence[Measure], values: list[pd.DataFrame], projections: list[pd.DataFrame]
+) -> None:
+    table = run.folder.read_measures(run.config)
+    for measure in own:
+        table = table[~by_another_definition(table, measure)]
+    values.append(table)
     projections.append(run.folder.read_projection(run.config))
     if run.folder.losses.exists():
         table, config = run.folder.read_losses(), run.config
@@ -163,7 +184,8 @@ def figure_table(figure: str, profile: Profile, tables: Tables) -> pd.DataFrame:
     """
     about = FIGURES[figure]
     there = tables.values.astype({"epoch": "Int64", "seed": "Int64"}).drop_duplicates(list(FIGURE_KEYS))
-    found = wanted(figure, profile).merge(there, how="left", on=list(FIGURE_KEYS))
+    keys = frozenset(zip(there["measure"], there["parameter"], strict=True))
+    found = wanted(figure, profile, keys).merge(there, how="left", on=list(FIGURE_KEYS))
     printed = [
         (n.dataset, n.condition, pd.NA, n.epoch, n.measure, n.parameter, n.value, n.sem, "published")
         for dataset in about.datasets(profile.datasets)
@@ -178,9 +200,9 @@ def figure_table(figure: str, profile: Profile, tables: Tables) -> pd.DataFrame:
     return about.add(whole[list(FIGURE_COLUMNS)], tables)
 
 
-def wanted(figure: str, profile: Profile) -> pd.DataFrame:
-    """Return the rows that a figure should have, without their values."""
-    keys = keys_of(measures_of(profile))
+def wanted(figure: str, profile: Profile, there: Keys = frozenset()) -> pd.DataFrame:
+    """Return the rows that a figure should have, without their values; ``there`` are measures and parameters."""
+    keys = keys_of(measures_of(profile), there)
     rows = [
         (dataset, name, seed, epoch, measure, parameter)
         for dataset in FIGURES[figure].datasets(profile.datasets)

@@ -30,12 +30,16 @@ class Tables:
         As `dreaming.paper.figures.pictures` makes them.
     doses
         ``condition, field, dose``: which field of the config a condition of the user's own sets, and to what.
+    quantities
+        ``measure, label, unit, definition``: how values of the profile's own measures are shown, and which file
+        defines them.
     """
 
     values: pd.DataFrame
     projection: pd.DataFrame = field(default_factory=pd.DataFrame)
     pictures: pd.DataFrame = field(default_factory=pd.DataFrame)
     doses: pd.DataFrame = field(default_factory=pd.DataFrame)
+    quantities: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 def measured(table: pd.DataFrame) -> pd.DataFrame:

@@ -62,7 +62,7 @@ def test_a_run_of_pad_serves_every_figure_that_draws_pad():
     run = planned("nowhere")["digits/pad/seed-0"]
     assert set(run.figures) == {
         name for name, of in FIGURES.items() if any("pad" in need.conditions for need in of.needs)
-    } - {"appendix-figure-2", "schedules"}
+    } - {"appendix-figure-2", "schedules", "measures"}
     assert run.measures["readout"] == (0, 1, 2, 3)
     assert run.measures["robustness"] == (2,)
     assert run.measures["realism"] == (1, 2)

@@ -13,7 +13,7 @@ def test_the_papers_profile_is_the_papers_protocol():
     assert (PAPER.epochs, PAPER.long_epochs, PAPER.seeds) == (50, 100, 4)
     assert PAPER.datasets == ("cifar10", "svhn")
     assert PAPER.deviations() == []
-    assert set(PAPER.figures) == set(FIGURES) - {"schedules", "doses"}
+    assert set(PAPER.figures) == set(FIGURES) - {"schedules", "doses", "measures"}
     config = PAPER.config("cifar10", "pad", 0, 50, "all")
     assert (config.networks.latent_dim, config.networks.base_channels) == (256, 64)
     assert (config.training.batch_size, config.dataset.limit) == (64, None)

@@ -1,4 +1,4 @@
-"""The figures, of the paper and of the user's own conditions, by name in the order of the report.
+"""The figures, of the paper and of the user's own conditions and measures, by name in the order of the report.
 
 A figure is a file of this folder with what it shows, what it needs and how it is drawn, and a line here.
 """
@@ -6,8 +6,8 @@ A figure is a file of this folder with what it shows, what it needs and how it i
 from collections.abc import Mapping
 
 from dreaming.errors import UserError, nearest
-from dreaming.paper.figures import accuracy, doses, figure_3, figure_6, figure_9, losses
-from dreaming.paper.figures.figure import DOSES, SCHEDULES, Figure
+from dreaming.paper.figures import accuracy, doses, figure_3, figure_6, figure_9, losses, own_measures
+from dreaming.paper.figures.figure import DOSES, OWN_MEASURES, SCHEDULES, Figure
 
 FIGURES: Mapping[str, Figure] = {
     "table-1": accuracy.TABLE_1,
@@ -24,8 +24,9 @@ FIGURES: Mapping[str, Figure] = {
     "appendix-figure-6": accuracy.APPENDIX_6,
     SCHEDULES: accuracy.DEPRIVATION,
     DOSES: doses.FIGURE,
+    OWN_MEASURES: own_measures.FIGURE,
 }
-OF_THE_PAPER = tuple(name for name in FIGURES if name not in (SCHEDULES, DOSES))
+OF_THE_PAPER = tuple(name for name in FIGURES if name not in (SCHEDULES, DOSES, OWN_MEASURES))
 
 
 def named(figure: str) -> Figure:

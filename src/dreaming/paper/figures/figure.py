@@ -14,6 +14,10 @@ When = Literal["curve", "long curve", "end", "start and end", "early and end", "
 many epochs; ``long curve``: on to twice as many; ``trained``: all of training, of which no snapshot is needed."""
 SCHEDULES, DOSES = "schedules", "doses"
 """Figures of the user's own conditions; in a need, these conditions themselves, which a profile names."""
+OWN_MEASURES = "measures"
+"""The figure of measures that are not the paper's; in a need, these measures, which a profile names."""
+EVERY = "every"
+"""In a need, all conditions of a profile: those of its figures, its schedules and its doses."""
 
 
 @dataclass(frozen=True)
@@ -23,9 +27,9 @@ class Need:
     Attributes
     ----------
     conditions
-        By name; `SCHEDULES` and `DOSES` stand for those of a profile.
+        By name; `SCHEDULES`, `DOSES` and `EVERY` stand for those of a profile.
     measure
-        A measure of `dreaming.evaluation`, ``losses`` or ``pictures``.
+        A measure of `dreaming.evaluation`, ``losses``, ``pictures``, or `OWN_MEASURES` for those of a profile.
     when
         After which epochs.
     first_seed

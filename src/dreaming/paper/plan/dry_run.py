@@ -17,8 +17,8 @@ from rich.table import Table
 from dreaming import data
 from dreaming.config.config import Config
 from dreaming.config.description import describe
-from dreaming.evaluation.measuring import MEASURES
 from dreaming.evaluation.readout import Protocol, train_readout
+from dreaming.paper.figures.figure import OWN_MEASURES
 from dreaming.paper.plan.plan import Plan, make_plan
 from dreaming.paper.plan.profile import Profile
 from dreaming.system import hardware
@@ -142,6 +142,7 @@ def estimate(plan: Plan) -> Cost:
         inference, step = _inference(pad), _step(pad)
     whole = sum(describe(pad).multiply_accumulates.values())
     training, measuring, megabytes, recorded = {}, {}, 0.0, 0.0
+    measures = plan.measures
     for run in plan.runs:
         config, about = run.config, describe(run.config)
         n_train, n_test = _sizes(config.dataset.name, profile.limit)
@@ -154,9 +155,15 @@ def estimate(plan: Plan) -> Cost:
             cycles = n_train // config.training.batch_size
             training[run.title] = left * cycles * share * cycle / 1000
         readout = (n_train + n_test) * inference + READOUT_EPOCHS * n_train / READOUT_BATCH * step
-        missing = run.unmeasured(plan.measures)
-        snapshots = len({epoch for epochs in missing.values() for epoch in epochs})
-        passes = sum(MEASURES[measure].passes * len(epochs) for measure, epochs in missing.items())
+        missing = run.unmeasured(measures)
+        snapshots = len(
+            {epoch for name, epochs in missing.items() if name != OWN_MEASURES for epoch in epochs}
+        )
+        passes = sum(
+            ((name == OWN_MEASURES) + each.passes) * len(epochs)
+            for name, epochs in missing.items()
+            for each in measures[name]
+        )
         dreams = 4 * min(profile.samples, n_train) * len(missing.get("realism", ()))
         measuring[run.title] = snapshots * readout + (passes * n_test + dreams) * inference
         kept = sum(config.training.keeps(epoch) for epoch in range(config.training.epochs + 1))
@@ -256,4 +263,9 @@ def cost_in_words(plan: Plan, cost: Cost) -> str:
         f"{duration(training)} of training and, roughly, {duration(measuring)} of measuring; their snapshots take "
         f"{cost.megabytes / 1000:.1f} GB. {load_in_words(cost)}"
     )
-    return "\n".join([said, *(run.lacking for run in plan.runs if run.lacking)])
+    own = (
+        f"Measured beside the paper's: {', '.join(plan.profile.measures)}; of these, only the inference of test "
+        "images is counted."
+    )
+    beside = [own] if OWN_MEASURES in plan.figures else []
+    return "\n".join([said, *beside, *(run.lacking for run in plan.runs if run.lacking)])

@@ -9,9 +9,11 @@ from dreaming.config.config import Config
 from dreaming.data import Dataset, dataset_info
 from dreaming.errors import UserError
 from dreaming.evaluation.measures.measure import Measure
+from dreaming.evaluation.measures.measure_table import epochs_measured
 from dreaming.evaluation.measures.realism import Realism
 from dreaming.evaluation.measuring import MEASURES, evaluate
 from dreaming.paper.figures import FIGURES
+from dreaming.paper.figures.figure import OWN_MEASURES
 from dreaming.paper.plan.presets import chosen
 from dreaming.paper.plan.profile import Profile
 from dreaming.runs.folder import RunFolder, require_same_config, run_path
@@ -22,6 +24,8 @@ State = Literal["finished", "begun", "to do"]
 Keys = frozenset[tuple[str, str]]
 """Measure and parameter of each row that a snapshot gets."""
 Measures = Mapping[str, tuple[Measure, ...]]
+ALONE = ("realism", OWN_MEASURES)
+"""Measures that may fail where others do not, each measured by itself after the others."""
 RunName = tuple[str, str, int]
 """Data set, condition and seed."""
 
@@ -33,17 +37,25 @@ def measures_of(profile: Profile) -> Measures:
     --------
     >>> from dreaming.paper.plan.presets import profile
     >>> sorted(measures_of(profile("demo")))
-    ['few_labels', 'knn', 'organisation', 'projection', 'readout', 'realism', 'robustness']
+    ['few_labels', 'knn', 'measures', 'organisation', 'projection', 'readout', 'realism', 'robustness']
     """
     usual = {name: (measure(),) for name, measure in MEASURES.items() if name != "realism"}
     # Features are measures of their own, so that where one cannot be had, the others can.
     realism = tuple(Realism(features=(name,), samples=profile.samples) for name in profile.features)
-    return {**usual, "realism": realism}
+    return {**usual, "realism": realism, OWN_MEASURES: profile.own_measures}
 
 
-def keys_of(measures: Measures) -> dict[str, Keys]:
-    """Return the rows that a snapshot gets by each measure."""
-    return {name: frozenset().union(*(each.keys() for each in own)) for name, own in measures.items()}
+def keys_of(measures: Measures, there: Keys = frozenset()) -> dict[str, Keys]:
+    """Return the rows that a snapshot gets by each measure.
+
+    A function does not say which it gives: those of ``there`` that bear its name, or one without a parameter.
+    """
+
+    def keys(measure: Measure) -> Keys:
+        found = frozenset(key for key in there if key[0] in measure.measured)
+        return measure.keys() or found or frozenset((name, "") for name in measure.measured)
+
+    return {name: frozenset().union(*map(keys, own)) for name, own in measures.items()}
 
 
 @dataclass(frozen=True)
@@ -90,14 +102,14 @@ class PlannedRun:
 
     def unmeasured(self, measures: Measures) -> dict[str, tuple[int, ...]]:
         """Return what is not measured yet: for each measure, after which epochs."""
-        columns = ["epoch", "measure", "parameter"]
-        tables = (self.folder.read_measures(self.config), self.folder.read_projection(self.config))
-        there = {row for table in tables for row in table[columns].itertuples(index=False, name=None)}
-        keys = keys_of(measures)
-        lacking = {
-            name: tuple(e for e in epochs if any((e, *key) not in there for key in keys[name]))
-            for name, epochs in self.measures.items()
+        tables = {
+            "measures": self.folder.read_measures(self.config),
+            "projection": self.folder.read_projection(self.config),
         }
+        lacking = {}
+        for name, epochs in self.measures.items():
+            done = [epochs_measured(tables[each.table], each) for each in measures[name]]
+            lacking[name] = tuple(epoch for epoch in epochs if any(epoch not in own for own in done))
         return {name: epochs for name, epochs in lacking.items() if epochs}
 
     def measure(
@@ -134,12 +146,17 @@ class PlannedRun:
         there = self.folder.snapshots()
         together: dict[tuple[str, ...], list[int]] = {}  # measures of the same epochs share their latents
         for epoch in there:
-            names = tuple(name for name, own in lacking.items() if name != "realism" and epoch in own)
+            names = tuple(name for name, own in lacking.items() if name not in ALONE and epoch in own)
             together.setdefault(names, []).append(epoch)
         jobs = [([each for name in names for each in measures[name]], own) for names, own in together.items()]
-        dreamt = [epoch for epoch in there if epoch in lacking.get("realism", ())]
-        for wanted, epochs in (*jobs, *(([each], dreamt) for each in measures["realism"])):
-            if wanted and epochs:
+        for name in ALONE:
+            epochs = [epoch for epoch in there if epoch in lacking.get(name, ())]
+            jobs += [([each], epochs) for each in measures[name]]
+        failed: dict[str, None] = {}
+        for wanted, epochs in jobs:
+            if not (wanted and epochs):
+                continue
+            try:
                 evaluate(
                     self.folder.path,
                     measures=wanted,
@@ -149,6 +166,10 @@ class PlannedRun:
                     data_dir=data_dir,
                     progress=progress,
                 )
+            except UserError as mistake:
+                failed[str(mistake)] = None
+        if failed:
+            raise UserError("; ".join(failed))
 
 
 @dataclass(frozen=True)
@@ -192,7 +213,8 @@ class Plan:
         """
         measures = self.measures
         return [
-            f"{name} cannot be measured as things are, and all else can: {said}"
+            f"{' and '.join(sorted(each.measured)) if name == OWN_MEASURES else name} cannot be measured as things "
+            f"are, and all else can: {said}"
             for name, own in measures.items()
             for each in own
             if (said := each.unavailable(data_dir))
@@ -233,7 +255,7 @@ def make_plan(
     for dataset in profile.datasets:
         dataset_info(dataset)  # refuses one that there is not, before anything is run
     needed = _needed(profile, figures)
-    kept = _needed(profile, dict.fromkeys((*profile.figures, *figures)))
+    kept = _needed(profile, dict.fromkeys((*chosen(profile, ()), *figures)))
     runs = (_planned(profile, run, needs, kept[run], place / "runs", device) for run, needs in needed.items())
     return Plan(profile, figures, tuple(runs), place)
 

@@ -8,7 +8,7 @@ import yaml
 
 from dreaming.errors import UserError, nearest
 from dreaming.paper.figures import FIGURES, named
-from dreaming.paper.figures.figure import DOSES, SCHEDULES
+from dreaming.paper.figures.figure import DOSES, OWN_MEASURES, SCHEDULES
 from dreaming.paper.plan.profile import Profile, profile_of
 from dreaming.system.texts import content_of, yaml_of
 
@@ -32,7 +32,11 @@ PROFILES = {own.name: own for own in (
     Profile(name="paper", datasets=("cifar10", "svhn"), features=("classifier", "inception")),
 )}
 # fmt: on
-EXAMPLES = {DOSES: "--sweep phases.rem.dose=0,0.5,1", SCHEDULES: "--schedule pad:2,without_rem:4,pad"}
+EXAMPLES = {
+    DOSES: "--sweep phases.rem.dose=0,0.5,1",
+    SCHEDULES: "--schedule pad:2,without_rem:4,pad",
+    OWN_MEASURES: "--set measures=FILE.py:NAME",
+}
 
 
 def profile(name: str | Path, settings: Sequence[str] = ()) -> Profile:
@@ -80,7 +84,7 @@ def _read(path: Path) -> Profile:
     if base not in PROFILES:
         raise UserError(f"{path}: base: there is no profile '{base}'; {nearest(base, PROFILES)}")
     called = re.sub(r"[^A-Za-z0-9_.-]+", "-", path.stem).lstrip("_.-") or "own"
-    return profile_of({**PROFILES[base].model_dump(), "name": called, **content}, str(path))
+    return profile_of({**PROFILES[base].model_dump(), "name": called, **content}, str(path), path.parent)
 
 
 def chosen(own: Profile, only: Sequence[str]) -> tuple[str, ...]:
@@ -91,7 +95,7 @@ def chosen(own: Profile, only: Sequence[str]) -> tuple[str, ...]:
     UserError
         If there is no such figure, or nothing to draw in it.
     """
-    there = {SCHEDULES: own.schedules, DOSES: own.sweeps}
+    there = {SCHEDULES: own.schedules, DOSES: own.sweeps, OWN_MEASURES: own.measures}
     for figure in (*only, *own.figures):
         named(figure)
         if not there.get(figure, True):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, MinLen
@@ -11,10 +12,12 @@ from dreaming.config.config import Config
 from dreaming.config.configure import configure
 from dreaming.config.settings import assign, path_and_value, sentence
 from dreaming.errors import UserError, nearest
+from dreaming.evaluation.measures.measure import Measure
+from dreaming.evaluation.measuring import MEASURES, chosen_measures
 from dreaming.model.conditions import condition
 from dreaming.model.parameters import Count, Parameters
-from dreaming.paper.figures import OF_THE_PAPER, named
-from dreaming.paper.figures.figure import DOSES, SCHEDULES, Need, When
+from dreaming.paper.figures import FIGURES, OF_THE_PAPER, named
+from dreaming.paper.figures.figure import DOSES, EVERY, SCHEDULES, Need, When
 from dreaming.paper.plan.own_conditions import Dose, schedule_config, sweep_doses
 from dreaming.paper.published import EPOCHS, LONG_EPOCHS
 
@@ -73,11 +76,29 @@ class Profile(Parameters):
     """``CONDITION:EPOCH,...,CONDITION``: sleep deprivation and recovery, for the figure ``schedules``."""
     sweeps: tuple[str, ...] = ()
     """``PATH=VALUE,VALUE,...`` of PAD, such as ``phases.rem.dose=0,0.5,1``, for the figure ``doses``."""
+    measures: tuple[str, ...] = ()
+    """Measures that are not the paper's, for the figure ``measures``: built-in ones by name, and the user's own as
+    ``FILE.py:NAME``, where FILE lies as seen from the profile's file."""
 
-    @field_validator("datasets", "figures", "features", "settings", mode="before")
+    @field_validator("datasets", "figures", "features", "settings", "measures", mode="before")
     @classmethod
     def _listed(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
+
+    @field_validator("measures")
+    @classmethod
+    def _measurable(cls, value: tuple[str, ...], info: Any) -> tuple[str, ...]:
+        folder = info.context or Path()
+        found = tuple(str(folder / spec) if ":" in spec else spec for spec in value)
+        of_the_paper = {need.measure for figure in OF_THE_PAPER for need in FIGURES[figure].needs}
+        try:
+            kinds = {type(measure) for measure in chosen_measures(found)}
+        except UserError as mistake:
+            raise ValueError(str(mistake).removeprefix("--measures: ")) from None
+        for name in MEASURES:
+            if name in of_the_paper and MEASURES[name] in kinds:
+                raise ValueError(f"{name} is one of the paper's, whose figures show it; leave it out")
+        return found
 
     @field_validator("schedules", "sweeps", mode="before")
     @classmethod
@@ -118,9 +139,17 @@ class Profile(Parameters):
         """The doses of all sweeps."""
         return tuple(dose for sweep in self.sweeps for dose in sweep_doses(sweep))
 
+    @cached_property
+    def own_measures(self) -> tuple[Measure, ...]:
+        """The measures that are not the paper's; a file of the user's own is executed once."""
+        return tuple(chosen_measures(self.measures))
+
     def conditions_of(self, need: Need) -> tuple[str, ...]:
         """Return the conditions that are meant, by name."""
         own = {SCHEDULES: tuple(self.scheduled), DOSES: tuple(dose.condition for dose in self.doses)}
+        needs = (each for figure in self.figures for each in FIGURES[figure].needs)
+        drawn = (name for each in needs for name in each.conditions if name not in (*own, EVERY))
+        own[EVERY] = (*drawn, *own[SCHEDULES], *own[DOSES])
         return tuple(dict.fromkeys(name for meant in need.conditions for name in own.get(meant, (meant,))))
 
     def epochs_of(self, when: When) -> tuple[int, ...]:
@@ -221,8 +250,17 @@ class Profile(Parameters):
         return profile_of({**content, **own}, "--schedule, --sweep") if schedules or sweeps else self
 
 
-def profile_of(content: Any, where: str) -> Profile:
+def profile_of(content: Any, where: str, folder: Path | None = None) -> Profile:
     """Make a profile of its fields; ``where`` they come from begins the sentence of a refusal.
+
+    Parameters
+    ----------
+    content
+        The fields.
+    where
+        The file or the option.
+    folder
+        Where files of measures lie; the current one by default.
 
     Raises
     ------
@@ -230,6 +268,6 @@ def profile_of(content: Any, where: str) -> Profile:
         If they do not make one.
     """
     try:
-        return Profile.model_validate(content)
+        return Profile.model_validate(content, context=folder)
     except ValidationError as error:
         raise UserError(f"{where}: {sentence(error, Profile)}") from None
