@@ -78,7 +78,7 @@ def test_of_somebody_else_it_is_not_executed(run, tmp_path, capsys):
         assert main([words[0], str(run), *words[1:]]) == 2
         said = capsys.readouterr().err
         assert "narrow is defined in mine.py, which was not executed" in said
-        assert "dreaming trust" in said
+        assert f"say: dreaming trust {run}" in said
     assert main(["compare", str(run)]) == 2  # it is not evaluated
     assert "evaluate" in capsys.readouterr().err
     assert not executed(tmp_path)

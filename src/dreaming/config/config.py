@@ -351,6 +351,7 @@ def validated(content: Any, where: str, classes: Mapping[str, type[Parameters]] 
         Naming the place, the first mistake in it and, for an unknown key, the nearest known one.
     """
     try:
-        return Config.model_validate(content, context={"classes": classes or {}})
+        run = {"run": str(Path(where).parent)} if Path(where).name == "config.yaml" else {}
+        return Config.model_validate(content, context={"classes": classes or {}, **run})
     except ValidationError as error:
         raise UserError(f"{where}: {sentence(error, Config)}") from None

@@ -100,7 +100,8 @@ class Parameters(BaseModel):
         except (TypeError, ValueError):
             raise ValueError(f"a value of '{kind}' is none that a config can hold") from None
         try:
-            return recorded(cls, kind, SourceCode(**source) if source else None).model_construct(**given)
+            code = SourceCode(**source) if source else None
+            return recorded(cls, kind, code, (info.context or {}).get("run", "RUN")).model_construct(**given)
         except (TypeError, ValueError):
             raise ValueError(f"the source of '{kind}' is no file with its sha256") from None
 
@@ -111,6 +112,8 @@ class Recorded:
     source: ClassVar[SourceCode | None]
     declared: ClassVar[type[Parameters]]
     """The group in whose place it is."""
+    run: ClassVar[str]
+    """The folder of the run whose record it is of."""
 
     def values(self) -> dict[str, Any]:
         """Return what was recorded; of a phase also the fields that came later, with their defaults."""
@@ -130,12 +133,14 @@ class Recorded:
         where = f"in {self.source.file}, which was not executed" if self.source else "in a file not recorded"
         raise UserError(
             f"{kind} is defined {where}: to train, name the file anew with --phases or --networks; for all else, "
-            "read its copy in the run folder and, if you trust it, say: dreaming trust RUN"
+            f"read its copy in the run folder and, if you trust it, say: dreaming trust {self.run}"
         )
 
 
 @cache
-def recorded(cls: type[Parameters], kind: str, source: SourceCode | None) -> type[Parameters]:
+def recorded(
+    cls: type[Parameters], kind: str, source: SourceCode | None, run: str = "RUN"
+) -> type[Parameters]:
     """Return a class that stands for a user's own, holds what was recorded of it, and refuses all it should do."""
     about = {"kind": kind, **({"source": source.record()} if source else {})}
 
@@ -149,7 +154,7 @@ def recorded(cls: type[Parameters], kind: str, source: SourceCode | None) -> typ
         "class_record": classmethod(lambda _: about),
     }
     made: type[Parameters] = types.new_class(kind, (Recorded, cls), exec_body=lambda body: body.update(space))
-    made.source, made.declared = source, cls  # type: ignore[attr-defined]  # of Recorded
+    made.source, made.declared, made.run = source, cls, run  # type: ignore[attr-defined]  # of Recorded
     return made
 
 
