@@ -14,8 +14,8 @@ ON_BUILDS := tests/system/test_signals_and_hardware.py tests/training/test_preci
 	tests/runs/test_folder_of_a_training.py tests/cli/test_training_runs.py
 ON_PROCESSORS := tests/model/test_layers.py tests/model/test_tiling.py tests/model/test_networks.py \
 	tests/model/test_losses.py tests/evidence/golden tests/evidence/oracle tests/benchmarks/test_records.py
-# Threads cost tiny networks more than they bring.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile
+# Threads cost tiny networks more than they bring; without bytecode each process compiles the project anew.
+PYTEST := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile
 
 .PHONY: demo test robustness robustness-quick faults fuzz lint format clean help
 

@@ -3,6 +3,7 @@
 import os
 import signal
 import uuid
+from functools import cache
 from importlib import metadata
 
 import jaxtyping
@@ -13,6 +14,8 @@ from hypothesis import HealthCheck, settings
 
 import dreaming
 from dreaming.data import Dataset, Split
+from dreaming.data.readers import digits
+from dreaming.system import hardware
 from dreaming.system.defaults import PRODUCTS
 
 TINY = {
@@ -69,6 +72,15 @@ def _cache_of_the_session(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DREAMING_CACHE", str(tmp_path_factory.mktemp("cache")))
         patch.setenv("DREAMING_STATE", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _found_once():
+    """What is the same each time, and costs a tenth of a second and more, is found out once."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module, name in ((hardware, "commit"), (digits, "read_digits")):
+            patch.setattr(module, name, cache(getattr(module, name)))
         yield
 
 
@@ -181,6 +193,21 @@ def without_drawing():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("dreaming.training.run.sheet", undrawn)
+        yield
+
+
+class Undrawn:
+    """A figure that is saved as no picture."""
+
+    def savefig(self, file, **_):
+        file.write(b"no picture")
+
+
+@pytest.fixture(scope="module")
+def without_plots():
+    """Comparisons plot nothing, which takes most of their time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dreaming.evaluation.statistics.comparison.plot_measure", lambda *_: Undrawn())
         yield
 
 

@@ -2,19 +2,12 @@
 
 import re
 import shutil
-from functools import cache
 from pathlib import Path
 
 import pytest
 from tests.cli.tiny_runs import TINY, tree
 
 from dreaming.cli.main import main
-from dreaming.data.readers import digits
-from dreaming.system import hardware
-
-# These are the same each time, and cost a tenth of a second each.
-commit_once = cache(hardware.commit)
-read_digits_once = cache(digits.read_digits)
 
 
 @pytest.fixture(autouse=True)
@@ -24,8 +17,6 @@ def _elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path / "here")
     monkeypatch.setenv("DREAMING_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("DREAMING_DATA", raising=False)
-    monkeypatch.setattr(hardware, "commit", commit_once)
-    monkeypatch.setattr(digits, "read_digits", read_digits_once)
 
 
 @pytest.fixture

@@ -1,15 +1,11 @@
 """Whatever class of a user's own takes the place of a group of parameters: recorded, read back, or refused."""
 
-import subprocess
-import sys
-from pathlib import Path
 from typing import ClassVar
 
 import pandas as pd
 import pytest
 import torch
 import yaml
-from tests.cli.tiny_runs import results
 from torch import nn
 
 import dreaming
@@ -25,22 +21,6 @@ from dreaming.training.health import watched_latents
 from dreaming.training.population import train_together
 
 pytestmark = pytest.mark.usefixtures("without_drawing", "shapes_unchecked")
-
-
-ROOT = Path(__file__).parents[2]
-OWN = """
-from dreaming import NREM, REM, Replay, Wake
-
-
-class Halved(Replay):
-    share: float = 0.5
-
-    def recall(self, hippocampus, noise=None):
-        return self.share * super().recall(hippocampus, noise)
-
-
-CYCLE = (Wake(), NREM(), REM(replay=Halved()))
-"""
 
 
 class Mosaic(dreaming.Replay):
@@ -186,30 +166,6 @@ def test_side_by_side_a_run_is_what_it_is_alone(own, tiny_dataset, tmp_path):
     together = train_together([own, other], out=tmp_path / "together", dataset=tiny_dataset)[0]
     losses = [pd.read_csv(run / "losses.csv").drop(columns="seconds") for run in (alone, together)]
     pd.testing.assert_frame_equal(*losses, rtol=1e-3, atol=1e-6)
-
-
-def test_in_processes_a_run_is_what_it_is_alone(tmp_path):
-    """In a process of its own, since classes whose shapes are checked do not travel."""
-    words = ["--networks", str(ROOT / "examples/small_resnet.py:small_resnet"), "--phases", "own.py:CYCLE"]
-    words += ["--limit=64", "--epochs=1", "--set=networks.width=2", "--set=networks.latent_dim=8"]
-    words += ["--set=training.batch_size=16"]
-    (tmp_path / "own.py").write_text(OWN)
-    for out, more in {"alone": [], "many": ["--seeds=2", "--workers=2"]}.items():
-        command = [
-            sys.executable,
-            "-m",
-            "dreaming",
-            "train",
-            *words,
-            *more,
-            "--out",
-            out,
-            "--set=training.batch_size=16",
-        ]
-        subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
-    alone, beside = (tmp_path / out / "digits/CYCLE+small_resnet/seed-0" for out in ("alone", "many"))
-    assert (beside / "config.yaml").read_text() == (alone / "config.yaml").read_text()
-    assert results(alone) == results(beside)
 
 
 def test_a_record_alone_is_refused_before_anything_is_trained(own, tiny_dataset, tmp_path):

@@ -12,7 +12,7 @@ from tests.documentation.test_documented_commands import FENCE, ROOT, commands
 
 from dreaming.cli import main as cli
 
-pytestmark = pytest.mark.usefixtures("shapes_unchecked")
+pytestmark = pytest.mark.usefixtures("shapes_unchecked", "without_plots")
 
 PAGES = sorted((ROOT / "docs/how-to").glob("*.md"))
 COST = re.compile(r"^Cost: .+\.$", re.MULTILINE)

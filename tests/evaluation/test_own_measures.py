@@ -73,7 +73,7 @@ def text(cortex, dataset):
 
 number = 3
 '''
-pytestmark = pytest.mark.usefixtures("without_drawing")
+pytestmark = pytest.mark.usefixtures("without_drawing", "without_plots", "shapes_unchecked")
 
 
 @pytest.fixture(scope="module")

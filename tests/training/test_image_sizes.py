@@ -19,6 +19,7 @@ from dreaming.runs.sheets import GAP, SCALE, dream_sheet
 from dreaming.training.population import train_together
 
 SIZES = [16, 64, 128]
+pytestmark = pytest.mark.usefixtures("shapes_unchecked")
 
 
 @pytest.fixture
@@ -52,8 +53,9 @@ def test_sheets_of_an_epoch_show_images_of_their_size(config_of, tmp_path):
 
 @pytest.mark.parametrize("size", SIZES)
 def test_the_captured_path_is_the_plain_one_and_side_by_side_is_alone_but_for_rounding(
-    size, config_of, tmp_path
+    size, config_of, tmp_path, monkeypatch
 ):
+    monkeypatch.setattr("dreaming.training.run.sheet", lambda *_: b"no picture")
     plain, captured = config_of(size), config_of(size, path="captured")
     both = [plain, plain.model_copy(update={"seed": 1})]
     runs = [

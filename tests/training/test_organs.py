@@ -1,9 +1,6 @@
 """Runs whose phases bring organs: recorded, shown, resumed to the bit, the same on every path."""
 
-import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -24,6 +21,7 @@ from dreaming.training.state import TrainingState
 
 FILE = Path(__file__).with_name("contrasting.py")
 BOTH = ("projector", "critic")
+pytestmark = pytest.mark.usefixtures("shapes_unchecked")
 
 
 def config(name="both", seed=0, settings=(), **training):
@@ -87,21 +85,6 @@ def test_a_stop_and_the_rest_are_the_whole_bit_for_bit(path, trained, tmp_path):
     found, whole = results(dreaming.train(mine, out=tmp_path)), results(trained)
     assert found.pop("config.yaml").replace(b"path: captured", b"path: plain") == whole.pop("config.yaml")
     assert found == whole
-
-
-def test_processes_train_them_as_this_one_does(trained, tmp_path):
-    """As a program of its own, where classes are not watched as in tests, and can travel."""
-    script = (
-        "import sys, dreaming\n"
-        "from tests.training.test_organs import FILE, config\n"
-        "configs = [config(), config(seed=1)]\n"
-        "dreaming.train_all(configs, out=sys.argv[1], workers=2)\n"
-    )
-    path = os.pathsep.join([str(FILE.parents[2]), *sys.path])
-    subprocess.run(
-        [sys.executable, "-c", script, str(tmp_path)], env={**os.environ, "PYTHONPATH": path}, check=True
-    )
-    assert results(tmp_path / "digits/both/seed-0") == results(trained)
 
 
 @pytest.mark.parametrize("name", ["contrast", "both"])

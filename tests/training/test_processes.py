@@ -28,12 +28,24 @@ import dreaming
 class Own(dreaming.NREM):
     def objective(self, *words):
         return super().objective(*words)
+
+
+class Halved(dreaming.Replay):
+    share: float = 0.5
+
+    def recall(self, hippocampus, noise=None):
+        return self.share * super().recall(hippocampus, noise)
+
+
+CYCLE = (dreaming.Wake(), dreaming.NREM(), dreaming.REM(replay=Halved()))
 """
+ORGANS = Path(__file__).with_name("contrasting.py")
+RESNET = Path(__file__).parents[2] / "examples/small_resnet.py"
 SCRIPT = """
 import multiprocessing, os, signal, sys
 import dreaming
 from dreaming.system.progress import TerminalProgress
-from tests.training.test_processes import configured
+from tests.training.test_processes import configured, of_ones_own
 
 class Crash(dreaming.NREM):
     def objective(self, cortex, images, hippocampus, draws):
@@ -48,7 +60,7 @@ configured(phases=f"{own}:Own")  # the file is executed again below, as several 
 configs = [
     configured("optimizer.learning_rate=1e30", name="diverging"),
     configured(name="crashing").model_copy(update={"phases": (dreaming.Wake(), Crash())}),
-    configured(name="own", phases=f"{own}:Own"),
+    *of_ones_own(own),
     configured(name="killed").model_copy(update={"phases": (dreaming.Wake(), Killed())}),
 ]
 with TerminalProgress() as display:
@@ -60,15 +72,25 @@ with TerminalProgress() as display:
 """
 
 
-def configured(*settings, phases=None, **sections):
+def configured(*settings, phases=None, networks=None, **sections):
     return dreaming.configure(
         phases=phases,
-        networks={"base_channels": 2, "latent_dim": 8, "image_channels": 1},
+        networks=networks or {"base_channels": 2, "latent_dim": 8, "image_channels": 1},
         dataset={"limit": 80},
         training={"epochs": 2, "batch_size": 16, "device": "cpu", "snapshots": "ends"},
         settings=settings,
         **sections,
     )
+
+
+def of_ones_own(file):
+    """Configs with a phase, a replay and networks, and phases with organs, of a user's own."""
+    small = ("networks.width=2", "networks.latent_dim=8")
+    return [
+        configured(name="own", phases=f"{file}:Own"),
+        configured(*small, name="networks", phases=f"{file}:CYCLE", networks=f"{RESNET}:small_resnet"),
+        configured("networks.image_channels=3", name="organs", phases=f"{ORGANS}:both"),
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -89,19 +111,19 @@ def together(tmp_path_factory):
     return out, done.stdout, done.stderr
 
 
-def test_a_run_beside_others_is_bit_for_bit_the_run_alone(together, tmp_path):
+@pytest.mark.parametrize("number", range(3), ids=["a phase", "networks and a replay", "organs"])
+def test_a_run_beside_others_is_bit_for_bit_the_run_alone(number, together, tmp_path):
     out, _, _ = together
-    own = out.parent / "own.py"
-    alone = dreaming.train(configured(name="own", phases=f"{own}:Own"), out=tmp_path)
+    alone = dreaming.train(of_ones_own(out.parent / "own.py")[number], out=tmp_path)
     assert results(out / alone.relative_to(tmp_path)) == results(alone)
 
 
 def test_runs_that_fail_are_named_with_the_reason_when_the_others_are_done(together):
     _, log, said = together
-    assert said.startswith("3 of 4 runs failed, digits/diverging/seed-0: wake.image became nan in epoch 1")
+    assert said.startswith("3 of 6 runs failed, digits/diverging/seed-0: wake.image became nan in epoch 1")
     assert "digits/crashing/seed-0: KeyError: 'no such dream'" in said
     assert "digits/killed/seed-0: its process was killed" in said
-    assert said.endswith("; the other 1 came to its end\n")
+    assert said.endswith("; the other 3 came to their end\n")
     assert said.count("\n") == 1
     assert "in objective" in log  # the child's traceback is not lost
     assert "0 children are left" in log

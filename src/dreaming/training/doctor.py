@@ -81,7 +81,7 @@ def examine(
 
     Examples
     --------
-    >>> [check.path for check in examine("cpu", base_channels=4, batch_size=4, seeds=2)]
+    >>> [check.path for check in examine("cpu", base_channels=2, batch_size=2, seeds=2)]
     ['repeated', 'resumed', 'captured', 'process', 'ensemble of 2', 'bfloat16', 'bfloat16 again']
     """
     if seeds < 1:

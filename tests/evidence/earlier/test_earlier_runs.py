@@ -25,7 +25,7 @@ from dreaming.paper.reproduction import reproduce
 from dreaming.runs.folder import RunFolder
 from dreaming.runs.sheets import GAP, SCALE
 
-pytestmark = pytest.mark.usefixtures("shapes_unchecked")
+pytestmark = pytest.mark.usefixtures("shapes_unchecked", "without_plots")
 
 ALL = ("--limit=64", "--precision=float32", "--device=cpu", "--set=training.batch_size=16")
 SMALL = (

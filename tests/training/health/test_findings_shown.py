@@ -13,7 +13,7 @@ from dreaming.runs import findings
 from dreaming.runs.findings import DEAD, WON, Finding
 from dreaming.runs.folder import MEASURE_COLUMNS
 
-pytestmark = pytest.mark.usefixtures("without_drawing")
+pytestmark = pytest.mark.usefixtures("without_drawing", "without_plots", "shapes_unchecked")
 
 
 class TestShown:
