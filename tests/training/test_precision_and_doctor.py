@@ -200,7 +200,7 @@ class TestDoctor:
     @pytest.mark.parametrize(
         ("option", "value", "said"),
         [
-            ("--seeds", "0", "at least 1 seed"),
+            ("--seeds", "1", "at least 2 seeds"),
             ("--base-channels", "0", "base_channels"),
             ("--batch-size", "1", "batch_size"),
             ("--device", "abacus", "abacus"),

@@ -65,7 +65,7 @@ def examine(
     base_channels, batch_size
         Size of the networks and of the mini-batch; the paper's by default.
     seeds
-        Cortices in the ensemble.
+        Cortices in the ensemble, at least 2.
     progress
         Receives each result.
 
@@ -84,8 +84,8 @@ def examine(
     >>> [check.path for check in examine("cpu", base_channels=2, batch_size=2, seeds=2)]
     ['repeated', 'resumed', 'captured', 'process', 'ensemble of 2', 'bfloat16', 'bfloat16 again']
     """
-    if seeds < 1:
-        raise UserError(f"the doctor wants at least 1 seed, and got {seeds}")
+    if seeds < 2:
+        raise UserError(f"the doctor wants at least 2 seeds, for an ensemble, and got {seeds}")
     progress = progress or NoProgress()
     where = hardware.device(device)
     configs = {
