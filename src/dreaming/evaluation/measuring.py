@@ -17,7 +17,7 @@ from dreaming.evaluation import measures as modules
 from dreaming.evaluation.features.controls import CONTROLS
 from dreaming.evaluation.measures.measure import Measure
 from dreaming.evaluation.measures.measure_table import MeasureTable
-from dreaming.evaluation.measures.own import as_measure, asked, definition_of, load_measure, rows_of
+from dreaming.evaluation.measures.own import as_measure, asked, definition_of, load_measure, measured_rows
 from dreaming.evaluation.measures.readout import Readout
 from dreaming.evaluation.measures.snapshot_batch import SnapshotBatch, Stopwatch
 from dreaming.runs.folder import RunFolder
@@ -134,7 +134,7 @@ def evaluate(
                 snapshots = SnapshotBatch(folder, config, images, portion, where, progress, data_dir, watch)
                 for measure in lacking:
                     with watch.stage(type(measure).__name__.lower()):
-                        found = rows_of(measure, snapshots)
+                        found = measured_rows(measure, snapshots)
                     with watch.stage("writing"):
                         table.add(measure, found)
         progress.measured(table.title, watch.seconds, watch.inferred)

@@ -187,7 +187,7 @@ def asked(measure: Measure, ask: Callable[[], T]) -> T:
     return found
 
 
-def rows_of(measure: Measure, snapshots: SnapshotBatch) -> pd.DataFrame:
+def measured_rows(measure: Measure, snapshots: SnapshotBatch) -> pd.DataFrame:
     """Measure snapshots, and make sure that a measure of the user's own gives the rows that its keys name.
 
     Raises
