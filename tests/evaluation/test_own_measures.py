@@ -73,6 +73,107 @@ def text(cortex, dataset):
 
 number = 3
 '''
+FAULTS = '''
+"""Measures that are told from no others, or do not what they promise."""
+
+from dreaming.evaluation.measures.measure import Measure, tabled
+from dreaming.evaluation.measures.readout import Readout
+from dreaming.evaluation.readout import Protocol
+
+
+class Wild(Protocol):
+    pass
+
+
+wild = Readout(protocol=Wild())
+
+
+class Reread(Readout):
+    """Derived from a measure of dreaming, with a name and options of its own."""
+
+    def keys(self):
+        return frozenset({("reread", "latent")})
+
+
+reread = Reread(protocol=Wild(epochs=1, batch_size=8))
+
+
+class Mine(Measure):
+    """Names its option `named` in its rows, and `k` not."""
+
+    k: int = 1
+    named: int = 1
+
+    def keys(self):
+        return frozenset({("mine", f"named={self.named}")})
+
+    def measure(self, snapshots):
+        ((name, label),) = self.keys()
+        return tabled((epoch, name, label, self.k) for epoch in snapshots.epochs)
+
+
+class Fails(Mine):
+    def measure(self, snapshots):
+        raise ZeroDivisionError("no\\nway")
+
+
+class Unkeyed(Mine):
+    def keys(self):
+        raise ZeroDivisionError("no key")
+
+
+class Checks(Mine):
+    def check(self, snapshots):
+        return snapshots.nothing
+
+
+class Text(Mine):
+    def measure(self, snapshots):
+        return "much"
+
+
+class Words(Mine):
+    def measure(self, snapshots):
+        return tabled((epoch, "mine", "named=1", "much") for epoch in snapshots.epochs)
+
+
+class Foreign(Mine):
+    def measure(self, snapshots):
+        return tabled((epoch, "readout_accuracy", "latent", 1.0) for epoch in snapshots.epochs)
+
+
+class Lacks(Mine):
+    def measure(self, snapshots):
+        return tabled([])
+
+
+class Later(Mine):
+    def measure(self, snapshots):
+        return tabled([(7, "mine", "named=1", 1.0)])
+
+
+def blackens(cortex, dataset):
+    before = dataset.test.images.any()
+    for split in (dataset.train, dataset.test):
+        split.images.zero_()
+    return {"before": before, "after": dataset.test.images.any()}
+
+
+def silent(cortex, dataset):
+    return {}
+
+
+def scaled_by(factor):
+    def scaled(cortex, dataset):
+        return factor
+
+    return scaled
+
+
+once, twice = scaled_by(1), scaled_by(2)
+unnamed = lambda cortex, dataset: 1
+'''
+BATCH = "readout.protocol.batch_size=8"
 pytestmark = pytest.mark.usefixtures("without_drawing", "without_plots", "shapes_unchecked")
 
 
@@ -92,6 +193,7 @@ def trained(tmp_path_factory):
 def run(trained, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("mine.py").write_text(FILE)
+    Path("faults.py").write_text(FAULTS)
     return Path(shutil.copytree(trained, tmp_path / "runs/digits/pad/seed-3"))
 
 
@@ -122,6 +224,14 @@ def test_functions_and_classes_of_a_file_are_measured_as_built_in_ones_are(run, 
     assert main([*words, "--set", "Norm.power=1", "--set", "knn.k=3"]) == 0
     assert "measured already" in capsys.readouterr().out
     assert Path(run / "measures.csv").read_bytes() == before
+
+
+def test_a_function_gets_images_of_its_own(run):
+    alone = evaluate(run, measures="knn", settings=["knn.k=3"])
+    (run / "measures.csv").unlink()
+    after = evaluate(run, measures="faults.py:blackens,knn", settings=["knn.k=3"])
+    assert of(after, "knn_accuracy") == of(alone, "knn_accuracy")
+    assert of(after, "blackens") == {("before", 0): 1, ("before", 1): 1, ("after", 0): 0, ("after", 1): 0}
 
 
 def test_a_function_gets_a_cortex_of_its_own(run):
@@ -187,6 +297,33 @@ def test_runs_measured_by_other_files_are_not_compared(run, tmp_path, capsys):
         ),
         ("mine.py:fails", "--measures: fails fails with ZeroDivisionError: no way"),
         ("mine.py:text", "--measures: text returned 'much', and a measure is a number or a dict of numbers"),
+        (
+            "faults.py:wild",
+            "what Readout gives with Wild in faults.py sha256:.* under the name of a measure of",
+        ),
+        ("faults.py:Fails", "^--measures: Fails fails with ZeroDivisionError: no way$"),
+        ("faults.py:Unkeyed", "^--measures: Unkeyed fails with ZeroDivisionError: no key$"),
+        ("faults.py:Checks", "^--measures: Checks fails with AttributeError: .*nothing"),
+        (
+            "faults.py:Text",
+            "Text returned 'much', and `measure` returns a table with epoch, measure, parameter",
+        ),
+        (
+            "faults.py:Words",
+            "Words returned epoch measure .*, and `measure` returns a table with epoch, measure, parameter",
+        ),
+        (
+            "faults.py:Foreign",
+            "Foreign returned a row of readout_accuracy of latent, epoch 0, which neither its",
+        ),
+        ("faults.py:Later", "Later returned a row of mine of named=1, epoch 7, which neither its"),
+        ("faults.py:Lacks", "Lacks returned no row of mine of named=1 for epoch 0; it is to return all of"),
+        (
+            "faults.py:silent",
+            "--measures: silent returned no row for epoch 0; it is to return all of its rows",
+        ),
+        ("faults.py:once", "scaled"),
+        ("faults.py:unnamed", "<lambda>"),
         ("broken.py:f", "--measures: broken.py fails with NameError: name 'nothing' is not defined"),
     ],
 )
@@ -210,3 +347,26 @@ def test_measures_are_taken_as_objects_too(run):
     assert np.isfinite(table["value"]).all()
     with pytest.raises(UserError, match="'dict'> is no class derived from Measure"):
         chosen_measures([dict])
+
+
+def test_options_that_tell_no_row_from_another_are_part_of_the_definition(run):
+    def evaluated(*settings):
+        table = evaluate(run, measures="faults.py:Mine", settings=settings, epochs="last")
+        return of(table, "mine"), [each.partition(";")[2] for each in table["definition"]]
+
+    assert evaluated() == ({("named=1", 1): 1}, [""])
+    assert evaluated("Mine.named=2") == ({("named=1", 1): 1, ("named=2", 1): 1}, ["", ""])
+    assert evaluated("Mine.k=5") == ({("named=1", 1): 5}, ["k=5"])
+    assert evaluated("Mine.k=5", "Mine.named=2")[0] == {("named=1", 1): 5, ("named=2", 1): 5}
+    assert evaluated() == ({("named=1", 1): 1}, [""])
+
+
+def test_a_group_of_options_of_ones_own_is_part_of_the_definition(run):
+    table = evaluate(run, measures="readout,faults.py:reread", settings=[BATCH], epochs="last")
+    (definition,) = table.loc[table["measure"] == "reread", "definition"]
+    assert definition.startswith("Reread in faults.py sha256:")
+    assert " with Wild in faults.py sha256:" in definition
+    assert ";protocol=" in definition
+    plain = table[table["measure"] == "readout_accuracy"]
+    assert plain["definition"].tolist() == [""] * len(plain)
+    assert "latent;batch_size=8" in set(plain["parameter"])

@@ -56,6 +56,18 @@ def test_occluded_latents_are_those_of_robustness(run, snapshots):
     found = latents(run, occlusion=0.3)
     np.testing.assert_array_equal(found["latents"], Robustness().latents(snapshots, 0.3)[0].numpy())
     assert not np.array_equal(found["latents"], latents(run)["latents"])
+    few = latents(run, occlusion=0.3, count=7)
+    np.testing.assert_allclose(few["latents"], found["latents"][:7], rtol=1e-2, atol=1e-3)
+    own = latents(run, DIGITS.test.images, occlusion=0.3, count=7)
+    np.testing.assert_array_equal(own["latents"], few["latents"])
+
+
+@pytest.mark.parametrize("tile_size", [0, 33])
+def test_a_tile_that_no_image_has_is_refused(tile_size, run):
+    with pytest.raises(
+        UserError, match=f"tile_size is {tile_size}, and the images have 32 x 32 pixels; take"
+    ):
+        latents(run, occlusion=0.3, tile_size=tile_size)
 
 
 def test_layers_images_and_epochs_are_as_asked_for(run):

@@ -9,6 +9,7 @@ from scipy import stats
 from torch import nn
 
 from dreaming.config.config import Networks
+from dreaming.errors import UserError
 from dreaming.model.networks import Cortex, Encoder, Generator
 
 BIG = {"latent_dim": 256, "base_channels": 64}
@@ -237,3 +238,14 @@ def test_bfloat16_computes_otherwise_and_hands_back_float32(cortex, images):
     assert not torch.equal(z, exact)
     torch.testing.assert_close(z, exact, rtol=0, atol=0.02 * exact.abs().max().item())
     assert {weight.dtype for weight in cortex.parameters()} == {torch.float32}
+
+
+@pytest.mark.parametrize("batch", [0, -1])
+def test_portions_of_no_rows_are_refused(batch):
+    cortex, z = Cortex(8, 2, random=torch.Generator()), torch.zeros(3, 8)
+    for call in (cortex.infer, cortex.activity):
+        with pytest.raises(UserError, match=f"batch is {batch}; at least one"):
+            call(cortex.generate(z), batch=batch)
+    for call in (cortex.generate, lambda z, batch: cortex.activity(latents=z, batch=batch)):
+        with pytest.raises(UserError, match=f"batch is {batch}; at least one"):
+            call(z, batch=batch)

@@ -242,7 +242,7 @@ class Config(Parameters):
 
     def groups(self) -> Iterator[Parameters]:
         """Yield every group of parameters in the config, those within others too."""
-        return _groups_in(self)
+        return groups_in(self)
 
     def own(self) -> dict[str, type[Parameters]]:
         """Return the classes that are not the project's, by name; those that a record alone tells of left out.
@@ -325,12 +325,13 @@ def _parts(content: dict[str, Any]) -> list[dict[str, Any]]:
     return [content, *_stages(content)]
 
 
-def _groups_in(value: Any) -> Iterator[Parameters]:
+def groups_in(value: Any) -> Iterator[Parameters]:
+    """Yield a group of parameters and those within it."""
     if isinstance(value, Parameters):
         yield value
         value = tuple(each for _, each in value)
     for each in value if isinstance(value, tuple) else ():
-        yield from _groups_in(each)
+        yield from groups_in(each)
 
 
 def validated(content: Any, where: str, classes: Mapping[str, type[Parameters]] | None = None) -> Config:

@@ -1,6 +1,7 @@
 """Measuring runs: which measures, of which snapshots, into the run folder."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pandas as pd
 from pydantic import ValidationError
 
+from dreaming.config.config import groups_in
 from dreaming.config.settings import assign, path_and_value, sentence
 from dreaming.data import Dataset
 from dreaming.errors import UserError, nearest
@@ -15,7 +17,7 @@ from dreaming.evaluation import measures as modules
 from dreaming.evaluation.features.controls import CONTROLS
 from dreaming.evaluation.measures.measure import Measure
 from dreaming.evaluation.measures.measure_table import MeasureTable
-from dreaming.evaluation.measures.own import as_measure, definition_of, load_measure
+from dreaming.evaluation.measures.own import as_measure, asked, definition_of, load_measure, measured_rows
 from dreaming.evaluation.measures.readout import Readout
 from dreaming.evaluation.measures.snapshot_batch import SnapshotBatch, Stopwatch
 from dreaming.runs.folder import RunFolder
@@ -103,7 +105,7 @@ def evaluate(
         controls = [
             (measure, control)
             for measure in chosen
-            if isinstance(measure, Readout)
+            if isinstance(measure, Readout) and not definition_of(measure)
             for control in CONTROLS
             if not measure.has_control(control, table.measures)
         ]
@@ -111,7 +113,7 @@ def evaluate(
             progress.say(f"{table.title}: measured already")
             return table.measures
         for measure in dict.fromkeys(measure for lacking, _ in todo for measure in lacking):
-            if said := measure.unavailable(data_dir):
+            if said := asked(measure, partial(measure.unavailable, data_dir)):
                 raise UserError(said)  # before hours go into the other measures
         where = hardware.device(device)
         watch = Stopwatch(where)
@@ -123,7 +125,7 @@ def evaluate(
         for lacking, portion in todo:
             snapshots = SnapshotBatch(folder, config, images, portion[:1], where, progress, data_dir, watch)
             for measure in lacking:
-                measure.check(snapshots)
+                asked(measure, partial(measure.check, snapshots))
         with stopping(MEASURING):
             for readout, control in controls:
                 with watch.stage("controls"):
@@ -132,7 +134,7 @@ def evaluate(
                 snapshots = SnapshotBatch(folder, config, images, portion, where, progress, data_dir, watch)
                 for measure in lacking:
                     with watch.stage(type(measure).__name__.lower()):
-                        found = measure.measure(snapshots)
+                        found = measured_rows(measure, snapshots)
                     with watch.stage("writing"):
                         table.add(measure, found)
         progress.measured(table.title, watch.seconds, watch.inferred)
@@ -198,15 +200,19 @@ def chosen_measures(measures: str | Sequence[str | Own], settings: Sequence[str]
     }
     for setting in settings:
         assign(options, *path_and_value(setting), "the list of --measures")
-    made = [
-        _made(each, type(named[each]), options[each]) if isinstance(each, str) else each for each in chosen
-    ]
+    made = [_made(each, named[each], options[each]) if isinstance(each, str) else each for each in chosen]
     _distinct(made)
     return list(dict.fromkeys(made))
 
 
 def _distinct(measures: Sequence[Measure]) -> None:
     """Refuse a measure of the user's own whose rows would stand under the name of another's."""
+    for measure in measures:
+        if type(measure).__module__.startswith("dreaming.") and (definition := definition_of(measure)):
+            raise UserError(
+                f"--measures: what {type(measure).__name__} gives with {definition} would stand under the name of "
+                "a measure of dreaming; derive a class from it whose keys have another name"
+            )
     owner = {name: "a measure of dreaming" for kind in MEASURES.values() for name in kind.quantities}
     for measure in (each for each in measures if type(each) not in MEASURES.values()):
         definition = definition_of(measure)
@@ -217,9 +223,10 @@ def _distinct(measures: Sequence[Measure]) -> None:
                 )
 
 
-def _made(name: str, maker: type[Measure], options: dict[str, object]) -> Measure:
+def _made(name: str, found: Measure, options: dict[str, object]) -> Measure:
+    maker, classes = type(found), {type(group).__name__: type(group) for group in groups_in(found)}
     try:
-        return maker.model_validate(options)
+        return maker.model_validate(options, context={"classes": classes})
     except ValidationError as error:
         raise UserError(f"--set: {sentence(error, maker, name)}") from None
 

@@ -57,7 +57,8 @@ def latents(
     count
         How many images, from the first; all by default.
     occlusion
-        Probability that a tile is silenced, a mask an image; those that the measure ``robustness`` draws.
+        Probability that a tile is silenced, a mask an image; of test images those that the measure ``robustness``
+        draws, however many are taken.
     tile_size
         Side of the square tiles, in pixels.
     epoch
@@ -90,15 +91,21 @@ def latents(
     config, where = folder.read_config(), hardware.device(device)
     cortex = load(folder.path, epoch).to(where)
     cortex.precision = config.training.number_type  # it infers as it was trained
+    side = cortex.image_size
+    if not 1 <= tile_size <= side:
+        raise UserError(
+            f"tile_size is {tile_size}, and the images have {side} x {side} pixels; take 1 to {side}"
+        )
     about: Arrays = {}
     if images is None:
         there = images_of_run(folder, config, dataset, data_dir, trust_data)
         own = getattr(there, split)
-        pixels = own.images[:count]
+        every = own.images
         if there.classes:
             about = {"labels": own.labels[:count].cpu().numpy(), "classes": np.array(there.classes)}
     else:
-        pixels = by_channel(images)[:count]
+        every = by_channel(images)
+    pixels = every[:count]
     wanted = list(dict.fromkeys((LATENT, EXTERNALITY, *layers)))
     if taken := [name for name in wanted[2:] if name in RESERVED]:
         raise UserError(f"--layers: {taken[0]} is there in any case; name other layers")
@@ -112,8 +119,7 @@ def latents(
             )
         masks = None
         if occlusion:
-            size = pixels.shape[-1]
-            masks = occlusions(config.seed, "robustness", len(pixels), occlusion, tile_size, size)
+            masks = occlusions(config.seed, "robustness", len(every), occlusion, tile_size, side)[:count]
         found = {
             name: values.cpu().numpy()
             for name, values in cortex.activity(pixels, layers=wanted, masks=masks).items()

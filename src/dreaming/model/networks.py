@@ -390,7 +390,7 @@ class Cortex(nn.Module):
         Raises
         ------
         UserError
-            If the images are of another shape, size, type or range.
+            If the images are of another shape, size, type or range, or ``batch`` is below 1.
 
         Examples
         --------
@@ -420,7 +420,7 @@ class Cortex(nn.Module):
         Raises
         ------
         UserError
-            If the latents are of another shape.
+            If the latents are of another shape, or ``batch`` is below 1.
 
         Examples
         --------
@@ -428,7 +428,7 @@ class Cortex(nn.Module):
         torch.Size([5, 3, 32, 32])
         """
         with at_rest(self):
-            return torch.cat([rounded(self.generator(z)) for z in self._latents(latents).split(batch)])
+            return torch.cat([rounded(self.generator(z)) for z in _portions(self._latents(latents), batch)])
 
     def activity(
         self,
@@ -479,7 +479,7 @@ class Cortex(nn.Module):
         if images is not None and latents is None:
             found = (encoder_activity(self.encoder, seen) for seen in self._seen(images, masks, batch))
         elif latents is not None and images is None:
-            found = (generator_activity(self.generator, z) for z in self._latents(latents).split(batch))
+            found = (generator_activity(self.generator, z) for z in _portions(self._latents(latents), batch))
         else:
             raise UserError("activity is of images or of latents; give one of the two")
         parts = []
@@ -499,7 +499,7 @@ class Cortex(nn.Module):
         size = self.image_size
         if pixels.shape[2:] != (size, size):
             raise UserError(f"this cortex sees images of {size} x {size}, and these are {list(pixels.shape)}")
-        for i, part in enumerate(pixels.split(batch)):
+        for i, part in enumerate(_portions(pixels, batch)):
             activity = to_activity(part.to(self.device), self.image_channels).to(self.dtype)
             if masks is not None:
                 activity = activity * masks[i * batch : (i + 1) * batch].to(self.device)
@@ -538,6 +538,13 @@ class Cortex(nn.Module):
                     f"{type(pathway).__name__} computes in the precision of its weights, not in "
                     f"{str(precision).removeprefix('torch.')}; use --precision float32"
                 )
+
+
+def _portions(rows: Tensor, batch: int) -> tuple[Tensor, ...]:
+    """Divide rows into portions of so many; the last may be smaller."""
+    if batch < 1:
+        raise UserError(f"batch is {batch}; at least one row is computed at once")
+    return torch.split(rows, batch)
 
 
 def initialise(network: nn.Module, random: torch.Generator | None = None) -> None:

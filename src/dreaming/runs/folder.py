@@ -166,6 +166,10 @@ class RunFolder:
         """Write the record of the machines the run was made on."""
         write(self.environment, json.dumps(content, indent=2).encode() + b"\n")
 
+    def fingerprint(self) -> Any:
+        """Return the fingerprint of the images that the run saw last; None if its record names none."""
+        return self.read_environment()["sessions"][-1].get("dataset", {}).get("fingerprint")
+
     def read_losses(self) -> pd.DataFrame:
         """Return the losses, a row an epoch.
 
@@ -246,8 +250,7 @@ def require_same_images(folder: RunFolder, dataset: Dataset, remedy: str = "") -
     UserError
         If they are others, or the record of the run names none; the remedy ends the sentence.
     """
-    seen = folder.read_environment()["sessions"][-1].get("dataset", {}).get("fingerprint")
-    if seen != dataset.fingerprint:
+    if folder.fingerprint() != dataset.fingerprint:
         raise UserError(f"{folder.path} was trained on other images than {dataset.name} has now{remedy}")
 
 

@@ -6,10 +6,12 @@ import statistics
 import pandas as pd
 import pytest
 
-from dreaming.config.config import Config
+from dreaming.config.config import Config, DatasetConfig, Training
+from dreaming.errors import UserError
 from dreaming.evaluation.measures.measure import Quantity
 from dreaming.evaluation.measures.readout import Readout
 from dreaming.evaluation.statistics.comparison import MeasureComparison, compare, plot_measure, summary_table
+from dreaming.model.phases import NREM, REM, Wake
 from dreaming.runs.folder import RunFolder
 
 QUANTITY = Readout.quantities["readout_accuracy"]
@@ -223,3 +225,43 @@ def test_a_parameter_with_and_without_epochs_of_which_a_seed_is_missing_is_summa
         "without an epoch: not every seed; epoch 1: not every seed; epoch 2: not every seed"
     )
     plot_measure(values, QUANTITY).draw_without_rendering()
+
+
+@pytest.fixture
+def seeds(tmp_path):
+    """Writes a run with one accuracy: of a seed, images and a config."""
+
+    def write(seed, fingerprint="f" * 64, **changed):
+        folder = RunFolder(tmp_path / f"seed-{seed}")
+        folder.write_config(Config(seed=seed, **changed))
+        folder.write_environment({"sessions": [{"dataset": {"fingerprint": fingerprint}}]})
+        config = folder.read_config()
+        folder.write_table(
+            folder.measures, table(rows(config.condition, seed, {0: 0.5}, dataset=config.dataset.name))
+        )
+        return folder.path
+
+    return write
+
+
+def test_seeds_of_one_config_and_of_the_same_images_are_averaged_however_long_they_were_trained(
+    seeds, tmp_path
+):
+    found = compare([seeds(0), seeds(1, training=Training(epochs=7, device="cpu"))], tmp_path / "to")
+    assert found.table["seeds"].tolist() == [2]
+
+
+@pytest.mark.parametrize(
+    ("other", "because"),
+    [
+        ({"fingerprint": "0" * 64}, "images is 'ffffffffffff' of one and '000000000000' of the other"),
+        ({"dataset": DatasetConfig(limit=40)}, r"dataset\.limit is None of one and 40 of the other"),
+        ({"phases": (Wake(), NREM(weight=0.5), REM())}, r"phases\.nrem\.weight is 1\.0 of one and 0\.5"),
+    ],
+)
+def test_runs_that_differ_in_more_than_their_seed_are_not_averaged(other, because, seeds, tmp_path):
+    with pytest.raises(UserError, match=rf"seed-0 and .*seed-1 are no two seeds of digits/pad: {because}"):
+        compare([seeds(0), seeds(1, **other)], tmp_path / "to")
+    assert not (tmp_path / "to").exists()
+    apart = {**other, "condition": "other"}
+    assert compare([seeds(0), seeds(1, **apart)], tmp_path / "to").table["seeds"].tolist() == [1, 1]

@@ -4,10 +4,11 @@ import copy
 import inspect
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import pandas as pd
 
+from dreaming.config.config import groups_in
 from dreaming.config.custom import called, load_object
 from dreaming.errors import UserError, brief
 from dreaming.evaluation.measures.measure import Measure, Quantity, Row, tabled
@@ -16,13 +17,15 @@ from dreaming.system.source_code import source_of
 
 WHOLE = "cortex"
 """The parameter of a function's single number."""
+T = TypeVar("T")
 
 
 class FunctionMeasure(Measure):
     """A measure that a function makes, of a cortex and the data set of its run.
 
     Rows: under the function's name; of a number the parameter ``cortex``, of a dict of numbers its keys. The cortex
-    is the function's own copy, in the precision of the run and on the device that is measured on.
+    and the data set are the function's own copies, the cortex in the precision of the run and on the device that is
+    measured on.
 
     Examples
     --------
@@ -68,9 +71,8 @@ class FunctionMeasure(Measure):
         (name,) = self.measured
         rows: list[Row] = []
         for epoch, cortex in zip(snapshots.epochs, snapshots.cortices, strict=True):
-            found = called(
-                "--measures", name, partial(type(self).function, copy.deepcopy(cortex), snapshots.images)
-            )
+            given = copy.deepcopy((cortex, snapshots.images))
+            found = called("--measures", name, partial(type(self).function, *given))
             for parameter, value in (found if isinstance(found, Mapping) else {WHOLE: found}).items():
                 rows.append((epoch, name, str(parameter), _number(name, value)))
         return tabled(rows)
@@ -129,21 +131,94 @@ def as_measure(found: Any, what: str) -> Measure:
 
 
 def definition_of(measure: Measure) -> str:
-    """Return where a measure of the user's own is defined, with the file's checksum; nothing of a built-in one.
+    """Return where a measure of the user's own is defined; nothing of a built-in one.
+
+    It names the file, with its checksum, of the class and of each group of options within it that is the user's
+    own, and the options that tell no row from another: those that differ from their default while the keys do not.
 
     Raises
     ------
     UserError
-        If its source is nowhere to be found.
+        If a source is nowhere to be found, or the keys fail.
 
     Examples
     --------
     >>> from dreaming.evaluation.measures.knn import Knn
-    >>> definition_of(Knn())
+    >>> definition_of(Knn(k=5))
     ''
     """
-    kind = type(measure)
-    if kind.__module__.startswith("dreaming."):
+    kinds = dict.fromkeys(type(group) for group in groups_in(measure))
+    own = [kind for kind in kinds if not kind.__module__.startswith("dreaming.")]
+    if not own:
         return ""
-    source = source_of(kind.function if issubclass(kind, FunctionMeasure) else kind)
-    return f"{kind.__name__} in {source.file} sha256:{source.sha256[:16]}"
+    places = []
+    for kind in own:
+        source = source_of(kind.function if issubclass(kind, FunctionMeasure) else kind)
+        places.append(f"{kind.__name__} in {source.file} sha256:{source.sha256[:16]}")
+    unnamed = called("--measures", own[0].__name__, lambda: _unnamed(measure))
+    return " with ".join(places) + "".join(f";{option}={getattr(measure, option)}" for option in unnamed)
+
+
+def _unnamed(measure: Measure) -> list[str]:
+    """List the options that are not as by default, where the keys would be the same if they were."""
+    keys, unnamed = measure.keys(), []
+    for option, about in type(measure).model_fields.items():
+        usual = about.get_default(call_default_factory=True)
+        alike = about.is_required() or measure.model_copy(update={option: usual}).keys() == keys
+        if getattr(measure, option) != usual and alike:
+            unnamed.append(option)
+    return unnamed
+
+
+def asked(measure: Measure, ask: Callable[[], T]) -> T:
+    """Ask something of a measure; what one of the user's own raises becomes a sentence, unless it is one.
+
+    Raises
+    ------
+    UserError
+        Naming the measure.
+    """
+    if not definition_of(measure):
+        return ask()
+    try:
+        found: T = called("--measures", type(measure).__name__, ask)
+    except UserError as error:
+        raise (error.__cause__ if isinstance(error.__cause__, UserError) else error) from None
+    return found
+
+
+def measured_rows(measure: Measure, snapshots: SnapshotBatch) -> pd.DataFrame:
+    """Measure snapshots, and make sure that a measure of the user's own gives the rows that its keys name.
+
+    Raises
+    ------
+    UserError
+        If it fails, returns no table of numbers, or other rows.
+    """
+    found = asked(measure, lambda: measure.measure(snapshots))
+    if not definition_of(measure):
+        return found
+    said = f"--measures: {type(measure).__name__} returned"
+    try:
+        found = found.astype({"epoch": "Int64", "measure": str, "parameter": str, "value": float})
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise UserError(
+            f"{said} {' '.join(brief(found).split())}, and `measure` returns a table with epoch, measure, "
+            "parameter and value"
+        ) from None
+    keys, there = measure.keys(), {epoch: set[tuple[str, str]]() for epoch in snapshots.epochs}
+    for epoch, *row in found[["epoch", "measure", "parameter"]].itertuples(index=False):
+        key = (row[0], row[1])
+        if epoch not in there or key[0] not in measure.measured or (keys and key not in keys):
+            raise UserError(
+                f"{said} a row of {' of '.join(key)}, epoch {epoch}, which neither its keys nor the snapshots have"
+            )
+        there[epoch].add(key)
+    for epoch, own in there.items():
+        if not measure.complete(own):
+            lacking = ", ".join("of " + " of ".join(key) for key in sorted(keys - own))
+            raise UserError(
+                f"{said} no row {lacking}".rstrip()
+                + f" for epoch {epoch}; it is to return all of its rows at once"
+            )
+    return found

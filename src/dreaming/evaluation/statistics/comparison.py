@@ -13,7 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from dreaming.errors import UserError, shown
+from dreaming.config.config import Config
+from dreaming.errors import UserError, brief, shown
 from dreaming.evaluation.measures.measure import Quantity
 from dreaming.evaluation.measures.measure_table import DEFINITION
 from dreaming.evaluation.measures.readout import READOUT_ACCURACY
@@ -130,10 +131,12 @@ def compare(
     Raises
     ------
     UserError
-        If there is no run, none was evaluated, or a measure of your own is by other files in some of them.
+        If there is no run, none was evaluated, runs of one data set and condition saw different images or differ
+        in more than their seed, or a measure of your own is by other files in some of them.
     """
     folders = _found([Path(folder) for folder in run_folders])
     runs, tables, said = [], [], []
+    alike: dict[tuple[str, str], tuple[RunFolder, Config]] = {}
     wrong: dict[tuple[object, ...], None] = {}  # a run may be given twice, under two names
     for folder in folders:
         config = folder.read_config()
@@ -145,6 +148,9 @@ def compare(
         said += [f"{title}: {line}" for line in findings.as_lines(found, config.networks.latent_dim)]
         runs.append(about)
         tables.append(_by_measure(folder.read_measures(config)))
+        if tables[-1]:
+            first = alike.setdefault(about[:2], (folder, config))
+            _require_alike(*first, folder, config)
     if not any(tables):
         raise UserError(
             f"{folders[0].path} is not evaluated; do that first with: dreaming evaluate {folders[0].path}"
@@ -188,6 +194,27 @@ def _found(paths: Sequence[Path]) -> list[RunFolder]:
         inside = sorted({file.parent for file in path.glob("**/config.yaml")}) if path.is_dir() else []
         folders += [RunFolder(folder) for folder in inside] or [RunFolder.existing(path)]
     return list({folder.path.resolve(): folder for folder in folders}.values())
+
+
+def _require_alike(folder: RunFolder, config: Config, other: RunFolder, its: Config) -> None:
+    """Make sure that two runs of one data set and condition differ in nothing but their seed.
+
+    Raises
+    ------
+    UserError
+        If they do, and in what; or one of them has no record of the images that it saw.
+    """
+    if folder is other:
+        return
+    found = config.difference(its.model_copy(update={"seed": config.seed}))
+    if not found and folder.fingerprint() != other.fingerprint():
+        found = ("images", f"{folder.fingerprint()}"[:12], f"{other.fingerprint()}"[:12])
+    if found:
+        raise UserError(
+            f"{folder.path} and {other.path} are no two seeds of {config.dataset.name}/{config.condition}: "
+            f"{found[0]} is {brief(found[1])} of one and {brief(found[2])} of the other; give them different "
+            "conditions or data sets, or compare one of them"
+        )
 
 
 def _by_measure(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
