@@ -140,7 +140,7 @@ def structured_images(n, random):
 def make_dataset(train=40, test=20, seed=0, name="digits"):
     random = np.random.default_rng(seed)
     splits = structured_images(train, random), structured_images(test, random)
-    return Dataset(name, *splits, tuple("0123456789"))
+    return Dataset(name, *splits, tuple("0123456789"), _loaded=True)
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,8 @@ import pytest
 import yaml
 from tests.cli.tiny_runs import tree
 
+import dreaming
+from dreaming.cli.main import Describe
 from dreaming.config.config import Config
 
 
@@ -66,3 +68,21 @@ def test_a_narrow_cortex_has_fewer_weights(dreaming_does):
     generator = 16 * (n * 4 * c + 8 * c * c + 2 * c * c + 3 * c) + 7 * c + 3
     assert f"encoder: {encoder:,} weights" in said
     assert f"generator: {generator:,} weights" in said
+
+
+NETWORKS = """
+import dreaming
+
+
+def own(latent_dim: int = 8, image_channels: int = 3, image_size: int = 64):
+    sizes = latent_dim, 2, image_channels
+    return tuple(kind(*sizes, image_size=image_size) for kind in (dreaming.Encoder, dreaming.Generator))
+"""
+
+
+def test_networks_of_ones_own_keep_their_image_size_unless_one_says_another(tmp_path):
+    (tmp_path / "own.py").write_text(NETWORKS)
+    spec = f"{tmp_path / 'own.py'}:own"
+    own, said = Describe(networks=spec), Describe(networks=spec, image_size=16)
+    assert own.config(0).content() == dreaming.configure(networks=spec).content()
+    assert [each.config(0).networks.image_size for each in (own, said, Describe())] == [64, 16, 32]

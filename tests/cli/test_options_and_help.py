@@ -18,7 +18,7 @@ WHICH_RUN = {
     "--name": None,
     "--dataset": "digits",
     "--limit": None,
-    "--image-size": 32,
+    "--image-size": None,
     "--seed": 0,
     "--epochs": 50,
     "--precision": "auto",

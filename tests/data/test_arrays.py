@@ -14,6 +14,7 @@ import dreaming
 from dreaming.data.contents import fingerprint
 from dreaming.data.loading import load_dataset
 from dreaming.errors import UserError
+from dreaming.model.pixels import by_channel
 
 LABELS = np.array([0, 1, 2, 0, 1, 2])
 
@@ -60,7 +61,9 @@ def test_whole_numbers_of_0_to_255_are_taken_as_they_are_without_a_word(dtype):
 def test_floats_of_0_to_1_are_rounded_to_256_levels_and_that_is_said_where_it_is_called(dtype):
     images = torch.zeros(6, 3, 8, 8, dtype=dtype)
     images[0, 0, 0, 0], images[1, 0, 0, 0] = 1, 0.5
-    with pytest.warns(UserWarning, match="the train images of 'mine' are float.*256 levels; the test images"):
+    with pytest.warns(
+        UserWarning, match="the train images of 'mine' are b?float.*256 levels; the test images"
+    ):
         found = made(images)
     assert found.train.images[:3, 0, 0, 0].tolist() == [255, 128, 0]
     assert found.train.images.dtype == torch.uint8
@@ -79,7 +82,9 @@ def test_the_arrays_are_copied():
     mine = made(images, labels)
     before = mine.fingerprint
     images[:], labels[:] = 0, 0
-    assert fingerprint(mine.train, mine.test) == before
+    assert mine.fingerprint == before
+    mine.train.images[0] = 0
+    assert mine.fingerprint != before
 
 
 def test_labels_are_optional_and_classes_may_be_named():
@@ -107,17 +112,31 @@ RAGGED = [np.zeros((8, 8)), np.zeros((9, 9))]
         (RAGGED, "are of mixed sizes"),
         (np.array(RAGGED, dtype=object), "are of mixed sizes"),
         (pixels()[:, :, :6], r"have shape \[6, 3, 6, 8\], and must be square"),
-        (pixels(4), r"\[6, 4, 8, 8\], and must be square, with 1 or 3 channels"),
+        (pixels(4), r"\[6, 4, 8, 8\], and must be square, .* of 1 or 3 channels c"),
         (pixels(side=3), "whose channels may be the second axis or the last"),
-        (pixels()[0, 0], r"have shape \[8, 8\], where \[n, h, w\]"),
         (pixels()[:0], r"are none: they have shape \[0, 3, 8, 8\]"),
-        ("pictures", r"have shape \[\]"),
+        (pixels()[0], r"have shape \[3, 8, 8\], and may be 3 images"),
+        (np.zeros((6, 8)), r"have shape \[6, 8\], where \[n, s, s\]"),
+        ("pictures", "are <U8"),
     ],
     ids=str,
 )
-def test_images_that_can_be_read_in_no_one_way_are_refused(images, sentence):
+def test_images_that_can_be_read_in_no_one_way_are_refused_whoever_asks(images, sentence):
     with pytest.raises(UserError, match=f"the train images of 'mine'.* {sentence}"):
         made(images, None)
+    if "are none" not in sentence:  # of which a cortex infers no latents
+        with pytest.raises(UserError, match=f"^images.* {sentence}"):
+            by_channel(images)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int64])
+def test_whole_numbers_of_0_and_1_are_refused_and_dark_ones_are_taken_with_a_word(dtype):
+    with pytest.raises(UserError, match=r"train images of 'mine' are whole numbers of 0 and 1, .* multiply"):
+        made((pixels() > 100).astype(dtype))
+    with pytest.warns(UserWarning, match="the train images of 'mine' run to 15, and are dark"):
+        found = made((pixels() // 17).astype(dtype))
+    assert torch.equal(found.train.images, torch.from_numpy(pixels() // 17))
+    assert not made(np.zeros((6, 8, 8), dtype)).train.images.any()
 
 
 @pytest.mark.parametrize(

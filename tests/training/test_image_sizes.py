@@ -111,3 +111,31 @@ def test_a_run_of_one_size_does_not_go_on_with_another(config_of, tmp_path):
     dreaming.train(config_of(16), out=tmp_path)
     with pytest.raises(UserError, match=r"networks.image_size is 16 and this command says 32"):
         dreaming.train(config_of(32), out=tmp_path)
+
+
+class OfThePapersSize(dreaming.REM):
+    """A phase that draws for images of 32 x 32 pixels."""
+
+    def draw(self, random, batch_size, latent_dim):
+        return super().draw(random, batch_size, latent_dim)
+
+
+class OfNoSize(Occlusion):
+    """An occlusion that takes no size."""
+
+    def draw(self, random, batch_size):
+        return super().draw(random, batch_size)
+
+
+def test_a_phase_and_an_occlusion_that_draw_for_another_size_are_refused_when_they_are_configured():
+    assert dreaming.configure(phases=OfThePapersSize())
+    with pytest.raises(
+        UserError,
+        match=r"draw of OfThePapersSize takes no image size, and images have 64 x 64 pixels; write draw\(self, "
+        r"random, batch_size, latent_dim, image_size\)",
+    ):
+        dreaming.configure(phases=OfThePapersSize(), networks={"image_size": 64})
+    with pytest.raises(
+        UserError, match=r"OfNoSize .* 32 x 32 pixels; write .*random, batch_size, image_size\)"
+    ):
+        dreaming.configure(phases=(dreaming.Wake(), dreaming.NREM(occlusion=OfNoSize())))

@@ -9,6 +9,7 @@ import torch
 from tests.evaluation.heard import Heard
 
 import dreaming
+from dreaming.data import load_dataset
 from dreaming.errors import UserError
 from dreaming.evaluation.measuring import MEASURES, evaluate
 from dreaming.runs.folder import RunFolder
@@ -73,6 +74,45 @@ def test_it_goes_on_from_one_epoch_to_the_next_and_not_with_other_images(run, co
     assert (run / "losses.csv").read_text() == before
     dreaming.train(longer, out=out, dataset=of_noise())
     assert len(RunFolder(run).read_losses()) == 2
+
+
+@pytest.mark.parametrize("name", ["digits", "folder:cats", "../mine"])
+def test_a_name_that_is_not_theirs_is_refused_before_anything_is_written(name, run, config, tmp_path):
+    mine = of_noise()
+    images = dreaming.Dataset(name, mine.train, mine.test, mine.classes)
+    with pytest.raises(
+        UserError, match=f"images that are given cannot be called '{name}'.*Dataset.of_arrays"
+    ):
+        dreaming.train(config, out=tmp_path / "out", dataset=images)
+    with pytest.raises(UserError, match="under a name of their own"):
+        evaluate(run, dataset=images)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("made", [lambda x: x, lambda x: x.limited(72), lambda x: x.resized(32).to("cpu")])
+def test_images_with_a_name_and_a_limit_are_found_again_by_the_config_alone(
+    made, config, tmp_path, without_drawing
+):
+    images = made(load_dataset("digits", limit=80))
+    run = dreaming.train(config, out=tmp_path, dataset=images)
+    about = RunFolder(run).read_config().dataset
+    assert (about.name, about.limit) == ("digits", len(images.train))
+    assert set(evaluate(run)["dataset"]) == {"digits"}
+    smaller = config.but(["dataset.limit=32"])
+    run = dreaming.train(smaller, out=tmp_path / "smaller", dataset=images)
+    assert RunFolder(run).read_config().dataset.limit == 32
+
+
+def test_images_changed_in_place_are_others(config, tmp_path, without_drawing):
+    images = of_noise()
+    run = dreaming.train(config, out=tmp_path, dataset=images)
+    images.train.images.bitwise_not_()
+    for use in (
+        lambda: dreaming.train(config.but(["training.epochs=2"]), out=tmp_path, dataset=images),
+        lambda: evaluate(run, dataset=images),
+    ):
+        with pytest.raises(UserError, match="trained on other images than mine has now"):
+            use()
 
 
 def test_a_config_that_names_other_images_is_refused_before_anything_is_written(tiny_config, tmp_path):

@@ -52,7 +52,9 @@ class _Run:
     """what to call the condition; needed where --set makes it another"""
     dataset: Annotated[str, arg(help=help_of("DatasetConfig", "name"))] = "digits"
     limit: Annotated[int | None, arg(metavar="INT", help=help_of("DatasetConfig", "limit"))] = None
-    image_size: Annotated[int, arg(help=help_of("Networks", "image_size"))] = 32
+    image_size: Annotated[
+        int | None, arg(metavar="INT", help=help_of("Networks", "image_size") + "; 32 by default")
+    ] = None
     seed: Annotated[int, arg(help=help_of("Config", "seed"))] = 0
     epochs: Annotated[int, arg(help=help_of("Training", "epochs"))] = 50
     precision: Annotated[
@@ -72,7 +74,10 @@ class _Run:
             networks=self.networks,
             schedule=self.schedule,
             name=self.name,
-            settings=[f"networks.image_size={self.image_size}", *self.set],
+            settings=[
+                *([] if self.image_size is None else [f"networks.image_size={self.image_size}"]),
+                *self.set,
+            ],
             dataset={"name": self.dataset, "limit": self.limit},
             training={
                 "epochs": self.epochs,

@@ -1,6 +1,7 @@
 """Everything a run is: frozen, typed, validated, and written beside its results."""
 
 import copy
+import inspect
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,7 +23,8 @@ from dreaming.config.schedule import PHASE_KINDS, Phases, Stage
 from dreaming.config.settings import assign, difference, path_and_value, sentence
 from dreaming.errors import UserError, brief
 from dreaming.model.hippocampus import HippocampusConfig
-from dreaming.model.networks import Cortex, layer_widths
+from dreaming.model.networks import IMAGE_SIZE, Cortex, layer_widths
+from dreaming.model.occlusion import Occlusion
 from dreaming.model.organs import grow_organs
 from dreaming.model.parameters import Parameters, Recorded
 from dreaming.model.phases import NREM, REM, Phase, Wake
@@ -177,6 +179,23 @@ class Config(Parameters):
                 f"stages begin after epochs {', '.join(map(str, begins))}, which is out of order"
             )
         return schedule
+
+    @model_validator(mode="after")
+    def _draw_for_their_size(self) -> "Config":
+        """Refuse phases and occlusions of the user's own that draw for images of the paper's size alone."""
+        size = self.networks.image_size
+        for group in self.groups():
+            if not (isinstance(group, Occlusion) or (isinstance(group, Phase) and size != IMAGE_SIZE)):
+                continue
+            wanted = ["random", "batch_size", *["latent_dim"] * isinstance(group, Phase), "image_size"]
+            try:
+                inspect.signature(group.draw).bind(*wanted)
+            except TypeError:
+                raise ValueError(
+                    f"draw of {type(group).__name__} takes no image size, and images have {size} x {size} pixels; "
+                    f"write draw(self, {', '.join(wanted)})"
+                ) from None
+        return self
 
     def phases_in(self, epoch: int) -> tuple[Phase, ...]:
         """Return the phases of a cycle in an epoch, counted from 1.

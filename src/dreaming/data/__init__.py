@@ -13,4 +13,11 @@ torch.Size([2, 3, 32, 32])
 
 import lazy_loader
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+from dreaming.model.pixels import to_activity
+
+__getattr__, _, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__all__ += ["to_activity"]  # which a stub cannot hand on from another wing
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,3 +1,5 @@
+import dreaming.model.pixels
+
 from . import arrays as arrays
 from . import batches as batches
 from . import contents as contents
@@ -10,7 +12,6 @@ from . import resizing as resizing
 from . import sources as sources
 from . import weights as weights
 from .batches import epoch_order as epoch_order
-from .batches import to_activity as to_activity
 from .contents import Split as Split
 from .dataset import Dataset as Dataset
 from .download.fetching import fetch as fetch
@@ -20,3 +21,5 @@ from .loading import check as check
 from .loading import dataset_info as dataset_info
 from .loading import load_dataset as load_dataset
 from .sources import FileCheck as FileCheck
+
+to_activity = dreaming.model.pixels.to_activity

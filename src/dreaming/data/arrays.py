@@ -6,9 +6,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from jaxtyping import UInt8
+from torch import Tensor
 
 from dreaming.data.contents import UNLABELLED, Contents, Split
 from dreaming.errors import UserError, brief
+from dreaming.model.pixels import by_channel
 
 Given = Any
 """Images, or a tuple of images and labels: arrays, tensors or nested lists."""
@@ -24,7 +27,7 @@ def read_arrays(
     contents
         Both splits, in memory of their own.
     said
-        What was done to the numbers, if anything, in a sentence for each split.
+        What they were taken for, where that is not plain, and what was done to them; in a sentence for each split.
 
     Raises
     ------
@@ -60,81 +63,40 @@ def read_arrays(
         ]
         known = _classes(labels, classes, name)
     train_split, test_split = (
-        Split(torch.from_numpy(pixels), torch.from_numpy(numbers))
-        for pixels, numbers in zip(images, labels, strict=True)
+        Split(pixels, torch.from_numpy(numbers)) for pixels, numbers in zip(images, labels, strict=True)
     )
     return Contents(train_split, test_split, known), said
 
 
-def _array(values: Any, where: str) -> npt.NDArray[Any]:
-    """Make an array of numbers, of the caller's own memory or not."""
-    if isinstance(values, torch.Tensor):
-        values = values.detach().cpu()
-        values = values.float() if values.dtype == torch.bfloat16 else values
-        values = values.numpy()
-    try:
-        return np.asarray(values)
-    except ValueError as error:  # lists of lists that are not of one length
-        raise UserError(f"{where} are of mixed sizes; bring them to one size first") from error
-
-
-def _images(values: Any, where: str, said: list[str]) -> npt.NDArray[np.uint8]:
-    """Return pixels of 0 to 255, [n, c, s, s], in memory of their own."""
-    array = _array(values, where)
-    if array.dtype == object:
-        raise UserError(f"{where} are of mixed sizes, or no numbers; bring them to one size first")
-    return np.array(_pixels(_channels_first(array, where), where, said), order="C")
-
-
-def _channels_first(array: npt.NDArray[Any], where: str) -> npt.NDArray[Any]:
-    """Return the images with their channels before height and width, wherever they were."""
-    shape = list(array.shape)
-    if array.ndim == 3:
-        array = array[:, None]
-    elif array.ndim != 4:
-        raise UserError(
-            f"{where} have shape {shape}, where [n, h, w], [n, h, w, c] or [n, c, h, w] is wanted, with 1 or 3"
-            " channels c"
+def _images(values: Any, where: str, said: list[str]) -> UInt8[Tensor, "n c s s"]:
+    """Return pixels of 0 to 255, in memory of their own."""
+    found = by_channel(values, where).detach().cpu()
+    dtype = str(found.dtype).removeprefix("torch.")
+    if not found.numel():
+        raise UserError(f"{where} are none: they have shape {list(found.shape)}")
+    low, high = (end.item() for end in found.aminmax())
+    if found.is_floating_point():
+        said.append(
+            f"{where} are {dtype} of {low:.3g} to {high:.3g}: taken as 0 (black) to 1 (white), and rounded to 256"
+            " levels"
         )
-    first, last = (
-        array.shape[axis] in (1, 3) and len({array.shape[side] for side in sides}) == 1
-        for axis, sides in ((1, (2, 3)), (3, (1, 2)))
-    )
-    if first and last:
-        raise UserError(f"{where} have shape {shape}, whose channels may be the second axis or the last")
-    if not first and not last:
+        wide = found if found.dtype == torch.float64 else found.float()
+        found = (wide * 255).round().to(torch.uint8)
+    elif high == 1:
         raise UserError(
-            f"{where} have shape {shape}, and must be square, with 1 or 3 channels; cut or pad them to squares"
+            f"{where} are whole numbers of 0 and 1, all but black where 255 is white; multiply them by 255, or give"
+            " floats"
         )
-    if not array.size:
-        raise UserError(f"{where} are none: they have shape {shape}")
-    return array if first else array.transpose(0, 3, 1, 2)
-
-
-def _pixels(array: npt.NDArray[Any], where: str, said: list[str]) -> npt.NDArray[np.uint8]:
-    if array.dtype == np.uint8:
-        return array
-    if array.dtype.kind not in "iuf":
-        raise UserError(f"{where} are {array.dtype}; give uint8 of 0 to 255, or floats of 0 to 1")
-    low, high = array.min(), array.max()
-    top = 1 if array.dtype.kind == "f" else 255
-    if not (low >= 0 and high <= top):  # NaN is neither
-        kind = "floats are" if top == 1 else "whole numbers are"
-        raise UserError(
-            f"{where} run from {low} to {high}, where {kind} pixels of 0 to {top}; bring them to that range,"
-            " or to uint8 of 0 to 255"
-        )
-    if top == 255:
-        return array.astype(np.uint8)
-    said.append(
-        f"{where} are {array.dtype} of {low:.3g} to {high:.3g}: taken as 0 (black) to 1 (white), and rounded to"
-        " 256 levels"
-    )
-    return (array * 255).round().astype(np.uint8)
+    elif 1 < high < 128:
+        said.append(f"{where} run to {high}, and are dark: taken as 0 (black) to 255 (white)")
+    return found.clone(memory_format=torch.contiguous_format)
 
 
 def _labels(values: Any, n: int, where: str) -> npt.NDArray[np.int64]:
-    array = _array(values, where)
+    try:
+        array = np.asarray(values.cpu() if isinstance(values, Tensor) else values)
+    except ValueError as error:  # lists that are not of one length
+        raise UserError(f"{where} are no list of numbers") from error
     if array.shape != (n,):
         raise UserError(f"{where} have shape {list(array.shape)}, not one label for each of {n} images")
     if array.dtype.kind not in "iu":

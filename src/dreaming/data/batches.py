@@ -1,13 +1,10 @@
-"""From stored images to mini-batches: the order of an epoch, and activity in [-1, 1]."""
+"""From stored images to mini-batches: the order of an epoch."""
 
 import torch
 from jaxtyping import Int64
 from torch import Tensor
 
 from dreaming.errors import UserError
-from dreaming.model.pixels import to_activity
-
-__all__ = ["epoch_order", "to_activity"]
 
 
 def epoch_order(n: int, batch_size: int, generator: torch.Generator) -> Int64[Tensor, "cycles {batch_size}"]:

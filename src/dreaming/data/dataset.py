@@ -4,7 +4,6 @@ import re
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 
 import torch
 
@@ -35,6 +34,8 @@ class Dataset:
         False if a file was accepted only because it was trusted.
     place
         Absolute path of the folder that it was read from, if any.
+    limit
+        How many images of each split were taken, from the first; all for None.
 
     Examples
     --------
@@ -51,6 +52,9 @@ class Dataset:
     source: dict[str, str] = field(default_factory=dict)
     official: bool = True
     place: str | None = None
+    limit: int | None = None
+    _loaded: bool = False
+    """Whether `load_dataset` made it, so that its name may be one that is known."""
 
     @classmethod
     def of_arrays(
@@ -83,7 +87,7 @@ class Dataset:
         Warns
         -----
         UserWarning
-            If pixels are floats, which are rounded.
+            If pixels are floats, which are rounded, or are dark: whole numbers below 128.
 
         Examples
         --------
@@ -104,9 +108,9 @@ class Dataset:
             warnings.warn("; ".join(said), stacklevel=2)
         return cls(name, contents.train, contents.test, contents.classes)
 
-    @cached_property
+    @property
     def fingerprint(self) -> str:
-        """SHA-256 (hexadecimal) of images and labels of both splits as they are in use."""
+        """SHA-256 (hexadecimal) of images and labels of both splits as they are now: hashed at each call."""
         return fingerprint(self.train, self.test)
 
     @property
@@ -116,9 +120,7 @@ class Dataset:
 
     def to(self, device: torch.device | str) -> "Dataset":
         """Copy both splits to a device."""
-        moved = replace(self, train=self.train.to(device), test=self.test.to(device))
-        vars(moved)["fingerprint"] = self.fingerprint  # the same images, elsewhere
-        return moved
+        return replace(self, train=self.train.to(device), test=self.test.to(device))
 
     def limited(self, limit: int | None) -> "Dataset":
         """Return the data set of the first so many images of each split; all of it for None.
@@ -131,7 +133,7 @@ class Dataset:
         if limit is None or limit >= max(len(self.train), len(self.test)):
             return self
         used = limited(Contents(self.train, self.test, self.classes), limit)
-        return replace(self, train=used.train, test=used.test)
+        return replace(self, train=used.train, test=used.test, limit=limit)
 
     def resized(self, size: int) -> "Dataset":
         """Return the data set with images of so many pixels in height and width, shrunk or grown bilinearly."""

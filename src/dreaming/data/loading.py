@@ -217,7 +217,9 @@ def _dataset(
     official: bool = True,
 ) -> Dataset:
     used = limited(contents, limit)
-    whole = Dataset(name, used.train, used.test, used.classes, source or {}, official)
+    whole = Dataset(
+        name, used.train, used.test, used.classes, source or {}, official, limit=limit, _loaded=True
+    )
     return whole.resized(image_size)
 
 

@@ -522,7 +522,7 @@ class Cortex(nn.Module):
             yield activity
 
     def _latents(self, latents: Images) -> Float[Tensor, "n z"]:
-        found = as_tensor(latents)
+        found = as_tensor(latents, "latents")
         if found.ndim != 2 or found.shape[1] != self.latent_dim:
             raise UserError(
                 f"latents of this cortex are [n, {self.latent_dim}], and these {list(found.shape)}"

@@ -1,5 +1,8 @@
 """Pixels, 0 to 255, and the activity in [-1, 1] that the lowest level of the cortex has of them."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
@@ -7,8 +10,8 @@ from torch import Tensor
 
 from dreaming.errors import UserError
 
-Images = Tensor | np.ndarray
-"""Pixels as people have them, which `by_channel` takes."""
+Images = Tensor | np.ndarray | Sequence[Any]
+"""Pixels as people have them, which `by_channel` takes: an array of numpy or torch, or nested lists."""
 
 
 def to_activity(
@@ -60,54 +63,103 @@ def to_activity(
     return activity.div_(127.5).sub_(1)
 
 
-def as_tensor(values: Images) -> Tensor:
-    """Return values from numpy or torch as a tensor, in the memory they have wherever torch takes that."""
-    return (
-        values
-        if isinstance(values, Tensor)
-        else torch.from_numpy(np.require(values, requirements=["C", "W"]))
-    )
-
-
-def by_channel(images: Images) -> Tensor:
-    """Return images of either layout, from numpy or torch, as a tensor [n, c, h, w].
+def as_tensor(values: Images, where: str) -> Tensor:
+    """Return numbers as people have them as a tensor, in the memory they have wherever torch takes that.
 
     Raises
     ------
     UserError
-        If they are no [n, c, h, w] and no [n, h, w, c] with 1 or 3 channels, hold other than uint8 or floats, or
-        floats outside of [0, 1].
+        If they are no numbers, or of mixed sizes; ``where`` says which.
+    """
+    if isinstance(values, Tensor):
+        return values
+    try:
+        array = np.asarray(values)
+    except ValueError:  # lists of lists that are not of one length
+        array = np.empty(0, object)
+    if array.dtype == object:
+        raise UserError(f"{where} are of mixed sizes, or no numbers; bring them to one size first")
+    try:
+        return torch.from_numpy(np.require(array, array.dtype.newbyteorder("="), ["C", "W"]))
+    except TypeError:
+        raise UserError(f"{where} are {array.dtype}, which torch has no numbers for; give others") from None
+
+
+def by_channel(images: Images, where: str = "images") -> Tensor:
+    """Return images of any layout, as people have them, as a tensor [n, c, s, s].
+
+    Parameters
+    ----------
+    images
+        [n, s, s] (grey), [n, s, s, c] or [n, c, s, s] with 1 or 3 channels c; whole numbers of 0 to 255, or floats
+        of 0 to 1.
+    where
+        What a sentence calls them.
+
+    Returns
+    -------
+    uint8 or float [n, c, s, s]
+        Floats are not rounded.
+
+    Raises
+    ------
+    UserError
+        If they can be read in no way, or in two.
 
     Examples
     --------
-    >>> by_channel(np.zeros((5, 32, 32, 3), np.uint8)).shape
-    torch.Size([5, 3, 32, 32])
+    >>> by_channel(np.zeros((5, 32, 32, 3), np.uint8)).shape, by_channel([[[0, 255], [255, 0]]]).dtype
+    (torch.Size([5, 3, 32, 32]), torch.uint8)
     >>> by_channel(torch.full((5, 3, 32, 32), -1.0))
     Traceback (most recent call last):
-    dreaming.errors.UserError: images of floats lie in [0, 1], and these in [-1, -1]; activity in [-1, 1], as
-    to_activity makes it of pixels, goes to cortex.encoder itself
+    dreaming.errors.UserError: images run from -1.0 to -1.0, where floats are pixels of 0 to 1; bring them to that
+    range, or to uint8 of 0 to 255; activity in [-1, 1], as to_activity makes it, goes to cortex.encoder itself
     """
-    found = as_tensor(images)
+    return _in_range(_channels_first(as_tensor(images, where), where), where)
+
+
+def _channels_first(found: Tensor, where: str) -> Tensor:
+    """Return images with their channels before height and width, wherever they were."""
     shape = list(found.shape)
-    if len(shape) == 4 and shape[1] not in (1, 3) and shape[3] in (1, 3):
-        found = found.permute(0, 3, 1, 2)
-    elif len(shape) != 4 or shape[1] not in (1, 3):
+    wanted = "[n, s, s], [n, s, s, c] or [n, c, s, s] of 1 or 3 channels c"
+    if len(shape) == 3 and shape[0] == 3:
         raise UserError(
-            f"images are [n, c, h, w] or [n, h, w, c] of 1 or 3 channels c, and these are {shape}"
+            f"{where} have shape {shape}, and may be 3 images, given as images[:, None], or one, images[None]"
         )
-    if found.dtype == torch.uint8:
+    if len(shape) == 3:
+        found = found[:, None]
+    elif len(shape) != 4:
+        raise UserError(f"{where} have shape {shape}, where {wanted} is wanted")
+    _, *sizes = found.shape
+    first, last = sizes[0] in (1, 3) and sizes[1] == sizes[2], sizes[2] in (1, 3) and sizes[0] == sizes[1]
+    if first and last:
+        raise UserError(f"{where} have shape {shape}, whose channels may be the second axis or the last")
+    if not first and not last:
+        raise UserError(
+            f"{where} have shape {shape}, and must be square, {wanted}; cut or pad them to squares"
+        )
+    return found if first else found.permute(0, 3, 1, 2)
+
+
+def _in_range(found: Tensor, where: str) -> Tensor:
+    """Return whole numbers of 0 to 255 as uint8, and floats of 0 to 1 as they are."""
+    dtype = str(found.dtype).removeprefix("torch.")
+    if found.dtype == torch.uint8 or not found.numel():
         return found
-    if not found.is_floating_point():
-        raise UserError(f"images are uint8, 0 to 255, or floats in [0, 1], and these are {found.dtype}")
-    low, high = (float(end) for end in found.detach().aminmax()) if found.numel() else (0.0, 0.0)
-    if not (low >= 0 and high <= 1):  # not a number is neither
-        remedy = (
-            "pixels from 0 to 255 are given as uint8"
-            if low >= 0
-            else "activity in [-1, 1], as to_activity makes it of pixels, goes to cortex.encoder itself"
+    if found.dtype == torch.bool or found.is_complex():
+        raise UserError(f"{where} are {dtype}; give uint8 of 0 to 255, or floats of 0 to 1")
+    whole = not found.is_floating_point()
+    found = found.long() if dtype.startswith("uint") else found  # in which torch does not compute
+    low, high = (end.item() for end in found.detach().aminmax())
+    top, kind = (255, "whole numbers") if whole else (1, "floats")
+    if not (low >= 0 and high <= top):  # not a number is neither
+        raise UserError(
+            f"{where} run from {low} to {high}, where {kind} are pixels of 0 to {top}; bring them to that range,"
+            " or to uint8 of 0 to 255"
+            + "; activity in [-1, 1], as to_activity makes it, goes to cortex.encoder itself"
+            * (low < 0)
         )
-        raise UserError(f"images of floats lie in [0, 1], and these in [{low:g}, {high:g}]; {remedy}")
-    return found
+    return found.to(torch.uint8) if whole else found
 
 
 def rounded(activity: Float[Tensor, "b c h w"]) -> UInt8[Tensor, "b c h w"]:

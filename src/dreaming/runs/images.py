@@ -1,18 +1,20 @@
 """The images of a run: what they are called, and where they are found again."""
 
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 
 from dreaming.config.config import IMAGE_SIZES, Config, DatasetConfig
 from dreaming.data import Dataset, load_dataset, names
-from dreaming.errors import UserError
+from dreaming.errors import UserError, brief
 from dreaming.runs.folder import RunFolder, require_same_images
 from dreaming.system.disk import expanded
+from dreaming.system.texts import FOLDER_NAME
 
 
 def named_for(config: Config, dataset: Dataset | None) -> Config:
-    """Return the config of a run on images that are given: with their name, not with that of others.
+    """Return the config of a run on images that are given: with their name and limit, not with those of others.
 
     Parameters
     ----------
@@ -26,14 +28,15 @@ def named_for(config: Config, dataset: Dataset | None) -> Config:
     UserError
         If the config names other images than those that are given; the default name counts as none.
     """
-    if dataset is None or config.dataset.name == dataset.name:
+    if dataset is None:
         return config
-    if config.dataset.name != DatasetConfig().name:
+    if config.dataset.name not in (dataset.name, DatasetConfig().name):
         raise UserError(
             f"the config names the data set {config.dataset.name}, and the images given are {dataset.name}; leave"
             " the name in the config out, or give no images"
         )
-    about = config.dataset.model_copy(update={"name": dataset.name})
+    limits = [limit for limit in (config.dataset.limit, dataset.limit) if limit is not None]
+    about = config.dataset.model_copy(update={"name": dataset.name, "limit": min(limits, default=None)})
     return config.model_copy(update={"dataset": about})
 
 
@@ -45,11 +48,17 @@ def images_for(
     Raises
     ------
     UserError
-        If they cannot be read, or those given have another size than the networks see.
+        If they cannot be read, or those given have another size than the networks see or a name that is not
+        theirs.
     """
     about, size = config.dataset, config.networks.image_size
     if dataset is None:
         return load_dataset(about.name, data_dir, limit=about.limit, trust=trust_data, image_size=size)
+    if not dataset._loaded and (dataset.name in names() or not re.fullmatch(FOLDER_NAME, dataset.name)):
+        raise UserError(
+            f"images that are given cannot be called {brief(dataset.name)}, as if load_dataset had read them; make "
+            "them with dreaming.Dataset.of_arrays, under a name of their own"
+        )
     if dataset.image_size != size:
         own = dataset.image_size
         raise UserError(
