@@ -6,7 +6,7 @@ from pathlib import Path
 
 from dreaming.config.config import IMAGE_SIZES, Config, DatasetConfig
 from dreaming.data import Dataset, load_dataset, names
-from dreaming.errors import UserError
+from dreaming.errors import UserError, brief
 from dreaming.runs.folder import RunFolder, require_same_images
 from dreaming.system.disk import expanded
 
@@ -24,8 +24,14 @@ def named_for(config: Config, dataset: Dataset | None) -> Config:
     Raises
     ------
     UserError
-        If the config names other images than those that are given; the default name counts as none.
+        If the config names other images than those that are given; the default name counts as none. If one of the
+        two is something else.
     """
+    if not isinstance(config, Config):
+        raise UserError(
+            f"a config says what to train, and not {brief(config)}; make one with dreaming.configure"
+        )
+    _require_dataset(dataset)
     if dataset is None or config.dataset.name == dataset.name:
         return config
     if config.dataset.name != DatasetConfig().name:
@@ -35,6 +41,14 @@ def named_for(config: Config, dataset: Dataset | None) -> Config:
         )
     about = config.dataset.model_copy(update={"name": dataset.name})
     return config.model_copy(update={"dataset": about})
+
+
+def _require_dataset(dataset: object) -> None:
+    if dataset is not None and not isinstance(dataset, Dataset):
+        raise UserError(
+            f"images are given as a data set, and not as {type(dataset).__name__}; make one with "
+            "dreaming.Dataset.of_arrays(name, train, test)"
+        )
 
 
 def images_for(
@@ -47,6 +61,7 @@ def images_for(
     UserError
         If they cannot be read, or those given have another size than the networks see.
     """
+    _require_dataset(dataset)
     about, size = config.dataset, config.networks.image_size
     if dataset is None:
         return load_dataset(about.name, data_dir, limit=about.limit, trust=trust_data, image_size=size)

@@ -102,17 +102,17 @@ class Comparison:
 
 
 def compare(
-    run_folders: Sequence[str | Path],
+    run_folders: str | Path | Sequence[str | Path],
     to: str | Path = "comparison",
     *,
-    measures: str | Sequence[str | Own] = (),
+    measures: str | Own | Sequence[str | Own] = (),
 ) -> Comparison:
     """Compare runs that were evaluated, by every measure that stands in the ``measures.csv`` of one of them.
 
     Parameters
     ----------
     run_folders
-        Run folders, or folders that contain some.
+        Run folders, or folders that contain some, or one such.
     to
         Folder for what is written. Of the linear readout: ``accuracy.png`` and ``.svg``, ``curves.csv`` (a value a
         row) and ``table.csv``; of each other measure the same as ``MEASURE_plot.png`` and ``.svg``,
@@ -132,7 +132,8 @@ def compare(
     UserError
         If there is no run, none was evaluated, or a measure of your own is by other files in some of them.
     """
-    folders = _found([Path(folder) for folder in run_folders])
+    listed = [run_folders] if isinstance(run_folders, str | Path) else run_folders
+    folders = _found([Path(folder) for folder in listed])
     runs, tables, said = [], [], []
     wrong: dict[tuple[object, ...], None] = {}  # a run may be given twice, under two names
     for folder in folders:
