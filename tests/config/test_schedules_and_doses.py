@@ -17,6 +17,7 @@ from dreaming.model.phases import NREM, REM, Wake
 from dreaming.rng import Random
 from dreaming.runs.folder import RunFolder
 from dreaming.runs.snapshots import load
+from dreaming.system.progress import TerminalProgress
 from dreaming.training.captured import CapturedCycle
 from dreaming.training.loop import train
 from dreaming.training.population import train_together
@@ -24,6 +25,12 @@ from dreaming.training.state import TrainingState
 
 pytestmark = pytest.mark.usefixtures("without_drawing", "shapes_unchecked")
 SCHEDULE = "pad:1,without_rem:3,pad"
+
+
+class Spindle(NREM):
+    """A phase of a user's own: a second NREM."""
+
+    name: str = "spindle"
 
 
 @pytest.fixture(scope="module")
@@ -248,6 +255,43 @@ class TestSchedule:
     def test_a_condition_beside_a_schedule_is_refused(self):
         with pytest.raises(UserError, match="names its conditions itself"):
             configure("wake_only", schedule=SCHEDULE)
+
+    def test_a_phase_of_ones_own_follows_every_condition(self, make, tmp_path, images):
+        for own in (Spindle, Spindle()):
+            config = configure(schedule=SCHEDULE, phases=own, settings="phases.spindle.weight=0.5")
+            assert config.condition == "pad-1-without_rem-3-pad+Spindle"
+            assert [[phase.name for phase in cycle] for cycle in config.cycles()] == [
+                ["wake", "nrem", "rem", "spindle"],
+                ["wake", "nrem", "spindle"],
+                ["wake", "nrem", "rem", "spindle"],
+            ]
+            assert {cycle[-1].weight for cycle in config.cycles()} == {0.5}
+        update = {name: getattr(config, name) for name in ("condition", "phases", "schedule")}
+        run = train(make().model_copy(update=update), out=tmp_path, dataset=images)
+        assert RunFolder(run).read_losses()["spindle.latent"].notna().all()
+        assert RunFolder(run).read_config(own=True).content()["schedule"] == config.content()["schedule"]
+
+    def test_a_phase_that_a_condition_has_already_cannot_follow_it(self):
+        with pytest.raises(UserError, match="two phases have one name"):
+            configure(schedule="without_rem:1,pad", phases=REM)
+
+    def test_a_whole_cycle_cannot_follow_conditions(self):
+        with pytest.raises(UserError, match=r"a single phase of --phases may follow .*dreaming\.Stage"):
+            configure(schedule=SCHEDULE, phases=(Wake(), Spindle()))
+
+    @pytest.mark.parametrize("epochs", [1, 2, 3, 4])
+    def test_a_stage_that_is_never_reached_is_told_of(self, epochs, make, images, tmp_path, capsys):
+        config = make(schedule=SCHEDULE, epochs=epochs)
+        train(config, out=tmp_path, dataset=images, progress=TerminalProgress())
+        said = {
+            1: "without_rem begins after epoch 1",
+            2: "pad begins after epoch 3",
+            3: "pad begins after epoch 3",
+        }
+        line = f"{said.get(epochs)}, and the last epoch is {epochs}; ask for more --epochs"
+        shown = capsys.readouterr().out
+        assert (line in shown) == (epochs < 4)
+        assert shown.count("begins after") == (epochs < 4)
 
 
 class TestSweep:

@@ -43,7 +43,7 @@ class _Run:
 
     condition: Annotated[str, arg(help=", ".join(condition_names()))] = "pad"
     phases: Annotated[str | None, arg(metavar="FILE.py:NAME")] = None
-    """a cycle of your own, or a phase of your own that follows the condition's; the file is executed"""
+    """a cycle of your own, or a phase of your own that follows those of each condition; the file is executed"""
     networks: Annotated[str | None, arg(metavar="FILE.py:NAME")] = None
     """an encoder and a generator of your own, by a function that returns them; the file is executed"""
     schedule: Annotated[str | None, arg(metavar="CONDITION:EPOCH,...,CONDITION")] = None

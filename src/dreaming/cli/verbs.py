@@ -138,7 +138,7 @@ class Latents(ImageOptions):
             self.out,
             rdm=self.rdm,
             split=self.split,
-            layers=self.layers.split(",") if self.layers else (),
+            layers=self.layers or (),
             count=self.count,
             occlusion=self.occlusion,
             epoch=self.epoch,

@@ -5,7 +5,6 @@ from typing import Any
 
 from dreaming.config.config import Config, Networks, validated
 from dreaming.config.custom import load_networks, load_phases, networks_of, phases_of
-from dreaming.config.schedule import Stage
 from dreaming.errors import UserError
 from dreaming.model.conditions import condition
 from dreaming.model.phases import Cycle, Phase
@@ -14,11 +13,11 @@ from dreaming.model.phases import Cycle, Phase
 def configure(
     condition_name: str = "pad",
     *,
-    phases: str | Phase | type[Phase] | Cycle | None = None,
+    phases: str | Phase | type[Phase] | Sequence[Phase | type[Phase]] | None = None,
     networks: str | Networks | Mapping[str, Any] | Callable[..., Any] | None = None,
     schedule: str | None = None,
     name: str | None = None,
-    settings: Sequence[str] = (),
+    settings: str | Sequence[str] = (),
     **sections: Any,
 ) -> Config:
     """Make the config of a run: a condition, its sections, then single settings on top.
@@ -28,8 +27,8 @@ def configure(
     condition_name
         One of `conditions`, whose phases are taken.
     phases
-        Phases of one's own: a tuple of them is the whole cycle, a single one (or its class) follows the
-        condition's; or ``FILE.py:NAME`` for what is defined there.
+        Phases of one's own, or their classes: several are the whole cycle, a single one follows the condition's, or
+        those of each condition of a schedule; or ``FILE.py:NAME`` for what is defined there.
     networks
         The section as a mapping, such as ``{"latent_dim": 64}``; or networks of one's own: a function that returns
         an encoder and a generator, a class derived from `Networks`, or ``FILE.py:NAME`` for what is defined there.
@@ -39,7 +38,8 @@ def configure(
     name
         What to call the condition, and its folder; by default what it is called.
     settings
-        ``PATH=VALUE`` pairs, applied last; those of a phase in every condition of a schedule that has the phase.
+        ``PATH=VALUE`` pairs, or one, applied last; those of a phase in every condition of a schedule that has the
+        phase.
     **sections
         Sections of `Config` as mappings, such as ``training={"epochs": 5}``.
 
@@ -54,15 +54,25 @@ def configure(
     1.0
     """
     cycle, label = condition(condition_name), condition_name
-    later: tuple[Stage, ...] = ()
+    later: list[dict[str, Any]] = []
     if schedule is not None:
-        if phases is not None or condition_name != "pad":
-            raise UserError("a schedule names its conditions itself; leave --condition and --phases out")
+        if condition_name != "pad":
+            raise UserError("a schedule names its conditions itself; leave --condition out")
         cycle, later, label = _scheduled(schedule)
     if phases is not None:
-        own = load_phases(phases, cycle) if isinstance(phases, str) else phases_of(phases, cycle)
-        called = phases.rpartition(":")[2] if isinstance(phases, str) else _called(phases)
-        cycle, label = own, called if condition_name == "pad" else f"{condition_name}+{called}"
+        own = load_phases(phases) if isinstance(phases, str) else phases_of(phases)
+        called = phases.rpartition(":")[2] if isinstance(phases, str) else _called(phases, own)
+        label = called if label == "pad" else f"{label}+{called}"
+        if isinstance(own, Phase):
+            cycle = (*cycle, own)
+            later = [{**stage, "phases": (*stage["phases"], own)} for stage in later]
+        elif later:
+            raise UserError(
+                "a schedule has the cycles of its conditions, and a single phase of --phases may follow them; give "
+                "cycles of your own in Python, as dreaming.Config(schedule=(dreaming.Stage(...), ...))"
+            )
+        else:
+            cycle = own
     if networks is not None and not isinstance(networks, Mapping):
         networks = load_networks(networks) if isinstance(networks, str) else networks_of(networks)
         label += f"+{type(networks).__name__}" * (type(networks) is not Networks)
@@ -72,20 +82,20 @@ def configure(
         {"condition": label if name is None else name, "phases": cycle, "schedule": later, **sections},
         "config",
     )
-    config = config.but(settings)
+    config = config.but([settings] if isinstance(settings, str) else settings)
     if not config.phases and not config.schedule:
         return config.model_copy(update={"training": config.training.model_copy(update={"epochs": 0})})
     return config
 
 
-def _called(phases: Any) -> str:
+def _called(phases: Any, own: Phase | Cycle) -> str:
     """Return what phases are called that were given as objects: a class by its name, a cycle by its phases'."""
-    if isinstance(phases, tuple):
-        return "-".join(phase.name for phase in phases)
+    if isinstance(phases, list | tuple) and isinstance(own, tuple):
+        return "-".join(phase.name for phase in own)
     return type(phases).__name__ if isinstance(phases, Phase) else str(phases.__name__)
 
 
-def _scheduled(text: str) -> tuple[Cycle, tuple[Stage, ...], str]:
+def _scheduled(text: str) -> tuple[Cycle, list[dict[str, Any]], str]:
     """Read a schedule: the phases it begins with, the stages that follow, and what to call it."""
     *parts, last = text.split(",")
     names, ends = [], []
@@ -99,7 +109,7 @@ def _scheduled(text: str) -> tuple[Cycle, tuple[Stage, ...], str]:
             f"pad:10,without_rem:20,pad, and got '{text}'"
         )
     follow = zip(ends, [*names[1:], last], strict=True)
-    later = tuple(Stage(after=end, condition=name, phases=condition(name)) for end, name in follow)
+    later = [{"after": end, "condition": name, "phases": condition(name)} for end, name in follow]
     return condition(names[0]), later, text.replace(":", "-").replace(",", "-")
 
 

@@ -72,16 +72,13 @@ def called(option: str, place: object, call: Callable[[], Any]) -> Any:
         raise UserError(f"{option}: {place} fails with {type(error).__name__}: {said}") from error
 
 
-def load_phases(spec: str, cycle: Cycle) -> Cycle:
+def load_phases(spec: str) -> Phase | Cycle:
     """Load phases of the user's own from a Python file of the user's, which is executed.
 
     Parameters
     ----------
     spec
-        ``FILE.py:NAME``. NAME is a tuple of phases, or a function that returns one: it is the whole cycle. If it
-        is a single phase, or a class of phases, it follows the phases of ``cycle``.
-    cycle
-        The phases that a single phase is added to.
+        ``FILE.py:NAME``. NAME is what `phases_of` takes.
 
     Raises
     ------
@@ -89,18 +86,16 @@ def load_phases(spec: str, cycle: Cycle) -> Cycle:
         If the file or the name is missing, the file fails, or what it defines is no phase.
     """
     path, _, name = spec.rpartition(":")
-    return phases_of(load_object("--phases", spec, _is_phases), cycle, f"{name} in {path}", path)
+    return phases_of(load_object("--phases", spec, _is_phases), f"{name} in {path}", path)
 
 
-def phases_of(found: Any, cycle: Cycle, what: str = "phases", place: str = "it") -> Cycle:
-    """Return the phases that an object stands for: a cycle, or a phase after those of a cycle.
+def phases_of(found: Any, what: str = "phases", place: str = "it") -> Phase | Cycle:
+    """Return the phases that an object stands for: a single one, or a whole cycle.
 
     Parameters
     ----------
     found
-        A phase, a class of phases, a tuple of phases, or a function that returns one of them.
-    cycle
-        The phases that a single phase is added to.
+        A phase or a class of phases; a tuple or list of such; or a function that returns one of these.
     what, place
         What the object, and where it comes from, is called in a sentence.
 
@@ -111,15 +106,15 @@ def phases_of(found: Any, cycle: Cycle, what: str = "phases", place: str = "it")
     """
     if callable(found):  # a class makes a phase, a function returns phases
         found = called("--phases", place, found)
-    single = isinstance(found, Phase)
-    own: Any = (found,) if single else found
-    if not isinstance(own, Sequence) or not own or not all(isinstance(phase, Phase) for phase in own):
+    own = found if isinstance(found, list | tuple) else [found]
+    own = [called("--phases", place, each) if inspect.isclass(each) else each for each in own]
+    if not own or not all(isinstance(phase, Phase) for phase in own):
         raise UserError(f"--phases: {what} is no phase, no tuple of phases, and returns none")
     for phase in own:
         if not isinstance(getattr(phase, "plasticity", None), Plasticity):
             kind = type(phase).__name__
             raise UserError(f"--phases: {kind} lacks `plasticity: ClassVar = Plasticity(encoder=..., ...)`")
-    return (*cycle, *own) if single else tuple(own)
+    return found if isinstance(found, Phase) else tuple(own)
 
 
 def _is_phases(value: object) -> bool:

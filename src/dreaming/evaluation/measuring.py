@@ -1,6 +1,6 @@
 """Measuring runs: which measures, of which snapshots, into the run folder."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from dreaming.config.config import groups_in
 from dreaming.config.settings import assign, path_and_value, sentence
 from dreaming.data import Dataset
-from dreaming.errors import UserError, nearest
+from dreaming.errors import UserError, brief, nearest
 from dreaming.evaluation import measures as modules
 from dreaming.evaluation.features.controls import CONTROLS
 from dreaming.evaluation.measures.measure import Measure
@@ -44,9 +44,9 @@ MEASURING = "measuring; what is measured is kept, and the same command goes on f
 def evaluate(
     run_folder: str | Path,
     *,
-    measures: str | Sequence[str | Own] = "readout",
+    measures: str | Own | Sequence[str | Own] = "readout",
     settings: Sequence[str] = (),
-    epochs: str = "all",
+    epochs: str | int | Sequence[int] = "all",
     data_dir: str | Path | None = None,
     trust_data: bool = False,
     device: str = "auto",
@@ -61,14 +61,15 @@ def evaluate(
         A folder that `dreaming.train` made.
     measures
         Names of `dreaming.evaluation.measures.NAMES`, as a list or with commas between them; ``all`` is every one.
-        Or measures themselves, such as ``Organisation(distance="squared")``. One of your own is ``FILE.py:NAME``,
-        which is executed, or a class, a measure of it, or a function (cortex, dataset) -> number or dict of
-        numbers; its rows have its file and the checksum of that in a column ``definition``, and where that changed,
-        it is measured anew.
+        Or measures themselves, one or a list, such as ``Organisation(distance="squared")``. One of your own is
+        ``FILE.py:NAME``, which is executed, or a class, a measure of it, or a function (cortex, dataset) -> number
+        or dict of numbers; its rows have its file and the checksum of that in a column ``definition``, and where
+        that changed, it is measured anew.
     settings
         Options of the measures that are named, as ``MEASURE.OPTION=VALUE``.
     epochs
-        Snapshots to measure: ``all`` that are kept, ``last``, or a list such as ``0,1,5`` (0: untrained).
+        Snapshots to measure: ``all`` that are kept, ``last``, or epochs, as numbers or such as ``0,1,5`` (0:
+        untrained).
     data_dir, trust_data
         Where the archives of the run's data set and weights of networks are, or where its folder of images was
         moved to; by default where the run had them. And whether to take unofficial data.
@@ -96,6 +97,10 @@ def evaluate(
     Stopped
         On Ctrl-C or SIGTERM; what is measured is kept, and the same call goes on.
     """
+    if not isinstance(run_folder, str | Path):
+        raise UserError(
+            f"evaluate measures one run, and got {brief(run_folder)}; call it for each run folder"
+        )
     chosen = chosen_measures(measures, settings)
     folder, progress = RunFolder.existing(Path(run_folder)), progress or NoProgress()
     with locked(folder.path, "measuring"):
@@ -161,7 +166,7 @@ def _without_labels(measures: Sequence[Measure], name: str, progress: NoProgress
     return left
 
 
-def chosen_measures(measures: str | Sequence[str | Own], settings: Sequence[str] = ()) -> list[Measure]:
+def chosen_measures(measures: str | Own | Sequence[str | Own], settings: Sequence[str] = ()) -> list[Measure]:
     """Make measures of their names, with the options that settings change.
 
     Raises
@@ -178,6 +183,8 @@ def chosen_measures(measures: str | Sequence[str | Own], settings: Sequence[str]
     Traceback (most recent call last):
     dreaming.errors.UserError: there is no measure 'robustnes'; did you mean 'robustness'?
     """
+    if isinstance(measures, Measure) or callable(measures):
+        measures = [measures]
     listed = measures.split(",") if isinstance(measures, str) else list(measures)
     listed = [each for item in listed for each in (MEASURES if item == "all" else [item])]
     named: dict[str, Measure] = {}
@@ -231,8 +238,10 @@ def _made(name: str, found: Measure, options: dict[str, object]) -> Measure:
         raise UserError(f"--set: {sentence(error, maker, name)}") from None
 
 
-def _epochs(folder: RunFolder, epochs: str) -> list[int]:
+def _epochs(folder: RunFolder, epochs: str | int | Sequence[int]) -> list[int]:
     """Return the epochs that are asked for, of which there must be snapshots."""
+    if not isinstance(epochs, str):
+        epochs = ",".join(map(str, epochs if isinstance(epochs, Iterable) else [epochs]))
     if epochs in ("all", "last"):
         there = folder.require_snapshots()
         return there if epochs == "all" else there[-1:]

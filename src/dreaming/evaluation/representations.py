@@ -4,13 +4,13 @@ import io
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
 
 from dreaming.data import Dataset
-from dreaming.errors import UserError
+from dreaming.errors import UserError, brief
 from dreaming.evaluation.measures.snapshot_batch import MOST_BYTES, occlusions
 from dreaming.model.activity import EXTERNALITY, LATENT
 from dreaming.model.pixels import Images, by_channel
@@ -22,6 +22,7 @@ from dreaming.system.defaults import torch_defaults
 from dreaming.system.disk import write
 
 Arrays = dict[str, np.ndarray]
+SplitName = Literal["train", "test"]
 RESERVED = ("latents", EXTERNALITY, "labels", "classes")
 """Names of arrays that are no layers."""
 
@@ -30,9 +31,9 @@ RESERVED = ("latents", EXTERNALITY, "labels", "classes")
 def latents(
     run: str | Path,
     images: Images | None = None,
-    split: Literal["train", "test"] = "test",
+    split: SplitName = "test",
     *,
-    layers: Sequence[str] = (),
+    layers: str | Sequence[str] = (),
     count: int | None = None,
     occlusion: float = 0.0,
     tile_size: int = 4,
@@ -53,7 +54,7 @@ def latents(
     split
         Which of the run's images.
     layers
-        Whose activity is wanted too, by the names of `Cortex.activity`.
+        Whose activity is wanted too, by the names of `Cortex.activity`, as a list or with commas between them.
     count
         How many images, from the first; all by default.
     occlusion
@@ -83,6 +84,8 @@ def latents(
         If the folder is no run, a snapshot or a layer is missing, the images are others, or the arrays would take
         too much memory.
     """
+    if split not in get_args(SplitName):
+        raise UserError(f"split is {brief(split)}; a run has the splits {' and '.join(get_args(SplitName))}")
     if not 0 <= occlusion <= 1:
         raise UserError(f"--occlusion is {occlusion}, and a probability lies between 0 and 1")
     if count is not None and count < 1:
@@ -106,7 +109,8 @@ def latents(
     else:
         every = by_channel(images)
     pixels = every[:count]
-    wanted = list(dict.fromkeys((LATENT, EXTERNALITY, *layers)))
+    named = [name for name in layers.split(",") if name] if isinstance(layers, str) else layers
+    wanted = list(dict.fromkeys((LATENT, EXTERNALITY, *named)))
     if taken := [name for name in wanted[2:] if name in RESERVED]:
         raise UserError(f"--layers: {taken[0]} is there in any case; name other layers")
     with torch.no_grad():

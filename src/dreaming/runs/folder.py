@@ -15,7 +15,7 @@ import pandas as pd
 
 from dreaming.config.config import Config, validated
 from dreaming.data import Dataset
-from dreaming.errors import UserError, shown
+from dreaming.errors import UserError, brief, shown
 from dreaming.model.parameters import Recorded
 from dreaming.runs.own_code import own_classes, trust_own
 from dreaming.runs.tables import csv, read_table
@@ -112,6 +112,8 @@ class RunFolder:
         for epoch in epochs:
             if epoch not in there:
                 listed = ", ".join(map(str, there))
+                if not isinstance(epoch, int):
+                    raise UserError(f"epoch {brief(epoch)} is no number; the epochs kept are {listed}")
                 raise UserError(f"{self.snapshot(epoch)} is missing; the epochs kept are {listed}")
         return there
 

@@ -26,8 +26,14 @@ def named_for(config: Config, dataset: Dataset | None) -> Config:
     Raises
     ------
     UserError
-        If the config names other images than those that are given; the default name counts as none.
+        If the config names other images than those that are given; the default name counts as none. If one of the
+        two is something else.
     """
+    if not isinstance(config, Config):
+        raise UserError(
+            f"a config says what to train, and not {brief(config)}; make one with dreaming.configure"
+        )
+    _require_dataset(dataset)
     if dataset is None:
         return config
     if config.dataset.name not in (dataset.name, DatasetConfig().name):
@@ -38,6 +44,14 @@ def named_for(config: Config, dataset: Dataset | None) -> Config:
     limits = [limit for limit in (config.dataset.limit, dataset.limit) if limit is not None]
     about = config.dataset.model_copy(update={"name": dataset.name, "limit": min(limits, default=None)})
     return config.model_copy(update={"dataset": about})
+
+
+def _require_dataset(dataset: object) -> None:
+    if dataset is not None and not isinstance(dataset, Dataset):
+        raise UserError(
+            f"images are given as a data set, and not as {type(dataset).__name__}; make one with "
+            "dreaming.Dataset.of_arrays(name, train, test)"
+        )
 
 
 def images_for(
@@ -51,6 +65,7 @@ def images_for(
         If they cannot be read, or those given have another size than the networks see or a name that is not
         theirs.
     """
+    _require_dataset(dataset)
     about, size = config.dataset, config.networks.image_size
     if dataset is None:
         return load_dataset(about.name, data_dir, limit=about.limit, trust=trust_data, image_size=size)

@@ -97,7 +97,7 @@ def train(
     dataset = images_of(config, dataset, data_dir, trust_data)
     with listening() as interrupt, locked(path, "training"):
         run = open_run(config, dataset, Path(out))
-        show_repairs(run, progress)
+        show_repairs_and_stages(run, progress)
         if run.finished:
             progress.say(f"{run.folder.title}: finished, {run.state.epochs_done} epochs")
             return run.folder.path
@@ -156,10 +156,16 @@ def close_and_show(run: Run, progress: NoProgress, on_epoch: OnEpoch | None) -> 
         callback.call(on_epoch, run, terms)
 
 
-def show_repairs(run: Run, progress: NoProgress) -> None:
-    """Show what had to be repaired before a run could go on."""
-    for repair in run.repairs:
-        progress.say(f"{run.folder.title}: {repair}")
+def show_repairs_and_stages(run: Run, progress: NoProgress) -> None:
+    """Show what had to be repaired before a run could go on, and which stage lies beyond its last epoch."""
+    epochs = run.config.training.epochs
+    beyond = [stage for stage in run.config.schedule if stage.after >= epochs]
+    said = [
+        f"{stage.condition} begins after epoch {stage.after}, and the last epoch is {epochs}; ask for more --epochs"
+        for stage in beyond[:1]
+    ]
+    for line in (*run.repairs, *said):
+        progress.say(f"{run.folder.title}: {line}")
 
 
 def images_of(

@@ -22,7 +22,7 @@ from dreaming.system.signals import Interrupt, listening
 from dreaming.system.threads import cores
 from dreaming.training.callback import OnEpoch
 from dreaming.training.captured import CapturedCycle
-from dreaming.training.loop import close_and_show, images_of, show_repairs, timed, train
+from dreaming.training.loop import close_and_show, images_of, show_repairs_and_stages, timed, train
 from dreaming.training.precision import auto_path, exactly, resolved
 from dreaming.training.processes import Child, Ending, ended, pickled, train_in_child
 from dreaming.training.resume import open_run
@@ -286,7 +286,7 @@ def train_together(
             locks.enter_context(locked(run_folder_path(config, Path(out)), "training"))
         runs = [open_run(config, images, Path(out), beside=True) for config in configs]
         for run in runs:
-            show_repairs(run, progress)
+            show_repairs_and_stages(run, progress)
         failures = _side_by_side([run for run in runs if not run.finished], on_epoch, progress, interrupt)
     if failures:
         raise RunsFailed(failures)

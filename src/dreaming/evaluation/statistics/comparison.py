@@ -103,17 +103,17 @@ class Comparison:
 
 
 def compare(
-    run_folders: Sequence[str | Path],
+    run_folders: str | Path | Sequence[str | Path],
     to: str | Path = "comparison",
     *,
-    measures: str | Sequence[str | Own] = (),
+    measures: str | Own | Sequence[str | Own] = (),
 ) -> Comparison:
     """Compare runs that were evaluated, by every measure that stands in the ``measures.csv`` of one of them.
 
     Parameters
     ----------
     run_folders
-        Run folders, or folders that contain some.
+        Run folders, or folders that contain some, or one such.
     to
         Folder for what is written. Of the linear readout: ``accuracy.png`` and ``.svg``, ``curves.csv`` (a value a
         row) and ``table.csv``; of each other measure the same as ``MEASURE_plot.png`` and ``.svg``,
@@ -134,7 +134,8 @@ def compare(
         If there is no run, none was evaluated, runs of one data set and condition saw different images or differ
         in more than their seed, or a measure of your own is by other files in some of them.
     """
-    folders = _found([Path(folder) for folder in run_folders])
+    listed = [run_folders] if isinstance(run_folders, str | Path) else run_folders
+    folders = _found([Path(folder) for folder in listed])
     runs, tables, said = [], [], []
     alike: dict[tuple[str, str], tuple[RunFolder, Config]] = {}
     wrong: dict[tuple[object, ...], None] = {}  # a run may be given twice, under two names
