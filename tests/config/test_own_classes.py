@@ -326,12 +326,14 @@ def test_to_look_at_a_cortex_does_not_move_its_running_averages(tiny_config, tin
 
 def test_dropout_is_refused_where_it_could_not_be_repeated(tiny_config, tiny_dataset, tmp_path):
     given = {**sections(tiny_config), "networks": moody}
-    config = dreaming.configure(**given, settings=["training.path=captured"])
-    with pytest.raises(dreaming.UserError, match=r"moody has a Dropout, .* --set training\.path=plain"):
+    drops = "networks.drops=0.5"
+    config = dreaming.configure(**given, settings=["training.path=captured", drops])
+    with pytest.raises(dreaming.UserError, match=r"moody draws .* --set training\.path=plain"):
         dreaming.train(config, out=tmp_path, dataset=tiny_dataset)
-    pair = [dreaming.configure(**given, seed=seed) for seed in (0, 1)]
-    with pytest.raises(dreaming.UserError, match=r"have a Dropout, .* one run after another"):
+    pair = [dreaming.configure(**given, seed=seed, settings=[drops]) for seed in (0, 1)]
+    with pytest.raises(dreaming.UserError, match=r"moody draws .* one run after another"):
         train_together(pair, out=tmp_path, dataset=tiny_dataset)
+    assert not list(tmp_path.rglob("*.safetensors"))
 
 
 def a_field_of_the_record():

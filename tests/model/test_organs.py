@@ -192,7 +192,11 @@ def fails(cortex):
         ([bringing(lambda _: {"head": torch.zeros(3)})], "organs of phase 'mine' are no dict"),
         ([bringing(fails)], "phase 'mine' fails to bring its organs with RuntimeError: no head"),
         ([bringing(lambda cortex: {"head": cortex.encoder})], "shares weights with another network"),
-        ([bringing(lambda _: {"head": nn.Sequential(nn.Dropout())})], "'head' of phase 'mine' has a Dropout"),
+        ([bringing(lambda _: {"head": nn.LazyLinear(3)})], "'head' of phase 'mine' has a lazy layer"),
+        (
+            [bringing(lambda _: {"head": nn.Linear(8, 3).double()})],
+            "'head' of phase 'mine' has weights of float64",
+        ),
         (
             [bringing(lambda _: {"generator": nn.Linear(1, 1)})],
             "'generator' of phase 'mine' cannot be called so",

@@ -147,13 +147,19 @@ class Describe(_Run):
         table = Table("phase", *found.weights, "multiply-accumulates of a cycle")
         for name, signs in found.signs.items():
             shown = [f"{sign:+d}" if (sign := signs.get(each, 0)) else "0" for each in found.weights]
-            table.add_row(name, *shown, f"{found.multiply_accumulates[name] / 1e9:.2f} G")
+            cost = found.multiply_accumulates.get(name)
+            table.add_row(name, *shown, "not counted" if cost is None else f"{cost / 1e9:.2f} G")
         table.add_row(
             *[""] * (1 + len(found.weights)), f"{sum(found.multiply_accumulates.values()) / 1e9:.2f} G"
         )
         console().print(table)
         for name, count in found.weights.items():
             print(f"{name}: {count:,} weights")
+        if uncounted := [name for name in found.signs if name not in found.multiply_accumulates]:
+            print(
+                f"The cost of {', '.join(uncounted)} cannot be counted: it is counted with tensors that have no "
+                "numbers, on the device 'meta'; make tensors with device=images.device, and read no numbers."
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -87,7 +87,7 @@ class Training(Parameters):
     """Images of one cycle; at least 2, since L_KL needs a standard deviation."""
     precision: Literal["auto", "float32", "tf32", "bfloat16"] = "auto"
     """Precision of the arithmetic; weights, losses and optimisers are float32 in any case. ``auto`` is bfloat16
-    for wide networks on a CPU that is fast in it, and else float32;
+    for wide networks of the paper's make on a CPU that is fast in it, and else float32;
     ``tf32`` is a GPU's."""
     path: Literal["auto", "plain", "captured"] = "auto"
     """How cycles are run: one operation after another, or as one captured program. ``auto`` captures on

@@ -2,22 +2,26 @@
 
 import inspect
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from pydantic import create_model, model_serializer
+from pydantic import PydanticSchemaGenerationError, create_model, model_serializer
+from pydantic_core import PydanticSerializationError, to_jsonable_python
 from torch import Tensor, nn
 
 from dreaming.config.config import Config, Networks
 from dreaming.errors import UserError, brief, nearest
 from dreaming.model.activity import at_rest
-from dreaming.model.networks import Cortex
-from dreaming.model.organs import drawing_layers, storages
+from dreaming.model.networks import Cortex, require_float32
+from dreaming.model.organs import storages
 from dreaming.model.parameters import Parameters, Recorded
 from dreaming.model.phases import Cycle, Phase
 from dreaming.model.plasticity import Plasticity
+from dreaming.rng import Random, seeded
 from dreaming.system.source_code import SourceCode, execute, source_of
 
 
@@ -61,6 +65,8 @@ def called(option: str, place: object, call: Callable[[], Any]) -> Any:
     """
     try:
         return call()
+    except UserError:  # which says it already
+        raise
     except (Exception, SystemExit) as error:
         said = " ".join(str(error).split())
         raise UserError(f"{option}: {place} fails with {type(error).__name__}: {said}") from error
@@ -159,17 +165,39 @@ def networks_class(makes: Callable[..., tuple[nn.Module, nn.Module]]) -> type[Ne
     Raises
     ------
     UserError
-        If a parameter has neither a default nor is one of every cortex.
+        If a parameter has neither a default nor is one of every cortex, or one that no config can hold, or a name
+        or a type that a config cannot have.
     """
     fields: dict[str, Any] = {}
-    hints = typing.get_type_hints(makes)
+    try:
+        hints = typing.get_type_hints(makes)
+    except NameError as error:
+        raise UserError(
+            f"--networks: a type of {makes.__name__}'s parameters is not at hand ({error}); import it where the "
+            "program runs too, not under TYPE_CHECKING"
+        ) from None
     for name, parameter in inspect.signature(makes).parameters.items():
         bare = parameter.default is parameter.empty
         if bare and name not in Networks.model_fields:
             raise UserError(f"--networks: parameter '{name}' of {makes.__name__} needs a default")
+        if name in ("kind", "source") or (name not in Networks.model_fields and hasattr(_Made, name)):
+            raise UserError(
+                f"--networks: parameter '{name}' of {makes.__name__} has a name of the config's; call it otherwise"
+            )
         if not bare:
+            try:
+                to_jsonable_python(parameter.default)
+            except PydanticSerializationError:
+                raise UserError(
+                    f"--networks: the default of '{name}' of {makes.__name__} is {brief(parameter.default)}, which "
+                    "no config can hold; take a number or a name in its place"
+                ) from None
             fields[name] = (hints.get(name, type(parameter.default)), parameter.default)
-    made = create_model(makes.__name__, __base__=_Made, __module__=makes.__module__, **fields)
+    try:
+        made = create_model(makes.__name__, __base__=_Made, __module__=makes.__module__, **fields)
+    except PydanticSchemaGenerationError as error:
+        said = str(error).splitlines()[0]
+        raise UserError(f"--networks: a config cannot hold a parameter of {makes.__name__}: {said}") from None
     made.makes = staticmethod(makes)
     made.__pydantic_parent_namespace__ = None  # what it was made in does not go along into other processes
     made._own_source = source_of(makes)  # type: ignore[attr-defined]
@@ -221,14 +249,19 @@ def _is_networks(value: object) -> bool:
     return isinstance(value, Networks) or inspect.isfunction(value) or inspect.isclass(value)
 
 
-def check_networks(config: Config) -> None:
+def check_networks(config: Config, beside: bool = False) -> None:
     """Make sure that networks of the user's own are of the right make, before hours go into their training.
+
+    Parameters
+    ----------
+    beside
+        Whether runs are trained side by side.
 
     Raises
     ------
     UserError
-        If they fail, give other shapes than `EncoderLike` and `GeneratorLike`, leave out a gradient, or depend on
-        more than the seed.
+        If they fail, give other shapes than `EncoderLike` and `GeneratorLike`, leave out a gradient, depend on more
+        than the seed, or draw random numbers where none are repeated.
     """
     networks = config.networks
     name = type(networks).__name__
@@ -244,22 +277,25 @@ def check_networks(config: Config) -> None:
         raise UserError(
             f"--networks: the initial weights of {name} depend on more than torch's random numbers"
         )
-    shared = storages(cortex.encoder.parameters()) & storages(cortex.generator.parameters())
-    if shared:
+    for what in ("encoder", "generator"):
+        require_float32(f"--networks: the {what} of {name}", getattr(cortex, what))
+    if storages(cortex.encoder) & storages(cortex.generator):
         raise UserError(
             f"--networks: the encoder and the generator of {name} share weights; give each its own"
         )
-    on_cpu = config.training.device == "cpu" and config.training.path == "plain"
-    if (drawing := drawing_layers(cortex)) and not on_cpu:
-        raise UserError(
-            f"--networks: {name} has a {drawing[0]}, whose random numbers are repeated only on a CPU by the plain "
-            "path; use --device cpu and --set training.path=plain"
-        )
     b, n = 3, networks.latent_dim
-    images = torch.zeros(b, networks.image_channels, networks.image_size, networks.image_size)
-    with at_rest(cortex):
+    random = Random(config.seed, ("trial",))
+    images = random.uniform("images", (b, networks.image_channels, *(networks.image_size,) * 2)) * 2 - 1
+
+    def outputs() -> tuple[Any, Any, Any]:
         z, d_logit = called("--networks", f"the encoder of {name}", lambda: _pair(cortex.encoder(images)))
         x = called("--networks", f"the generator of {name}", lambda: cortex.generator(torch.zeros(b, n)))
+        return z, d_logit, x
+
+    with drawing_allowed(config, f"--networks: {name}", beside):
+        outputs()
+    with at_rest(cortex), seeded(config.seed, "noise"):
+        z, d_logit, x = outputs()
     for what, found, shape in (
         ("latents", z, (b, n)),
         ("the externality", d_logit, (b,)),
@@ -273,6 +309,36 @@ def check_networks(config: Config) -> None:
     for what, found in (("latents", z), ("the externality", d_logit), ("images", x)):
         if not found.requires_grad:
             raise UserError(f"--networks: {what} of {name} have no gradient, so it could not learn")
+
+    for what, found in (("latents", z), ("externality", d_logit)):
+        with at_rest(cortex), seeded(config.seed, "noise"):
+            alone = called("--networks", f"{what} of {name}", partial(getattr(cortex, what), images))
+        same = isinstance(alone, Tensor) and alone.shape == found.shape
+        if not (same and torch.allclose(alone, found, rtol=1e-3, atol=1e-4)):
+            raise UserError(
+                f"--networks: the method {what} of {name} gives another {what} than a call; let both agree"
+            )
+
+
+@contextmanager
+def drawing_allowed(config: Config, what: str, beside: bool) -> Iterator[None]:
+    """Refuse what draws from torch's global generator within the block, unless a run repeats it.
+
+    Raises
+    ------
+    UserError
+        If it draws, and is trained elsewhere than on a CPU by the plain path, or side by side.
+    """
+    training = config.training
+    repeated = training.device in ("cpu", "auto") and training.path in ("plain", "auto") and not beside
+    with seeded(config.seed, "noise"):
+        before = torch.get_rng_state()
+        yield
+        if not repeated and not torch.equal(torch.get_rng_state(), before):
+            raise UserError(
+                f"{what} draws random numbers by itself (dropout, for example), which are repeated only on a CPU "
+                "by the plain path, one run after another; use --device cpu and --set training.path=plain"
+            )
 
 
 def _pair(found: Any) -> tuple[Any, Any]:

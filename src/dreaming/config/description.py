@@ -7,8 +7,12 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from dreaming.config.config import Config
+from dreaming.config.custom import called, check_networks
+from dreaming.config.trial import back_propagate, check_phases
+from dreaming.errors import UserError
 from dreaming.model.cycle import Step, draw, objective
 from dreaming.model.hippocampus import Hippocampus
+from dreaming.model.phases import Outcome, Phase
 from dreaming.model.plasticity import Plasticity
 from dreaming.rng import Random
 from dreaming.system.defaults import torch_defaults
@@ -27,7 +31,9 @@ class Description:
     weights
         Number of weights of each pathway and organ.
     multiply_accumulates
-        Of each phase in one cycle of a whole mini-batch, forward and backward, by its name.
+        Of each phase in one cycle of a whole mini-batch, forward and backward, by its name. One is left out
+        where it cannot be counted: it needs the numbers in its tensors, or makes some on another device than its
+        images are on; so is one that needs what such a phase remembers.
     """
 
     config: Config
@@ -42,6 +48,11 @@ def describe(config: Config) -> Description:
 
     The multiply-accumulates are counted in one cycle of tensors that have shapes and no numbers.
 
+    Raises
+    ------
+    UserError
+        If networks or phases of the user's own are of the wrong make, as training would refuse them.
+
     Examples
     --------
     >>> found = describe(Config())
@@ -50,6 +61,8 @@ def describe(config: Config) -> Description:
     >>> [round(count / 1e9, 1) for count in found.multiply_accumulates.values()]
     [7.1, 4.7, 6.9]
     """
+    check_networks(config)
+    check_phases(config)
     cortex = config.cortex().to("meta")
     pathways = cortex.pathways
     weights = {
@@ -64,22 +77,22 @@ def describe(config: Config) -> Description:
         if not phase.weight:
             costs[phase.name] = 0
             continue
-        signs = phase.plasticity
-        plastic = [
-            weight
-            for name, pathway in pathways.items()
-            for weight in pathway.parameters()
-            if signs.get(name) and weight.requires_grad
-        ]
-        with FlopCounterMode(display=False) as counter:
+
+        def step(phase: Phase = phase, hippocampus: Hippocampus = hippocampus) -> Outcome:
             random = Random(config.seed, device="meta")
             draws = draw(
                 [Step(phase)], random, batch, cortex.latent_dim, config.hippocampus, images.shape[1:]
             )
             with torch.device("meta"):  # what the objective makes of itself
                 outcome = objective(phase, cortex, images, hippocampus, draws[phase.name], labels)
-            if plastic and outcome.loss.requires_grad:
-                torch.autograd.grad(outcome.loss, plastic, allow_unused=True)
+            back_propagate(phase, cortex, outcome)
+            return outcome
+
+        with FlopCounterMode(display=False) as counter:
+            try:
+                outcome = called("--phases", f"phase '{phase.name}'", step)
+            except UserError:  # it ran where tensors have numbers
+                continue
         hippocampus = hippocampus if outcome.memory is None else hippocampus.store(outcome.memory, images)
         costs[phase.name] = counter.get_total_flops() // 2
     return Description(config, {phase.name: phase.plasticity for phase in config.phases}, weights, costs)

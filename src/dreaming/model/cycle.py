@@ -5,7 +5,8 @@ numbers are drawn before it by `draw`; so the same lines serve a cycle alone, on
 cortices side by side.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import ClassVar, NamedTuple
 
 from jaxtyping import Float, Int64
@@ -84,14 +85,29 @@ def run_cycle(
     terms: dict[str, Tensor] = {}
     for step in steps:
         phase = step.phase
-        outcome = objective(phase, cortex, images, hippocampus, draws[step.name], labels)
-        synapses.change(phase.weight * outcome.loss.sum(), phase.plasticity)
+        with _statistics_kept(cortex, phase.plasticity):
+            outcome = objective(phase, cortex, images, hippocampus, draws[step.name], labels)
+            synapses.change(phase.weight * outcome.loss.sum(), phase.plasticity)
         if outcome.memory is not None:
             hippocampus = hippocampus.store(outcome.memory, images)
         for term, value in outcome.terms.items():
             name, share = f"{phase.name}.{term}", value.detach() / phase.steps
             terms[name] = terms[name] + share if step.number else share
     return hippocampus, terms
+
+
+@contextmanager
+def _statistics_kept(cortex: Cortex, signs: Plasticity) -> Iterator[None]:
+    """Leave the buffers of networks that are not plastic, such as means of batch norm, as they were."""
+    before = [
+        (buffer, buffer.clone())
+        for name, network in cortex.pathways.items()
+        if not signs.get(name)
+        for buffer in network.buffers()
+    ]
+    yield
+    for buffer, value in before:
+        buffer.copy_(value)
 
 
 @torch_defaults()

@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.parameter import is_lazy
 
 from dreaming.errors import UserError, nearest
 from dreaming.model.activity import (
@@ -86,7 +87,8 @@ class Pathway(nn.Module):
 class EncoderLike(Protocol):
     """What a cortex takes as its encoder, beside being an ``nn.Module``.
 
-    One that also has ``latents`` and ``externality``, each of images alone, is asked for no more than is needed.
+    One whose class also has methods ``latents`` and ``externality``, each of images alone, is asked for no more
+    than is needed.
     """
 
     def __call__(self, images: Float[Tensor, "b c h w"]) -> tuple[Float[Tensor, "b n"], Float[Tensor, " b"]]:
@@ -332,12 +334,19 @@ class Cortex(nn.Module):
         image_size
             Side of the images in pixels.
 
+        Raises
+        ------
+        UserError
+            If weights are not float32, or not made yet.
+
         Examples
         --------
         >>> cortex = Cortex.of(Encoder(latent_dim=8), Generator(latent_dim=8, base_channels=16), 8)
         >>> cortex.latents(torch.zeros(5, 3, 32, 32)).shape
         torch.Size([5, 8])
         """
+        require_float32("the encoder", encoder)
+        require_float32("the generator", generator)
         cortex = cls.__new__(cls)
         nn.Module.__init__(cortex)
         cortex.latent_dim, cortex.image_channels, cortex.image_size = latent_dim, image_channels, image_size
@@ -350,15 +359,22 @@ class Cortex(nn.Module):
 
     def latents(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b n"]:
         """Infer latents alone: the first of what the encoder returns."""
-        alone = getattr(self.encoder, "latents", None)
-        z: Tensor = alone(images) if alone else self.encoder(images)[0]
-        return z
+        return self._one_of("latents", images)
 
     def externality(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, " b"]:
         """Infer the externality alone, before its sigmoid: the second of what the encoder returns."""
-        alone = getattr(self.encoder, "externality", None)
-        d_logit: Tensor = alone(images) if alone else self.encoder(images)[1]
-        return d_logit
+        return self._one_of("externality", images)
+
+    def _one_of(self, output: str, images: Float[Tensor, "b c h w"]) -> Tensor:
+        """Call the encoder's method of that name; without one, take that output of a call."""
+        method = getattr(type(self.encoder), output, None)
+        if method is None:
+            found: Tensor = self.encoder(images)[("latents", "externality").index(output)]
+            return found
+        if not isinstance(self.encoder, Pathway):
+            (images,) = _as_torch_lays_out(self.encoder, (images,))
+        alone: Tensor = method(self.encoder, images)
+        return alone
 
     @property
     def pathways(self) -> dict[str, nn.Module]:
@@ -545,6 +561,29 @@ def _portions(rows: Tensor, batch: int) -> tuple[Tensor, ...]:
     if batch < 1:
         raise UserError(f"batch is {batch}; at least one row is computed at once")
     return torch.split(rows, batch)
+
+
+def require_float32(what: str, network: nn.Module) -> None:
+    """Make sure that a network can be trained: its weights are made, and float32.
+
+    Parameters
+    ----------
+    what
+        What it is called in a sentence.
+
+    Raises
+    ------
+    UserError
+        If a layer is lazy, or a weight of another type.
+    """
+    tensors = {**dict(network.named_parameters()), **dict(network.named_buffers())}
+    for name, value in tensors.items():
+        if is_lazy(value):
+            raise UserError(f"{what} has a lazy layer, whose '{name}' is not made yet; give it its sizes")
+    for name, weight in network.named_parameters():
+        if weight.dtype != torch.float32:
+            kind = str(weight.dtype).removeprefix("torch.")
+            raise UserError(f"{what} has weights of {kind} ('{name}'), and float32 is needed; use .float()")
 
 
 def initialise(network: nn.Module, random: torch.Generator | None = None) -> None:

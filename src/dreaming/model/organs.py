@@ -7,10 +7,10 @@ a cortex is without them does not change by a bit: they have random numbers and 
 from collections.abc import Iterable, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from dreaming.errors import UserError
-from dreaming.model.networks import Cortex
+from dreaming.model.networks import Cortex, require_float32
 from dreaming.model.phases import Phase
 from dreaming.rng import seeded
 
@@ -35,8 +35,8 @@ def grow_organs(cortex: Cortex, phases: Iterable[Phase], seed: int = 0) -> Corte
     Raises
     ------
     UserError
-        If an organ is none, lacks a sign, cannot be trained repeatably, or is another phase's of the same name; or
-        if there is a sign for one that nobody brings.
+        If an organ is none, lacks a sign, is not of float32, or is another phase's of the same name; or if there is
+        a sign for one that nobody brings.
 
     Examples
     --------
@@ -89,24 +89,12 @@ def _admit(phase: Phase, name: str, organ: nn.Module, cortex: Cortex) -> None:
         return
     if not name.isidentifier() or name in cortex.pathways or hasattr(cortex.organs, name):
         raise UserError(f"{its} cannot be called so; choose another name")
-    if drawing := drawing_layers(organ):
-        raise UserError(
-            f"{its} has a {drawing[0]}, which draws random numbers that no run can repeat; draw them in `draw`"
-        )
-    if storages(organ.parameters()) & storages(cortex.parameters()):
+    require_float32(its, organ)
+    if storages(organ) & storages(cortex):
         raise UserError(f"{its} shares weights with another network of the cortex; bring a copy of them")
     for weight in organ.parameters():
         weight.data = weight.data.clone()  # without gaps in memory, as `Synapses` wants it
     cortex.organs[name] = organ
-
-
-def drawing_layers(network: nn.Module) -> list[str]:
-    """Return the kinds of the layers of a network that draw from torch's global generator."""
-    return [type(part).__name__ for part in network.modules() if isinstance(part, DRAWING)]
-
-
-DRAWING = (nn.modules.dropout._DropoutNd, nn.RReLU, nn.FractionalMaxPool2d, nn.FractionalMaxPool3d)
-"""Layers that draw from torch's global generator."""
 
 
 def _alike(one: nn.Module, other: nn.Module) -> bool:
@@ -116,6 +104,7 @@ def _alike(one: nn.Module, other: nn.Module) -> bool:
     return type(one) is type(other) and shapes[0] == shapes[1]
 
 
-def storages(weights: Iterable[Tensor]) -> set[int]:
-    """Return where the memory of weights begins, by which two are seen to be one."""
-    return {weight.untyped_storage().data_ptr() for weight in weights if weight.numel()}
+def storages(network: nn.Module) -> set[int]:
+    """Return where the memory of weights and buffers begins, by which two are seen to be one."""
+    tensors = (*network.parameters(), *network.buffers())
+    return {value.untyped_storage().data_ptr() for value in tensors if value.numel()}

@@ -16,8 +16,16 @@ from dreaming.system.disk import write
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
-    """Write named tensors with their metadata (as JSON values) and a checksum over both."""
-    ready = {name: value.detach().to("cpu").contiguous() for name, value in tensors.items()}
+    """Write named tensors with their metadata (as JSON values) and a checksum over both.
+
+    Of tensors that are one in memory, such as tied weights, each name has a copy.
+    """
+    ready: dict[str, Tensor] = {}
+    places: set[int] = set()
+    for name, value in tensors.items():
+        here = value.detach().to("cpu").contiguous()
+        ready[name] = here.clone() if here.untyped_storage().data_ptr() in places else here
+        places.add(here.untyped_storage().data_ptr())
     # One entry, since safetensors writes several in no fixed order and equal runs should be equal files.
     about = json.dumps({**metadata, "sha256": _digest(ready, metadata)}, sort_keys=True)
     write(path, save(ready, {"about": about}))

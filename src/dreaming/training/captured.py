@@ -17,10 +17,8 @@ from torch import Tensor
 
 from dreaming.config.config import Config
 from dreaming.data import epoch_order, to_activity
-from dreaming.errors import UserError
 from dreaming.model.cycle import Step, active_phases, draw, objective, run_cycle, steps_of
 from dreaming.model.hippocampus import Hippocampus
-from dreaming.model.organs import drawing_layers
 from dreaming.model.phases import Draws, Phase
 from dreaming.model.plasticity import Synapses
 from dreaming.rng import Random, generator
@@ -61,11 +59,6 @@ class CapturedCycle:
     ) -> None:
         if len({(state.epochs_done, state.cycles_done) for state in states}) > 1:
             raise ValueError("these cortices are at different cycles, and are trained in step")
-        if drawing := drawing_layers(states[0].cortex):
-            raise UserError(
-                f"these networks have a {drawing[0]}, whose random numbers are repeated only by the plain path; "
-                "train one run after another, with --set training.path=plain"
-            )
         self.states, self.configs, self.images, self.labels = states, configs, images, labels
         self.config, self.device = configs[0], images.device
         self.cycles = len(images) // self.config.training.batch_size

@@ -131,7 +131,7 @@ def objective(
         Loss, terms and memory, with a leading axis of n.
     """
     module = _Objective(phase, ensemble, hippocampus)
-    weights = _tensors(module)
+    weights = {**dict(module.named_parameters()), **dict(module.named_buffers())}  # tied ones once
     given = images, hippocampus.tensors, draws, labels
 
     def one(weights: dict[str, Tensor], *seen: object) -> tuple[Tensor, dict[str, Tensor], dict[str, Tensor]]:

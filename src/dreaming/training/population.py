@@ -284,7 +284,7 @@ def train_together(
     with listening() as interrupt, ExitStack() as locks:
         for config in configs:
             locks.enter_context(locked(run_folder_path(config, Path(out)), "training"))
-        runs = [open_run(config, images, Path(out)) for config in configs]
+        runs = [open_run(config, images, Path(out), beside=True) for config in configs]
         for run in runs:
             show_repairs(run, progress)
         failures = _side_by_side([run for run in runs if not run.finished], on_epoch, progress, interrupt)

@@ -7,7 +7,7 @@ from typing import Literal
 
 import torch
 
-from dreaming.config.config import Config
+from dreaming.config.config import Config, Networks
 from dreaming.errors import UserError
 from dreaming.runs.folder import RunFolder
 from dreaming.system import hardware
@@ -70,7 +70,8 @@ def resolved(config: Config, folder: RunFolder | None = None) -> Config:
     if precision == "auto" and folder is not None and folder.config.exists():
         precision = folder.read_config().training.precision
     if precision == "auto":
-        precision = auto_precision(device, config.networks.base_channels)
+        own = type(config.networks) is not Networks  # which compute in the precision of their weights
+        precision = "float32" if own else auto_precision(device, config.networks.base_channels)
     if precision == "tf32" and device.type != "cuda":
         raise UserError(
             "tf32 is a precision of GPUs; on a CPU use float32, bfloat16 or auto, and another --out than that of a "

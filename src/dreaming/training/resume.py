@@ -6,6 +6,7 @@ from typing import Any
 
 from dreaming.config.config import Config
 from dreaming.config.custom import check_networks
+from dreaming.config.trial import check_phases
 from dreaming.data import Dataset
 from dreaming.errors import UserError
 from dreaming.model.parameters import Recorded
@@ -18,7 +19,7 @@ from dreaming.training.run import Run, keep_epoch, losses_so_far, run_folder_pat
 from dreaming.training.state import TrainingState
 
 
-def open_run(config: Config, dataset: Dataset, out: Path) -> Run:
+def open_run(config: Config, dataset: Dataset, out: Path, beside: bool = False) -> Run:
     """Begin a run, or go on with the one that lies in its folder, after making sure that it is the same.
 
     Parameters
@@ -29,6 +30,8 @@ def open_run(config: Config, dataset: Dataset, out: Path) -> Run:
         What is seen.
     out
         The folder of runs.
+    beside
+        Whether other runs are trained side by side with it.
 
     Raises
     ------
@@ -37,7 +40,7 @@ def open_run(config: Config, dataset: Dataset, out: Path) -> Run:
     """
     folder = RunFolder(run_folder_path(config, out))
     device = hardware.device(config.training.device)
-    _require_at_hand(config)
+    _require_at_hand(config, beside)
     run = Run(TrainingState.initial(config, device), folder, config, dataset.to(device))
     environment: dict[str, Any] = {"sessions": []}
     sweep(folder.path)
@@ -62,13 +65,14 @@ def open_run(config: Config, dataset: Dataset, out: Path) -> Run:
     return run
 
 
-def _require_at_hand(config: Config) -> None:
-    """Refuse a config of which only the record is known, and networks of the user's own that cannot learn."""
+def _require_at_hand(config: Config, beside: bool) -> None:
+    """Refuse a config of which only the record is known, and networks and phases of the user's own that fail."""
     for group in config.groups():
         if isinstance(group, Recorded):
             group.refuse()
     own_files(config)  # which says what cannot be recorded
-    check_networks(config)
+    check_networks(config, beside)
+    check_phases(config, beside)
 
 
 def _session(run: Run) -> dict[str, Any]:
