@@ -60,6 +60,8 @@ def test_an_ensemble_remembers_as_each_alone(kind, monkeypatch):
     program = CapturedCycle(together, configs, IMAGES)
     for epoch in (1, 2):
         program.run(forever, nothing)
+        sizes = [v.nbytes for draws in program.draws.values() for v in draws.values()]
+        assert max(sizes) <= 2 * 2 * 8 * 3 * 32 * 32 * 4  # of images, those of one cycle
         for life, other, each in zip(alone, together, configs, strict=True):
             life.hippocampus = dreaming.Hippocampus(config=each.hippocampus)
             order = dreaming.data.epoch_order(len(IMAGES), 8, generator(each.seed, "order", epoch))

@@ -15,9 +15,9 @@ from dreaming.model.phases import Outcome, Phase
 from dreaming.rng import Random
 from dreaming.system.defaults import torch_defaults
 
-CYCLES = 2
+TRIED_CYCLES = 2
 """In the second there is a yesterday."""
-BATCH = 64
+MOST_IMAGES = 64
 """At most so many images: those of the paper's batch."""
 
 
@@ -45,7 +45,7 @@ def check_phases(config: Config, beside: bool = False) -> None:
     for phases in config.cycles():
         if not config.training.memories_across_epochs:
             hippocampus = Hippocampus(config=config.hippocampus)
-        for cycle in range(CYCLES):
+        for cycle in range(TRIED_CYCLES):
             for phase in phases:
                 if phase.weight:
                     with drawing_allowed(config, f"phase '{phase.name}'", beside):
@@ -55,7 +55,7 @@ def check_phases(config: Config, beside: bool = False) -> None:
 def _tried(phase: Phase, cortex: Cortex, hippocampus: Hippocampus, config: Config, cycle: int) -> Hippocampus:
     """Run one step of a phase and look at what it returns, and whether it left all as it was."""
     its, networks = f"phase '{phase.name}'", config.networks
-    b, size = min(config.training.batch_size, BATCH), networks.image_size
+    b, size = min(config.training.batch_size, MOST_IMAGES), networks.image_size
     random = Random(config.seed, ("trial", cycle))
     images = random.uniform("images", (b, networks.image_channels, size, size)) * 2 - 1
     labels = torch.zeros(b, dtype=torch.int64)

@@ -2,7 +2,8 @@
 
 At batch 64 a GPU waits longer for its orders than it computes. So a cycle becomes a fixed program: which images,
 which random numbers and which memories it takes is read from buffers on the device, where a counter says which
-cycle it is. The random numbers of an epoch are those that the plain path draws, drawn ahead. Within an epoch the
+cycle it is. The random numbers of an epoch are those that the plain path draws, drawn ahead; but where memories are
+images that are completed from noise, a cycle's at a time, for an epoch's would fill the memory. Within an epoch the
 host waits for nothing. The same program holds one cortex or an ensemble of them.
 
 On a CPU nothing is captured, and a single cortex goes through the very steps of the plain path.
@@ -69,6 +70,8 @@ class CapturedCycle:
             self.synapses.stack([state.synapses for state in states])
         else:
             self.cortex, self.synapses = states[0].cortex, states[0].synapses
+        memory = self.config.hippocampus
+        self.by_cycle = memory.stores == "images" and memory.retrieval == "hopfield"
         self.captures = self.device.type == "cuda"
         self.done = 0
         self.phases: tuple[Phase, ...] = ()
@@ -121,9 +124,7 @@ class CapturedCycle:
         order, draws = self._drawn(epoch)
         if self.graphs:  # what was captured reads from where these were
             self.order.copy_(order)
-            for step, named in draws.items():
-                for name, values in named.items():
-                    self.draws[step][name].copy_(values)
+            self._redraw(draws)
         else:
             self.order, self.draws = order, draws
         self.position.fill_(first.cycles_done)
@@ -147,8 +148,16 @@ class CapturedCycle:
             }
             state.cycles_done = self.done
 
+    def _redraw(self, draws: Mapping[str, Draws]) -> None:
+        """Put other random numbers where a cycle reads them."""
+        for step, named in draws.items():
+            for name, values in named.items():
+                self.draws[step][name].copy_(values)
+
     def cycle(self) -> None:
         """Run one cycle: on a GPU the captured one, as soon as all it needs is in place."""
+        if self.by_cycle:
+            self._redraw(self._draws_of(self.states[0].epochs_done + 1, range(self.done, self.done + 1)))
         steps = steps_of(active_phases(self.phases, self.done % self.cycles), self.synapses.coasts)
         self.done += 1
         names = tuple(step.name for step in steps)
@@ -168,9 +177,10 @@ class CapturedCycle:
     def _cycle(self, steps: Sequence[Step]) -> None:
         """Run a cycle with everything read from its buffer and put back there."""
         order = self.order.index_select(0, self.position)[0]
+        place = torch.zeros_like(self.position) if self.by_cycle else self.position
         draws = {
             step.name: {
-                name: values.index_select(0, self.position)[0]
+                name: values.index_select(0, place)[0]
                 for name, values in self.draws.get(step.name, {}).items()
             }
             for step in steps
@@ -227,13 +237,26 @@ class CapturedCycle:
 
     def _draw(self, epoch: int) -> Epoch:
         """Draw an epoch's random numbers on the CPU: the order of the images, and those of each cycle."""
+        batch = self.config.training.batch_size
+        orders = [
+            epoch_order(len(self.images), batch, generator(config.seed, "order", epoch))
+            for config in self.configs
+        ]
+        ahead = range(1 if self.by_cycle else self.cycles)
+        return self._side_by_side(orders), self._draws_of(epoch, ahead)
+
+    def _side_by_side(self, values: Sequence[Tensor]) -> Tensor:
+        """Join what each cortex has for each cycle."""
+        return torch.stack(list(values), dim=1) if self.many else values[0]
+
+    def _draws_of(self, epoch: int, cycles: range) -> dict[str, Draws]:
+        """Draw the random numbers of these cycles of an epoch."""
         batch, networks = self.config.training.batch_size, self.config.networks
         steps = steps_of(self.config.phases_in(epoch))
         image = (self.config.networks.image_channels, *self.images.shape[2:])
-        orders, epochs = [], []
+        epochs = []
         for config in self.configs:
-            orders.append(epoch_order(len(self.images), batch, generator(config.seed, "order", epoch)))
-            cycles = [
+            drawn = [
                 draw(
                     steps,
                     Random(config.seed, (epoch, cycle)),
@@ -242,11 +265,10 @@ class CapturedCycle:
                     config.hippocampus,
                     image,
                 )
-                for cycle in range(self.cycles)
+                for cycle in cycles
             ]
-            epochs.append(_stacked(cycles, torch.stack))
-        join = (lambda values: torch.stack(values, dim=1)) if self.many else (lambda values: values[0])
-        return join(orders), _stacked(epochs, join)
+            epochs.append(_stacked(drawn, torch.stack))
+        return _stacked(epochs, self._side_by_side)
 
 
 def _stacked(many: Sequence[Mapping[str, Draws]], join: Callable[[list[Tensor]], Tensor]) -> dict[str, Draws]:
