@@ -145,6 +145,8 @@ def test_whole_numbers_of_0_and_1_are_refused_and_dark_ones_are_taken_with_a_wor
         (LABELS[:5], r"have shape \[5\], not one label for each of 6 images"),
         (LABELS[:, None], r"have shape \[6, 1\]"),
         (LABELS.astype(float), "are float64, not whole numbers"),
+        (torch.tensor(LABELS, dtype=torch.bfloat16), "not whole numbers"),
+        ([[0, 1], [2]], "are no list of numbers"),
         (np.array(list("abcabc")), "number the classes from 0"),
         (LABELS + 1, r"are \[1, 2, 3\], which are not the numbers from 0 on"),
         (LABELS * 2, r"are \[0, 2, 4\], which are not the numbers from 0 on"),

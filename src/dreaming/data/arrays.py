@@ -94,7 +94,7 @@ def _images(values: Any, where: str, said: list[str]) -> UInt8[Tensor, "n c s s"
 
 def _labels(values: Any, n: int, where: str) -> npt.NDArray[np.int64]:
     try:
-        array = np.asarray(values.cpu() if isinstance(values, Tensor) else values)
+        array = np.asarray(values.tolist() if isinstance(values, Tensor) else values)
     except ValueError as error:  # lists that are not of one length
         raise UserError(f"{where} are no list of numbers") from error
     if array.shape != (n,):
