@@ -250,7 +250,9 @@ def require_same_images(folder: RunFolder, dataset: Dataset, remedy: str = "") -
     """
     seen = folder.read_environment()["sessions"][-1].get("dataset", {}).get("fingerprint")
     if seen != dataset.fingerprint:
-        raise UserError(f"{folder.path} was trained on other images than {dataset.name} has now{remedy}")
+        of_folder = dataset.place if dataset.name.startswith("folder:") else None
+        name = of_folder or dataset.name
+        raise UserError(f"{folder.path} was trained on other images than {name} has now{remedy}")
 
 
 def trust(run_folder: str | Path) -> list[Path]:
