@@ -1,6 +1,7 @@
 """What takes several takes one alone; what is of the wrong kind is refused in a sentence that says what to give."""
 
 import shutil
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
@@ -95,3 +96,14 @@ def test_a_cycle_is_a_tuple_or_a_list_of_phases_or_their_classes(phases):
 def test_what_is_of_the_wrong_kind_is_refused_in_one_sentence(call, said, run):
     with pytest.raises(UserError, match=said):
         call(run)
+
+
+def test_a_notebook_shows_configs_data_sets_and_comparisons_as_people_read_them(evaluated, tmp_path):
+    printer = MagicMock()
+    config = dreaming.configure("without_rem")
+    config._repr_pretty_(printer, False)
+    printer.text.assert_called_once_with(config.to_yaml())
+    images = dreaming.Dataset.of_arrays("mine", *(np.zeros((n, 32, 32), dtype=np.uint8) for n in (9, 3)))
+    assert repr(images) == "Dataset mine: 9 train and 3 test images of 32 x 32, 0 classes"
+    assert "<table" in dreaming.compare(evaluated, tmp_path)._repr_html_()
+    assert dreaming.describe(config).config == config

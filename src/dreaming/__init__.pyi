@@ -10,6 +10,7 @@ from . import training as training
 from .config.config import Config as Config
 from .config.config import Networks as Networks
 from .config.configure import configure as configure
+from .config.description import describe as describe
 from .config.schedule import Stage as Stage
 from .data.dataset import Dataset as Dataset
 from .errors import Stopped as Stopped

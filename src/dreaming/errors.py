@@ -96,5 +96,5 @@ def nearest(name: str, known: Iterable[str]) -> str:
     'there are: cifar10, svhn'
     """
     known = list(known)
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.55)
     return f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(known)}"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from dreaming import __version__
 from dreaming.cli.main import VERBS, main
 
 WHICH_RUN = {
@@ -229,3 +230,18 @@ def test_a_mistake_is_told_in_words_also_where_the_terminal_knows_ascii_alone(wo
     assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
     for part in parts:
         assert part.lower() in done.stderr.lower(), done.stderr
+
+
+def test_alone_it_shows_its_help_and_its_version_is_asked_for(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main([])
+    assert not stop.value.code
+    assert all(verb in capsys.readouterr().out for verb in VERBS)
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"dreaming {__version__}\n"
+
+
+def test_help_names_no_default_of_what_is_needed(capsys):
+    with pytest.raises(SystemExit):
+        main(["evaluate", "--help"])
+    assert "(default: )" not in capsys.readouterr().out

@@ -3,6 +3,9 @@
 import pytest
 import torch
 
+from dreaming.config.configure import configure
+from dreaming.errors import UserError
+
 TRAIN = ("train", "--out", "runs", "--epochs", "1", "--limit", "32", "--device", "cpu")
 TINY = (
     "--set",
@@ -17,7 +20,6 @@ TINY = (
 @pytest.mark.parametrize(
     ("words", "because"),
     [
-        ((), "train, evaluate, dream, latents, compare, import, trust, data, describe"),
         (("trian",), "'trian'; did you mean 'train'"),
         (("qqqq",), "'qqqq'; there are: train, evaluate"),
         (("data",), "list, fetch, check"),
@@ -43,14 +45,15 @@ def test_an_unknown_verb_or_option_is_named_with_the_nearest(words, because, dre
 @pytest.mark.parametrize(
     ("words", "because"),
     [
-        ((*TRAIN, "--epochs", "many"), ("--epochs", "'many'")),
+        ((*TRAIN, "--epochs", "many"), "--epochs: 'many' is no whole number"),
         ((*TRAIN, "--epochs", "1.5"), ("--epochs", r"'1\.5'")),
         ((*TRAIN, "--seed", "one"), ("--seed", "'one'")),
         ((*TRAIN, "--seeds", "two"), ("--seeds", "'two'")),
         ((*TRAIN, "--limit", "all"), "--limit"),
         (("dream", "x", "--epoch", "last"), "--epoch"),
         (("dream", "x", "--count", "x"), ("--count", "'x'")),
-        ((*TRAIN, "--precision", "float16"), ("--precision", "float16", "float32", "bfloat16")),
+        ((*TRAIN, "--precision", "float16"), ("--precision is 'float16'", "did you mean 'bfloat16'")),
+        ((*TRAIN, "--log", "tensorbord"), "--log is 'tensorbord'; did you mean 'tensorboard'"),
         (("dream", "x", "--phase", "wake"), ("--phase", "wake", "nrem")),
     ],
 )
@@ -103,18 +106,19 @@ def test_a_value_of_the_wrong_type_is_refused_with_its_option(words, because, dr
         (("--set", "condition=../away"), "condition"),
         (("--name", "../away"), "condition"),
         (("--name", ""), "condition"),
-        (("--epochs", "-1"), "training.epochs is -1"),
-        (("--limit", "0"), "dataset.limit is 0"),
-        (("--limit", "-5"), "dataset.limit is -5"),
-        (("--seed", "-1"), "seed is -1"),
+        (("--epochs", "-1"), "--epochs is -1"),
+        (("--image-size", "48"), "--image-size is 48: input should be 16, 32, 64 or 128"),
+        (("--limit", "0"), "--limit is 0"),
+        (("--limit", "-5"), "--limit is -5"),
+        (("--seed", "-1"), "--seed is -1"),
         (("--seed", str(2**63)), "seed is 9223372036854775808"),
-        (("--snapshots", "some"), "training.snapshots is 'some'"),
-        (("--snapshots", ""), "training.snapshots is ''"),
-        (("--snapshots", "1,,2"), "training.snapshots is '1,,2'"),
-        (("--snapshots", "1, 2"), "training.snapshots is '1, 2'"),
+        (("--snapshots", "some"), "--snapshots is 'some', and should be all, ends or a list such as 1,5,50$"),
+        (("--snapshots", ""), "--snapshots is ''"),
+        (("--snapshots", "1,,2"), "--snapshots is '1,,2'"),
+        (("--snapshots", "1, 2"), "--snapshots is '1, 2'"),
         (("--snapshots", "1,5", "--epochs", "4"), "snapshot 5 lies beyond the last epoch, 4"),
-        (("--device", "gpu"), "training.device is 'gpu'"),
-        (("--device", "cuda:x"), "training.device is 'cuda:x'"),
+        (("--device", "gpu"), "--device is 'gpu'"),
+        (("--device", "cuda:x"), "--device is 'cuda:x'"),
     ],
 )
 def test_a_condition_or_setting_that_cannot_be_is_refused(verb, words, because, dreaming_refuses):
@@ -192,3 +196,15 @@ def test_a_setting_is_typed_by_its_field(value, dreaming_does):
 def test_the_last_of_two_settings_of_one_field_holds(dreaming_does):
     said = dreaming_does("describe", "--set", "training.batch_size=4", "--set", "training.batch_size=6")
     assert "batch_size: 6\n" in said
+
+
+def test_a_folder_of_images_is_guessed(dreaming_refuses, tmp_path):
+    (tmp_path / "here/pics").mkdir()
+    dreaming_refuses(*TRAIN, "--dataset", "pics", because="did you mean 'folder:pics'")
+
+
+def test_a_field_in_the_place_of_its_section_is_told_where_it_belongs():
+    with pytest.raises(UserError, match=r"no section 'epochs'; write training=\{\"epochs\": 3\}"):
+        configure(epochs=3)
+    with pytest.raises(UserError, match="there is no 'trainig'; did you mean 'training'"):
+        configure(trainig={"epochs": 3})

@@ -66,6 +66,23 @@ def test_a_folder_that_was_moved_is_asked_for_and_taken_from_where_one_says(of_f
     assert main(["dream", str(of_folder), "--count", "2", "--data-dir", str(tmp_path / told)]) == 0
 
 
+@pytest.mark.parametrize("told", ["new/cats", "new"], ids=["the folder", "what it was moved into"])
+def test_a_run_on_a_folder_that_was_moved_goes_on(of_folder, config_of, told, tmp_path):
+    shutil.move(tmp_path / "here/cats", tmp_path / "new/cats")
+    more = config_of("folder:cats").but(["training.epochs=1"])
+    assert dreaming.train(more, out=tmp_path / "runs", data_dir=tmp_path / told) == of_folder
+    assert dreaming.train(more, out=tmp_path / "new runs", data_dir=tmp_path / told)
+    with pytest.raises(UserError, match="there is no folder"):
+        dreaming.train(more, out=tmp_path / "runs", data_dir=tmp_path)
+
+
+def test_where_one_has_said_the_place_it_is_named_and_not_asked_for_again(of_folder, tmp_path):
+    shutil.move(tmp_path / "here/cats", tmp_path / "new/cats")
+    next((tmp_path / "new/cats/train/cat").iterdir()).unlink()
+    with pytest.raises(UserError, match=r"other images than /.*new/cats has now$"):
+        found(of_folder, data_dir=tmp_path / "new")
+
+
 def test_weights_of_networks_may_lie_in_the_data_dir_of_a_run_on_a_folder(of_folder, tmp_path):
     (tmp_path / "weights").mkdir()
     assert found(of_folder, data_dir=tmp_path / "weights").place == str(tmp_path / "here/cats")
@@ -75,7 +92,7 @@ def test_other_images_in_the_same_place_are_refused(of_folder, tmp_path):
     shutil.rmtree(tmp_path / "here/cats")
     write_pictures(tmp_path / "here/cats", seed=1)
     with pytest.raises(
-        UserError, match=r"other images than folder:cats has now; if they were moved, say where"
+        UserError, match=r"other images than /.*here/cats has now; if they were moved, say where"
     ):
         found(of_folder)
     write_pictures(tmp_path / "kept")

@@ -4,6 +4,7 @@ import ast
 import contextlib
 import dataclasses
 import io
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import pairwise
@@ -16,6 +17,12 @@ from dreaming.errors import UserError, nearest
 
 MARKERS = (tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes, tyro.conf.FlagCreatePairsOff)
 PACKAGE = Path(__file__).parents[1]
+CHOICE = re.compile(r"invalid choice (?P<value>'.*') for argument '(?P<option>.*?)'.*\((?P<choices>.*)\)")
+PLAINER = {
+    r"invalid literal for int\(\) with base 10: ('.*')": r"\1 is no whole number",
+    r"could not convert string to float: ('.*')": r"\1 is no number",
+}
+"""What Python says of a value that it cannot read, and how people say it."""
 GROUPS = {"data": "List, fetch and check data sets."}
 
 
@@ -166,6 +173,11 @@ def _tyro(kind: Any, words: Sequence[str], program: str, description: str | None
         if not stop.code:
             raise
     said = _first_part(complaint.getvalue())
+    if found := CHOICE.search(said):
+        choices = [each for each in re.findall(r"'(.*?)'", found["choices"]) if each != "None"]
+        said = f"{found['option']} is {found['value']}; {nearest(found['value'].strip(chr(39)), choices)}"
+    for their, ours in PLAINER.items():
+        said = re.sub(their, ours, said)
     raise UserError(f"{program.partition(' ')[2]}: {said}; see {program} --help")
 
 

@@ -5,11 +5,13 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from tyro.conf import arg
 
+from dreaming import __version__
 from dreaming.cli import arguments
 from dreaming.cli.arguments import condition_names, help_of
 from dreaming.cli.verbs import (
@@ -68,7 +70,8 @@ class _Run:
     def config(self, seed: int) -> "Config":
         from dreaming.config.configure import configure
 
-        return configure(
+        make = partial(
+            configure,
             self.condition,
             phases=self.phases,
             networks=self.networks,
@@ -87,6 +90,10 @@ class _Run:
             },
             seed=seed,
         )
+        try:
+            return make()
+        except UserError as error:
+            raise UserError(_by_option(str(error))) from None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -228,7 +235,10 @@ def main(words: Sequence[str] | None = None) -> int:
         0 done, 2 a mistake of the user's in one sentence, 3 stopped and resumable. A fault of ours raises, and
         Python exits with 1.
     """
-    words = sys.argv[1:] if words is None else words
+    words = (sys.argv[1:] if words is None else words) or ["--help"]
+    if words[0] == "--version":
+        print(f"dreaming {__version__}")
+        return 0
     description = "A laboratory for dreaming neural networks: train, sleep, dream, measure."
     try:
         verb: Callable[[], None] = arguments.read(VERBS, words, "dreaming", description)
@@ -252,6 +262,17 @@ def main(words: Sequence[str] | None = None) -> int:
         print(INTERRUPTED, file=sys.stderr)
         return STOPPED
     return 0
+
+
+def _by_option(said: str) -> str:
+    """Name a field by the option that gave its value: of what --set changes, that is --image-size alone."""
+    names = {"dataset.name": "dataset", "condition": "name"}
+
+    def option(found: re.Match[str]) -> str:
+        path = found["path"]
+        return f"--{names.get(path, path.rpartition('.')[2]).replace('_', '-')} is "
+
+    return re.sub(r"^(?:config|--set(?=: networks\.image_size)): (?P<path>[\w.]+) is ", option, said)
 
 
 def _begin(verb: object) -> None:

@@ -16,7 +16,7 @@ from dreaming.evaluation.measures import help_text
 
 FETCHED = ", ".join(fetched_names())
 Words = Annotated[tuple[str, ...], UseAppendAction, arg(metavar="PATH=VALUE")]
-RunPaths = Annotated[Positional[tuple[str, ...]], arg(metavar="RUN...")]
+RunPaths = Annotated[Positional[tuple[str, ...]], arg(metavar="RUN...", help_behavior_hint="(one or more)")]
 OptionalInt = Annotated[int | None, arg(metavar="INT")]
 Folder = Annotated[Path | None, arg(metavar="DIR")]
 Text = Annotated[str | None, arg(metavar="STR")]

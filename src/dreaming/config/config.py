@@ -283,6 +283,10 @@ class Config(Parameters):
         """Write the config as YAML, which `from_yaml` reads."""
         return yaml.safe_dump(self.content(), sort_keys=False)
 
+    def _repr_pretty_(self, printer: Any, _: bool) -> None:
+        """Show the config in a notebook as its YAML."""
+        printer.text(self.to_yaml())
+
     @classmethod
     def from_yaml(cls, path: Path) -> "Config":
         """Read a config file.

@@ -5,7 +5,8 @@ from typing import Any
 
 from dreaming.config.config import Config, Networks, validated
 from dreaming.config.custom import load_networks, load_phases, networks_of, phases_of
-from dreaming.errors import UserError
+from dreaming.config.settings import fields_of
+from dreaming.errors import UserError, brief
 from dreaming.model.conditions import condition
 from dreaming.model.phases import Cycle, Phase
 
@@ -53,6 +54,7 @@ def configure(
     >>> configure("without_rem", settings=["phases.nrem.weight=1"]).phases[1].weight
     1.0
     """
+    _require_sections(sections)
     cycle, label = condition(condition_name), condition_name
     later: list[dict[str, Any]] = []
     if schedule is not None:
@@ -86,6 +88,15 @@ def configure(
     if not config.phases and not config.schedule:
         return config.model_copy(update={"training": config.training.model_copy(update={"epochs": 0})})
     return config
+
+
+def _require_sections(sections: Mapping[str, Any]) -> None:
+    """Refuse a field in the place of its section, and say where it belongs."""
+    for name in sections.keys() - Config.model_fields.keys():
+        for section in Config.model_fields:
+            if name in fields_of(Config, [section]):
+                said = f'{section}={{"{name}": {brief(sections[name])}}}'
+                raise UserError(f"config: there is no section '{name}'; write {said}")
 
 
 def _called(phases: Any, own: Phase | Cycle) -> str:

@@ -31,17 +31,18 @@ def sentence(error: ValidationError, model: type[BaseModel], prefix: str = "") -
     path = [str(part)[:80] for part in first["loc"]]
     trail = ".".join([prefix, *path] if prefix else path)
     if first["type"] == "extra_forbidden":
-        return f"there is no '{trail}'; {nearest(path[-1], _fields(model, path[:-1]))}"
+        return f"there is no '{trail}'; {nearest(path[-1], fields_of(model, path[:-1]))}"
     message = re.sub(r"^(Value error|Input), ?", "", first["msg"])
     if first["type"] == "value_error":
         return message if path in ([], ["phases"]) else f"{trail}: {message}"
-    meaning = _fields(model, path[:-1]).get(path[-1]) if path else None
+    meaning = fields_of(model, path[:-1]).get(path[-1]) if path else None
     if first["type"] == "string_pattern_mismatch" and meaning:
-        return f"{trail} is {brief(first['input'])}, and should be: {' '.join(meaning.replace('``', '').split())}"
+        wanted = " ".join(meaning.replace("``", "").split()).rpartition(": ")[2].partition(";")[0].rstrip(".")
+        return f"{trail} is {brief(first['input'])}, and should be {wanted[0].lower()}{wanted[1:]}"
     return f"{trail} is {brief(first['input'])}: {message[0].lower()}{message[1:]}"
 
 
-def _fields(model: type[BaseModel], path: Sequence[str]) -> dict[str, str | None]:
+def fields_of(model: type[BaseModel], path: Sequence[str]) -> dict[str, str | None]:
     """Return the fields of the model that a path of fields leads to, with what they mean."""
     for part in path:
         field = model.model_fields.get(part)

@@ -108,6 +108,14 @@ class Dataset:
             warnings.warn("; ".join(said), stacklevel=2)
         return cls(name, contents.train, contents.test, contents.classes)
 
+    def __repr__(self) -> str:
+        """Return the data set in one line."""
+        size = f"{self.image_size} x {self.image_size}"
+        return (
+            f"Dataset {self.name}: {len(self.train):,} train and {len(self.test):,} test images of {size}, "
+            f"{len(self.classes)} classes"
+        )
+
     @property
     def fingerprint(self) -> str:
         """SHA-256 (hexadecimal) of images and labels of both splits as they are now: hashed at each call."""

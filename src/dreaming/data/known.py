@@ -31,5 +31,6 @@ def image_folder(name: str, *others: str) -> Path | None:
         return Path(path)
     if name not in names():
         known = (*names(), *others, "folder:PATH")
-        raise UserError(f"no data set is called {name!r}; {nearest(name, known)}")
+        meant = f"did you mean 'folder:{name}'?" if Path(name).is_dir() else nearest(name, known)
+        raise UserError(f"no data set is called {name!r}; {meant}")
     return None

@@ -253,7 +253,9 @@ def require_same_images(folder: RunFolder, dataset: Dataset, remedy: str = "") -
         If they are others, or the record of the run names none; the remedy ends the sentence.
     """
     if folder.fingerprint() != dataset.fingerprint:
-        raise UserError(f"{folder.path} was trained on other images than {dataset.name} has now{remedy}")
+        of_folder = dataset.place if dataset.name.startswith("folder:") else None
+        name = of_folder or dataset.name
+        raise UserError(f"{folder.path} was trained on other images than {name} has now{remedy}")
 
 
 def trust(run_folder: str | Path) -> list[Path]:

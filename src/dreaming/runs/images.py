@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -68,7 +69,9 @@ def images_for(
     _require_dataset(dataset)
     about, size = config.dataset, config.networks.image_size
     if dataset is None:
-        return load_dataset(about.name, data_dir, limit=about.limit, trust=trust_data, image_size=size)
+        name = _named_today(about.name, data_dir)
+        images = load_dataset(name, data_dir, limit=about.limit, trust=trust_data, image_size=size)
+        return replace(images, name=about.name)
     if not dataset._loaded and (dataset.name in names() or not re.fullmatch(FOLDER_NAME, dataset.name)):
         raise UserError(
             f"images that are given cannot be called {brief(dataset.name)}, as if load_dataset had read them; make "
@@ -116,7 +119,8 @@ def images_of_run(
         images = replace(images_for(found, None, place, trust_data), name=config.dataset.name)
     else:
         images = images_for(config, dataset)
-    moved = "; if they were moved, say where they are with --data-dir DIR" * (images.place is not None)
+    untold = images.place is not None and data_dir is None
+    moved = "; if they were moved, say where they are with --data-dir DIR" * untold
     require_same_images(folder, images, moved)
     return images
 
@@ -134,12 +138,26 @@ def _found(folder: RunFolder, name: str, data_dir: str | Path | None) -> tuple[s
         there = before if before is not None and before.is_dir() else None
         return name, data_dir or os.environ.get("DREAMING_DATA") or there
     own = expanded(Path(name.removeprefix("folder:")))
-    told = [] if data_dir is None else [place := expanded(Path(data_dir)), place / own.name]
-    places = [*told, *([] if before is None else [before]), own]
-    found = next((place for place in places if (place / "train").is_dir()), None)
+    found = _first_folder([*_told(own, data_dir), *([] if before is None else [before]), own])
     if found is None:
         raise UserError(
             f"the images that {folder.path} was trained on are not in {before or own}; say where they are with "
             "--data-dir DIR, the folder that holds train and test"
         )
     return f"folder:{found}", data_dir
+
+
+def _named_today(name: str, data_dir: str | Path | None) -> str:
+    """Return the name by which images are read: a folder that is gone, by where it was moved to."""
+    own = expanded(Path(name.removeprefix("folder:")))
+    moved = None if not name.startswith("folder:") or own.is_dir() else _first_folder(_told(own, data_dir))
+    return name if moved is None else f"folder:{moved}"
+
+
+def _told(own: Path, data_dir: str | Path | None) -> list[Path]:
+    """List where a folder of images is now if it was moved to, or into, a place."""
+    return [] if data_dir is None else [expanded(Path(data_dir)), expanded(Path(data_dir)) / own.name]
+
+
+def _first_folder(places: Sequence[Path]) -> Path | None:
+    return next((place for place in places if (place / "train").is_dir()), None)

@@ -98,7 +98,10 @@ class TerminalProgress(NoProgress):
         self._epochs, self._cycles = epochs, cycles
         self._count = self._counted_at_start = done
         self._began = time.monotonic()
-        self.say(f"{title}: {epochs} epochs of {cycles} cycles" + (f", {done} cycles done" if done else ""))
+        self.say(
+            f"{title}: {epochs} epoch{'s' * (epochs != 1)} of {cycles} cycles"
+            + (f", {done} cycles done" if done else "")
+        )
         if self._bar is not None:
             if self._task is not None:
                 self._bar.remove_task(self._task)

@@ -1,5 +1,6 @@
 """Comparing runs: a table and a plot for each measure. Reads tables, never checkpoints."""
 
+import html
 import io
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -95,6 +96,13 @@ class Comparison:
     measures: Mapping[str, MeasureComparison]
     files: list[Path]
     findings: tuple[str, ...] = ()
+
+    def _repr_html_(self) -> str:
+        """Return the tables as a notebook shows them."""
+        return "".join(
+            f"<p>{html.escape(each.caption)}</p>{pd.DataFrame(each.in_words()).to_html(index=False)}"
+            for each in self.measures.values()
+        )
 
     @property
     def table(self) -> pd.DataFrame:
