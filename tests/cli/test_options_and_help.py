@@ -236,7 +236,8 @@ def test_alone_it_shows_its_help_and_its_version_is_asked_for(capsys):
     with pytest.raises(SystemExit) as stop:
         main([])
     assert not stop.value.code
-    assert all(verb in capsys.readouterr().out for verb in VERBS)
+    shown = capsys.readouterr().out
+    assert all(verb in shown for verb in VERBS)
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"dreaming {__version__}\n"
 
