@@ -24,6 +24,7 @@ import time
 from dreaming import NREM, REM, Wake
 
 heard, nights = [], []
+TRIED = 2  # nights in which a phase of one's own is tried, before the training
 
 
 def also_noted(hear):
@@ -38,11 +39,11 @@ class Waiting(NREM):
     def objective(self, *words):
         nights.append(None)
         if WAIT in os.environ:
-            if len(nights) == 1:
+            if len(nights) == 1 + TRIED:
                 for number in (signal.SIGINT, signal.SIGTERM):
                     if callable(before := signal.getsignal(number)):
                         signal.signal(number, also_noted(before))
-            while len(nights) == 7 and not heard:
+            while len(nights) == 7 + TRIED and not heard:
                 time.sleep(0.01)
         return super().objective(*words)
 
