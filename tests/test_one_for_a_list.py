@@ -103,7 +103,7 @@ def test_a_notebook_shows_configs_data_sets_and_comparisons_as_people_read_them(
     config = dreaming.configure("without_rem")
     config._repr_pretty_(printer, False)
     printer.text.assert_called_once_with(config.to_yaml())
-    images = dreaming.Dataset.of_arrays("mine", *(np.zeros((n, 32, 32), dtype=np.uint8) for n in (9, 3)))
-    assert repr(images) == "Dataset mine: 9 train and 3 test images of 32 x 32, 0 classes"
+    images = dreaming.Dataset.of_arrays("mine", *(np.zeros((n, 32, 32), dtype=np.uint8) for n in (9, 4)))
+    assert repr(images) == "Dataset mine: 9 train and 4 test images of 32 x 32, 0 classes"
     assert "<table" in dreaming.compare(evaluated, tmp_path)._repr_html_()
     assert dreaming.describe(config).config == config

@@ -1,6 +1,7 @@
 """Objects of the user's own, from a Python file of the user's, which is executed."""
 
 import inspect
+import traceback
 import typing
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -69,7 +70,9 @@ def called(option: str, place: object, call: Callable[[], Any]) -> Any:
         raise
     except (Exception, SystemExit) as error:
         said = " ".join(str(error).split())
-        raise UserError(f"{option}: {place} fails with {type(error).__name__}: {said}") from error
+        *_, last = traceback.extract_tb(error.__traceback__)
+        where = f"{Path(last.filename).name}, line {last.lineno}"
+        raise UserError(f"{option}: {place} fails with {type(error).__name__}: {said} ({where})") from error
 
 
 def load_phases(spec: str) -> Phase | Cycle:

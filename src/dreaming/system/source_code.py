@@ -163,10 +163,11 @@ def execute(path: Path, source: SourceCode | None = None) -> types.ModuleType:
 
 def own_modules() -> list[types.ModuleType]:
     """Return the modules that were executed by `execute`, and those beside them that they imported."""
-    own = [module for name, module in sys.modules.items() if name.startswith(OWN_MODULE)]
-    folders = {str(Path(module.__file__ or "").parent) for module in own}
-    beside = [module for module in sys.modules.values() if _folder(module) in folders]
-    return [*own, *(module for module in beside if module not in own)]
+    modules = {name: module for name, module in sys.modules.items() if isinstance(module, types.ModuleType)}
+    own = [module for name, module in modules.items() if name.startswith(OWN_MODULE)]
+    folders = {_folder(module) for module in own}
+    beside = {module.__name__: module for module in modules.values() if _folder(module) in folders}
+    return [module for name, module in beside.items() if name != "__main__"]
 
 
 def _folder(module: types.ModuleType) -> str | None:

@@ -152,14 +152,20 @@ def test_a_single_image_is_refused(run, images):
         Realism().measure(SnapshotBatch(run, run.read_config(), alone, [2], CPU))
 
 
+class Pixels(nn.Module):
+    """Takes pixels for latents."""
+
+    def forward(self, images):
+        return images.flatten(1), images.mean((1, 2, 3))
+
+
 class Mirror(dreaming.Cortex):
     """Remembers every pixel, so that its NREM dreams are what it saw."""
 
     def __init__(self):
         super().__init__(base_channels=2, latent_dim=8, random=torch.Generator())
         self.latent_dim = 3072
-        self.encoder = nn.Identity()
-        self.encoder.latents = lambda x: x.flatten(1)
+        self.encoder = Pixels()
         self.spare = nn.Parameter(torch.zeros(1))
         self.generator = nn.Unflatten(1, (3, 32, 32))
 
