@@ -301,8 +301,14 @@ def test_runs_measured_by_other_files_are_not_compared(run, tmp_path, capsys):
             "faults.py:wild",
             "what Readout gives with Wild in faults.py sha256:.* under the name of a measure of",
         ),
-        ("faults.py:Fails", "^--measures: Fails fails with ZeroDivisionError: no way \(faults\.py, line \d+\)$"),
-        ("faults.py:Unkeyed", "^--measures: Unkeyed fails with ZeroDivisionError: no key \(faults\.py, line \d+\)$"),
+        (
+            "faults.py:Fails",
+            r"^--measures: Fails fails with ZeroDivisionError: no way \(faults\.py, line \d+\)$",
+        ),
+        (
+            "faults.py:Unkeyed",
+            r"^--measures: Unkeyed fails with ZeroDivisionError: no key \(faults\.py, line \d+\)$",
+        ),
         ("faults.py:Checks", "^--measures: Checks fails with AttributeError: .*nothing"),
         (
             "faults.py:Text",
