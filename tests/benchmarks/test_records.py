@@ -182,7 +182,7 @@ def test_readout(tmp_path):
 def test_evaluation(tmp_path, monkeypatch, without_drawing):
     few = load_dataset("digits", limit=100)
     monkeypatch.setattr(evaluation, "load_dataset", lambda name: few)
-    monkeypatch.setattr("dreaming.evaluation.measuring.load_dataset", lambda *args, **options: few)
+    monkeypatch.setattr("dreaming.runs.images.load_dataset", lambda *args, **options: few)
     found = read(evaluation.main(snapshots=2, figures=3, base_channels=2, latent_dim=4, out=tmp_path))
     whole(found)
     n_train, n_test = len(few.train), len(few.test)

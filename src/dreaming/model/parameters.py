@@ -115,6 +115,14 @@ class Recorded:
     run: ClassVar[str]
     """The folder of the run whose record it is of."""
 
+    def __eq__(self, other: object) -> bool:
+        """Return whether another is a record of the same, wherever it was read."""
+        same = isinstance(other, Recorded) and type(self).__name__ == type(other).__name__
+        return same and (self.source, self.values()) == (other.source, other.values())  # type: ignore[attr-defined]
+
+    def __hash__(self) -> int:
+        return hash((type(self).__name__, self.source))
+
     def values(self) -> dict[str, Any]:
         """Return what was recorded; of a phase also the fields that came later, with their defaults."""
         held = cast(Parameters, self)

@@ -25,7 +25,9 @@ WORDS = {
     "train": ("--limit=64", *SMALL, "--epochs=1", "--seeds=2", "--workers=2"),
     "evaluate": (RUN, "--measures=all", "--epochs=last", "--device=cpu"),
     "dream": (RUN, "--count=4"),
+    "latents": (RUN, "--out=latents.npz", "--count=4"),
     "compare": ("runs",),
+    "trust": (RUN,),
     "import": ("trained.pth", "--dataset=digits", "--limit=64", "--name=published"),
     "describe": ("--condition=without_rem",),
     "doctor": ("--device=cpu", "--base-channels=8", "--batch-size=8", "--seeds=2"),
@@ -47,6 +49,7 @@ WORDS = {
 """Words for each verb. `reproduce` is to measure with weights that are not there."""
 REFUSED = {
     "reproduce": "need",
+    "trust": "there is nothing to trust",
     "data check": "2 of 2 files are not as published",
     "data fetch": "could not be fetched",
 }
