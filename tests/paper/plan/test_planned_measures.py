@@ -154,7 +154,8 @@ def test_runs_are_measured_once_and_anew_where_the_file_has_changed(written, mon
     )
     found = reproduce(profile(file), out="out", device="cpu", workers=1)
     assert found.failures == {
-        f"digits/pad/seed-{seed}": "--measures: fails fails with ValueError: no way" for seed in (0, 1)
+        f"digits/pad/seed-{seed}": "--measures: fails fails with ValueError: no way (mine.py, line 16)"
+        for seed in (0, 1)
     }
     table = pd.read_csv("out/figures/measures.csv").set_index("measure")
     assert list(dict.fromkeys(table.index)) == ["fails", "sparsity", "parts", "share"]
