@@ -51,7 +51,10 @@ def shipped() -> dict[str, Path]:
     'pad-cifar10'
     """
     package = Path(__file__).parents[1]
-    places = (package / "weights", package.parents[1] / "weights")  # of an installed package, and of a checkout
+    places = (
+        package / "weights",
+        package.parents[1] / "weights",
+    )  # of an installed package, and of a checkout
     return {file.parent.name: file.parent for place in places for file in place.glob("*/config.yaml")}
 
 
@@ -87,7 +90,9 @@ class RunFolder:
         folder = cls(path if path.exists() else shipped().get(str(path), path))
         if not folder.path.is_dir():
             names = shipped() if len(path.parts) == 1 else {}
-            there = f"; the weights that come with the project are {', '.join(sorted(names))}" if names else ""
+            there = (
+                f"; the weights that come with the project are {', '.join(sorted(names))}" if names else ""
+            )
             raise UserError(f"there is no run folder {path}{there}")
         if not folder.config.is_file():
             inside = sorted(path.glob("**/config.yaml"))[:1]
