@@ -288,15 +288,15 @@ class Config(Parameters):
         printer.text(self.to_yaml())
 
     @classmethod
-    def from_yaml(cls, path: Path) -> "Config":
-        """Read a config file.
+    def from_yaml(cls, path: str | Path) -> "Config":
+        """Read a config file, such as the ``config.yaml`` of a run.
 
         Raises
         ------
         UserError
             If the file is missing, no YAML, or no config.
         """
-        text = content_of(path)
+        text = content_of(Path(path))
         try:
             content = yaml_of(text)
         except (yaml.YAMLError, UnicodeDecodeError) as error:

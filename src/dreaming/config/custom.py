@@ -1,7 +1,6 @@
 """Objects of the user's own, from a Python file of the user's, which is executed."""
 
 import inspect
-import traceback
 import typing
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from pydantic_core import PydanticSerializationError, to_jsonable_python
 from torch import Tensor, nn
 
 from dreaming.config.config import Config, Networks
-from dreaming.errors import UserError, brief, nearest
+from dreaming.errors import UserError, brief, nearest, own_lines
 from dreaming.model.activity import at_rest
 from dreaming.model.networks import Cortex, require_float32
 from dreaming.model.organs import storages
@@ -70,8 +69,7 @@ def called(option: str, place: object, call: Callable[[], Any]) -> Any:
         raise
     except (Exception, SystemExit) as error:
         said = " ".join(str(error).split())
-        *_, last = traceback.extract_tb(error.__traceback__)
-        where = f"{Path(last.filename).name}, line {last.lineno}"
+        *_, where = own_lines(error)
         raise UserError(f"{option}: {place} fails with {type(error).__name__}: {said} ({where})") from error
 
 

@@ -1,8 +1,10 @@
 """What a run would be, before anything is run: its config, its phases and signs, its size and its cost."""
 
+import html
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import pandas as pd
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -40,6 +42,27 @@ class Description:
     signs: Mapping[str, Plasticity]
     weights: Mapping[str, int]
     multiply_accumulates: Mapping[str, int]
+
+    def in_words(self) -> list[dict[str, str]]:
+        """Return a row for each phase, as people read it: its signs and its cost; and one for the whole cycle."""
+        cost = "multiply-accumulates of a cycle"
+        rows = [
+            {
+                "phase": name,
+                **{each: f"{sign:+d}" if (sign := signs.get(each, 0)) else "0" for each in self.weights},
+                cost: f"{counted / 1e9:.2f} G"
+                if (counted := self.multiply_accumulates.get(name)) is not None
+                else "not counted",
+            }
+            for name, signs in self.signs.items()
+        ]
+        whole = f"{sum(self.multiply_accumulates.values()) / 1e9:.2f} G"
+        return [*rows, {"phase": "", **dict.fromkeys(self.weights, ""), cost: whole}]
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the rows, and the size of each network."""
+        sizes = ", ".join(f"{html.escape(name)}: {count:,} weights" for name, count in self.weights.items())
+        return f"{pd.DataFrame(self.in_words()).to_html(index=False)}<p>{sizes}</p>"
 
 
 @torch_defaults()
