@@ -8,7 +8,7 @@ import torch
 import dreaming
 from dreaming.data import epoch_order, load_dataset, to_activity
 from dreaming.model.conditions import conditions
-from dreaming.model.cycle import draw, objective, sleep_wake_cycle, steps_of
+from dreaming.model.cycle import draw, phase_objective, sleep_wake_cycle, steps_of
 from dreaming.model.hippocampus import Hippocampus
 from dreaming.rng import Random, generator
 from dreaming.training import ensemble
@@ -181,9 +181,9 @@ def test_an_ensemble_has_the_losses_of_its_cortices():
     images = to_activity(IMAGES[:16]).double().unflatten(0, (2, 8))
     draws = draw(steps_of(mine.phases), Random(0), 8, 8)
     gathered = ensemble.stack([life.cortex for life in lives])
-    found = ensemble.objective(mine.phases[0], gathered, images, Hippocampus(), draws["wake"])
+    found = ensemble.phase_objective(mine.phases[0], gathered, images, Hippocampus(), draws["wake"])
     for number, life in enumerate(lives):
-        one = objective(mine.phases[0], life.cortex, images[number], Hippocampus(), draws["wake"])
+        one = phase_objective(mine.phases[0], life.cortex, images[number], Hippocampus(), draws["wake"])
         torch.testing.assert_close(found.loss[number], one.loss)
         torch.testing.assert_close(found.memory[number], one.memory)
         for name, value in one.terms.items():

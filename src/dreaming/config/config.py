@@ -22,8 +22,9 @@ from pydantic import (
 from dreaming.config.schedule import PHASE_KINDS, Phases, Stage
 from dreaming.config.settings import assign, difference, path_and_value, sentence
 from dreaming.errors import UserError, brief
+from dreaming.model.cortex import Cortex
 from dreaming.model.hippocampus import HippocampusConfig
-from dreaming.model.networks import IMAGE_SIZE, Cortex, layer_widths
+from dreaming.model.networks import IMAGE_SIZE, layer_widths
 from dreaming.model.occlusion import Occlusion
 from dreaming.model.organs import grow_organs
 from dreaming.model.parameters import Parameters, Recorded

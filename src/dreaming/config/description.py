@@ -12,7 +12,7 @@ from dreaming.config.config import Config
 from dreaming.config.custom import called, check_networks
 from dreaming.config.trial import back_propagate, check_phases
 from dreaming.errors import UserError
-from dreaming.model.cycle import Step, draw, objective
+from dreaming.model.cycle import Step, draw, phase_objective
 from dreaming.model.hippocampus import Hippocampus
 from dreaming.model.phases import Outcome, Phase
 from dreaming.model.plasticity import Plasticity
@@ -107,7 +107,7 @@ def describe(config: Config) -> Description:
                 [Step(phase)], random, batch, cortex.latent_dim, config.hippocampus, images.shape[1:]
             )
             with torch.device("meta"):  # what the objective makes of itself
-                outcome = objective(phase, cortex, images, hippocampus, draws[phase.name], labels)
+                outcome = phase_objective(phase, cortex, images, hippocampus, draws[phase.name], labels)
             back_propagate(phase, cortex, outcome)
             return outcome
 

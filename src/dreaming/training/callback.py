@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dreaming.errors import Stopped, UserError, own_lines
-from dreaming.model.networks import Cortex
+from dreaming.model.cortex import Cortex
 from dreaming.system.defaults import torch_defaults
 from dreaming.system.locks import lent
 from dreaming.training.run import Run
