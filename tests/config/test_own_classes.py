@@ -222,7 +222,7 @@ class Wrapped(nn.Module):
     ("wrong", "because"),
     [
         ("latents", r"gives latents of shape \(3, 7\) for 3 images, and \(3, 8\) is needed"),
-        ("externality", r"gives the externality of shape \(3, 1\) for 3 images, and \(3,\) is needed"),
+        ("externality", r"gives externality of shape \(3, 1\) for 3 images, and \(3,\) is needed"),
         ("gradient", "latents of .* have no gradient"),
         ("one", "the encoder of .* fails with"),
     ],

@@ -156,14 +156,10 @@ class Describe(_Run):
 
         found = describe(self.config(self.seed))
         print(found.config.to_yaml())
-        table = Table("phase", *found.weights, "multiply-accumulates of a cycle")
-        for name, signs in found.signs.items():
-            shown = [f"{sign:+d}" if (sign := signs.get(each, 0)) else "0" for each in found.weights]
-            cost = found.multiply_accumulates.get(name)
-            table.add_row(name, *shown, "not counted" if cost is None else f"{cost / 1e9:.2f} G")
-        table.add_row(
-            *[""] * (1 + len(found.weights)), f"{sum(found.multiply_accumulates.values()) / 1e9:.2f} G"
-        )
+        rows = found.in_words()
+        table = Table(*rows[0])
+        for row in rows:
+            table.add_row(*row.values())
         console().print(table)
         for name, count in found.weights.items():
             print(f"{name}: {count:,} weights")

@@ -22,8 +22,9 @@ from pydantic import (
 from dreaming.config.schedule import PHASE_KINDS, Phases, Stage
 from dreaming.config.settings import assign, difference, path_and_value, sentence
 from dreaming.errors import UserError, brief
+from dreaming.model.cortex import Cortex
 from dreaming.model.hippocampus import HippocampusConfig
-from dreaming.model.networks import IMAGE_SIZE, Cortex, layer_widths
+from dreaming.model.networks import IMAGE_SIZE, layer_widths
 from dreaming.model.occlusion import Occlusion
 from dreaming.model.organs import grow_organs
 from dreaming.model.parameters import Parameters, Recorded
@@ -288,15 +289,15 @@ class Config(Parameters):
         printer.text(self.to_yaml())
 
     @classmethod
-    def from_yaml(cls, path: Path) -> "Config":
-        """Read a config file.
+    def from_yaml(cls, path: str | Path) -> "Config":
+        """Read a config file, such as the ``config.yaml`` of a run.
 
         Raises
         ------
         UserError
             If the file is missing, no YAML, or no config.
         """
-        text = content_of(path)
+        text = content_of(Path(path))
         try:
             content = yaml_of(text)
         except (yaml.YAMLError, UnicodeDecodeError) as error:

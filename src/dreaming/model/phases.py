@@ -22,8 +22,9 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from dreaming.model import losses
+from dreaming.model.cortex import Cortex
 from dreaming.model.hippocampus import Hippocampus, Replay
-from dreaming.model.networks import IMAGE_SIZE, Cortex
+from dreaming.model.networks import IMAGE_SIZE
 from dreaming.model.occlusion import Occlusion
 from dreaming.model.parameters import Parameters
 from dreaming.model.plasticity import Plasticity

@@ -154,10 +154,25 @@ class RunFolder:
         config = Config.from_yaml(self.config)
         if "seed" not in config.model_fields_set:  # it is written last: others may be missing too
             raise UserError(f"{self.config} is damaged: it is cut short, before the seed")
-        if own and any(isinstance(group, Recorded) for group in config.groups()):
-            content = config.content()
-            return validated(content, str(self.config), own_classes(self.path, content))
-        return config
+        return self._with_own(config) if own and _lacks_classes(config) else config
+
+    def at_hand(self, config: Config) -> Config:
+        """Return a config that was read without its maker's own classes with those that this folder keeps.
+
+        Only if it is the config of the run which lies here, and as far as their files are trusted.
+
+        Raises
+        ------
+        UserError
+            If a file is missing, is another than it was, or fails.
+        """
+        if not _lacks_classes(config) or not self.config.exists() or self.read_config().difference(config):
+            return config
+        return self._with_own(config)
+
+    def _with_own(self, config: Config) -> Config:
+        content = config.content()
+        return validated(content, str(self.config), own_classes(self.path, content))
 
     def trust(self) -> list[Path]:
         """Mark the code that its maker added to the run as this user's; return the files (see `dreaming.trust`)."""
@@ -240,6 +255,10 @@ class RunFolder:
         if "value" in table:
             table = table.assign(value=table["value"].astype(object).fillna("nan"))
         write(path, csv(table))
+
+
+def _lacks_classes(config: Config) -> bool:
+    return any(isinstance(group, Recorded) for group in config.groups())
 
 
 def _is_session(found: object) -> bool:

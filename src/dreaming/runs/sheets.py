@@ -12,8 +12,8 @@ from torch import Tensor
 
 from dreaming.data import Dataset, to_activity
 from dreaming.errors import UserError
+from dreaming.model.cortex import Cortex
 from dreaming.model.dreams import dream, remember, sleep_of
-from dreaming.model.networks import Cortex
 from dreaming.model.phases import NREM, REM, Phase
 from dreaming.model.pixels import to_pixels
 from dreaming.rng import Random, generator

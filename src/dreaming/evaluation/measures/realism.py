@@ -17,8 +17,8 @@ from dreaming.evaluation.features.frechet import frechet_distance
 from dreaming.evaluation.measures.measure import Measure, Quantity, Row, parameter, tabled
 from dreaming.evaluation.measures.snapshot_batch import SnapshotBatch
 from dreaming.model import dreams
+from dreaming.model.cortex import Cortex
 from dreaming.model.hippocampus import Hippocampus
-from dreaming.model.networks import Cortex
 from dreaming.model.phases import NREM, REM
 from dreaming.model.pixels import to_pixels
 from dreaming.rng import Random, generator
