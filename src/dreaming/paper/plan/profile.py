@@ -183,10 +183,11 @@ class Profile(Parameters):
         passed_over = tuple(f"phases.{phase}." for phase in absent)
         settings = [setting for setting in self.settings if not setting.strip().startswith(passed_over)]
         if dose:
-            settings += [f"{dose.field}={dose.value}", f"condition={name}"]
+            settings += [f"{dose.field}={dose.value}"]
         return configure(
             base,
             schedule=schedule,
+            name=name,
             settings=settings,
             dataset={"name": dataset, "limit": self.limit},
             training={"epochs": epochs, "snapshots": snapshots, "device": device},
