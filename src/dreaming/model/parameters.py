@@ -191,8 +191,8 @@ def _completed(default: Parameters, given: Mapping[str, Any], context: Any) -> A
     values = dict(default)
     for name, value in given.items():
         own = values.get(name)
-        whole = not isinstance(own, Parameters) or not isinstance(value, Mapping)
-        values[name] = value if whole else _completed(own, value, context)
+        in_part = isinstance(own, Parameters) and isinstance(value, Mapping)
+        values[name] = _completed(cast(Parameters, own), value, context) if in_part else value
     return type(default).model_validate(values, context=context)
 
 
