@@ -46,8 +46,8 @@ class DatasetConfig(Parameters):
     name: str = Field(default="digits", pattern=rf"^(folder:[^\x00-\x1f\x7f-\x9f]+|{FOLDER_NAME})$")
     """``digits``, ``house_digits``, ``cifar10``, ``cifar100``, ``stl10``, ``svhn`` or ``folder:PATH``."""
     limit: Annotated[int, Ge(1)] | None = None
-    """How many images of each split are taken, from the first; all by default. Of ``house_digits``, as many are
-    drawn as this says, 8,000 and 2,000 by default."""
+    """How many images of each split are taken, some of every class; all by default. Of ``house_digits``, as many
+    are drawn as this says, 8,000 and 2,000 by default."""
 
 
 class Networks(Parameters):

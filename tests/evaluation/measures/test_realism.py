@@ -157,7 +157,7 @@ def test_fewer_samples_may_be_taken_and_one_is_refused(measured):
 
 
 def test_a_single_image_is_refused(run, images):
-    alone = dataclasses.replace(images, train=images.train.first(1))
+    alone = dataclasses.replace(images, train=images.train.at(torch.arange(1)))
     with pytest.raises(UserError, match="needs two images or more, and got 1"):
         Realism().measure(SnapshotBatch(run, run.read_config(), alone, [2], CPU))
 

@@ -197,7 +197,7 @@ class Profile(Parameters):
     def deviations(self) -> list[str]:
         """Return where the runs are other than those the paper's numbers come from, but for the number of seeds."""
         epochs = [] if self.epochs == EPOCHS else [f"{self.epochs} epochs in place of {EPOCHS}"]
-        limit = [] if self.limit is None else [f"the first {self.limit} images of each split"]
+        limit = [] if self.limit is None else [f"{self.limit} images of each split"]
         settings = [s for s in self.settings if s.partition("=")[0].strip() not in NOT_OF_THE_PROTOCOL]
         return [*epochs, *limit, *settings]
 
