@@ -104,7 +104,7 @@ def test_dream_draws_a_sheet_that_can_be_looked_at(phase, trained, tmp_path, dre
 
 
 def test_the_two_sleeps_dream_differently(dreaming_does, tmp_path):
-    words = (*TINY, "--set", "optimizer.learning_rate=0.01", "--epochs", "4", "--snapshots", "ends")
+    words = (*TINY, "--set", "optimizer.learning_rate=0.01", "--name", "pad", "--epochs", "4")
     dreaming_does("train", *words, "--out", tmp_path / "out")  # enough that dreams differ by whole pixels
     for phase in ("rem", "nrem"):
         words = ("--count", "4", "--to", tmp_path / f"{phase}.png")

@@ -51,7 +51,7 @@ class _Run:
     schedule: Annotated[str | None, arg(metavar="CONDITION:EPOCH,...,CONDITION")] = None
     """conditions one after another, each until an epoch is done, such as pad:10,without_rem:20,pad"""
     name: Text = None
-    """what to call the condition; needed where --set makes it another"""
+    """what to call the condition; by default by what it is, such as pad+rem.replay.noise-0.1 after --set"""
     dataset: Annotated[str, arg(help=help_of("DatasetConfig", "name"))] = "digits"
     limit: Annotated[int | None, arg(metavar="INT", help=help_of("DatasetConfig", "limit"))] = None
     image_size: Annotated[

@@ -283,6 +283,23 @@ def require_same_config(folder: RunFolder, there: Config, wanted: Config, option
         )
 
 
+def require_seeds_of_one_config(place: Path, there: Config, wanted: Config) -> None:
+    """Make sure that two runs whose folders lie in one place differ in nothing but their seed.
+
+    Raises
+    ------
+    UserError
+        If they do: in what, and which options lead elsewhere.
+    """
+    found = there.difference(wanted.model_copy(update={"seed": there.seed}))
+    if found:
+        path, old, new = found
+        raise UserError(
+            f"{place} would hold seeds of two configs: {path} is {brief(old)} of one and {brief(new)} of the "
+            "other; use another --name or --out"
+        )
+
+
 def require_same_images(folder: RunFolder, dataset: Dataset, remedy: str = "") -> None:
     """Make sure that images are those that a run saw last.
 

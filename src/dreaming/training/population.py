@@ -12,7 +12,7 @@ import torch
 from dreaming.config.config import Config
 from dreaming.data import Dataset
 from dreaming.errors import RunsFailed, Stopped, UserError
-from dreaming.runs.folder import RunFolder, run_path
+from dreaming.runs.folder import RunFolder, require_seeds_of_one_config, run_path
 from dreaming.runs.images import named_for
 from dreaming.system import hardware
 from dreaming.system.defaults import torch_defaults
@@ -99,9 +99,11 @@ def train_all(
     require_workers(workers)
     configs = [named_for(config, dataset) for config in configs]
     paths = [run_path(Path(out), config.dataset.name, config.condition, config.seed) for config in configs]
-    for path in paths:
+    alike: dict[Path, Config] = {}
+    for path, config in zip(paths, configs, strict=True):
         if paths.count(path) > 1:
             raise UserError(f"two of these runs would be written into {path}; give them other seeds or names")
+        require_seeds_of_one_config(path.parent, alike.setdefault(path.parent, config), config)
     options: dict[str, Any] = {
         "out": out,
         "data_dir": data_dir,
