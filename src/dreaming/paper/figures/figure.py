@@ -32,14 +32,14 @@ class Need:
         A measure of `dreaming.evaluation`, ``losses``, ``pictures``, or `OWN_MEASURES` for those of a profile.
     when
         After which epochs.
-    first_seed
+    one_seed
         Whether one seed is enough, since a picture is shown and no mean.
     """
 
     conditions: tuple[str, ...]
     measure: str
     when: When
-    first_seed: bool = False
+    one_seed: bool = False
 
 
 @dataclass(frozen=True)
