@@ -15,11 +15,13 @@ from dreaming.evaluation.measures import help_text
 # The library is imported where a verb calls it, so that --help and mistakes need not wait for torch.
 
 FETCHED = ", ".join(fetched_names())
-Words = Annotated[tuple[str, ...], UseAppendAction, arg(metavar="PATH=VALUE")]
+Words = Annotated[tuple[str, ...], UseAppendAction, arg(metavar="PATH=VALUE", help_behavior_hint="")]
 RunPaths = Annotated[Positional[tuple[str, ...]], arg(metavar="RUN...", help_behavior_hint="(one or more)")]
-OptionalInt = Annotated[int | None, arg(metavar="INT")]
-Folder = Annotated[Path | None, arg(metavar="DIR")]
-Text = Annotated[str | None, arg(metavar="STR")]
+# What may be left out says in its help what happens then, and not that its default is None or False.
+OptionalInt = Annotated[int | None, arg(metavar="INT", help_behavior_hint="")]
+Folder = Annotated[Path | None, arg(metavar="DIR", help_behavior_hint="")]
+Text = Annotated[str | None, arg(metavar="STR", help_behavior_hint="")]
+Flag = Annotated[bool, arg(help_behavior_hint="")]
 
 
 def _data_dir() -> Path:
@@ -31,15 +33,20 @@ class ImageOptions:
     """Where images come from."""
 
     data_dir: Folder = None
-    """where archives of data sets, and weights, lie (or set DREAMING_DATA); of a run on a folder of images that was
-    moved, that folder"""
-    trust_data: bool = False
+    """where archives and weights lie (or set DREAMING_DATA); of a run on a folder that was moved, that folder"""
+    trust_data: Flag = False
     """take files with another checksum than the official one; the run's record says so"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluate(ImageOptions):
-    """Measure runs, into measures.csv (and projection.csv); what is measured already is not done again."""
+    """Measure runs, into measures.csv (and projection.csv); what is measured already is not done again.
+
+    Examples
+    --------
+    dreaming evaluate runs/digits/pad/seed-0
+    dreaming evaluate runs/digits/pad/seed-0 --measures readout,robustness --epochs last
+    """
 
     runs: RunPaths
     """run folders"""
@@ -77,7 +84,13 @@ class Evaluate(ImageOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class Dream(ImageOptions):
-    """Draw a sheet of dreams of one run as PNG."""
+    """Draw a sheet of dreams of one run as PNG.
+
+    Examples
+    --------
+    dreaming dream runs/digits/pad/seed-0
+    dreaming dream runs/digits/pad/seed-0 --phase nrem --epoch 5
+    """
 
     run: Positional[Path]
     """run folder"""
@@ -87,7 +100,7 @@ class Dream(ImageOptions):
     """after which epoch; the last one kept by default"""
     count: int = 64
     """how many dreams"""
-    to: Annotated[Path | None, arg(metavar="FILE.png")] = None
+    to: Annotated[Path | None, arg(metavar="FILE.png", help_behavior_hint="")] = None
     """where the sheet is written; RUN/dreams/PHASE-EPOCH.png by default"""
 
     def __call__(self) -> None:
@@ -108,13 +121,19 @@ class Dream(ImageOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class Latents(ImageOptions):
-    """Write latents, labels, externality and layers of a run's images, for other tools."""
+    """Write latents, labels, externality and layers of a run's images, for other tools.
+
+    Examples
+    --------
+    dreaming latents runs/digits/pad/seed-0 --out latents.npz
+    dreaming latents runs/digits/pad/seed-0 --rdm distances.h5 --layers layer_2,layer_3
+    """
 
     run: Positional[Path]
     """run folder"""
-    out: Annotated[Path | None, arg(metavar="FILE.npz")] = None
+    out: Annotated[Path | None, arg(metavar="FILE.npz", help_behavior_hint="")] = None
     """where the arrays are written, as numpy reads them"""
-    rdm: Annotated[Path | None, arg(metavar="FILE.h5")] = None
+    rdm: Annotated[Path | None, arg(metavar="FILE.h5", help_behavior_hint="")] = None
     """where distances between all images are written, as rsatoolbox reads them; one matrix a layer"""
     split: Literal["train", "test"] = "test"
     """which images"""
@@ -151,7 +170,13 @@ class Latents(ImageOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class Import(ImageOptions):
-    """Make a run folder of a checkpoint of the published program, to be measured, compared, and dreamt with."""
+    """Make a run folder of a checkpoint of the published program: to be measured, compared, dreamt with.
+
+    Examples
+    --------
+    dreaming import trained.pth
+    dreaming import trained.pth --condition without_rem --dataset svhn
+    """
 
     file: Annotated[Positional[Path], arg(metavar="FILE.pth")]
     """its trained.pth; nothing in it is run"""
@@ -192,7 +217,13 @@ class Import(ImageOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class Trust:
-    """Let the code that its maker added to a run be executed from its folder, after you have read it."""
+    """Let the code that its maker added to a run be executed from its folder, after you have read it.
+
+    Examples
+    --------
+    dreaming trust runs/digits/pad/seed-0
+    dreaming trust received/mine/seed-3
+    """
 
     run: Positional[Path]
     """run folder"""
@@ -206,13 +237,19 @@ class Trust:
 
 @dataclass(frozen=True, kw_only=True)
 class Compare:
-    """Compare evaluated runs: a table and a plot for each measure that one of them has."""
+    """Compare evaluated runs: a table and a plot for each measure that one of them has.
+
+    Examples
+    --------
+    dreaming compare runs
+    dreaming compare runs/digits/pad runs/digits/without_rem --to rem
+    """
 
     runs: RunPaths
     """run folders, or folders that contain some"""
     to: Path = Path("comparison")
     """folder for the plots and the tables"""
-    measures: Annotated[str, arg(metavar="FILE.py:NAME,...")] = ""
+    measures: Annotated[str, arg(metavar="FILE.py:NAME,...", help_behavior_hint="")] = ""
     """measures of your own, whose labels and units are shown; the files are executed"""
 
     def __call__(self) -> None:
@@ -229,18 +266,27 @@ class Compare:
 
 @dataclass(frozen=True, kw_only=True)
 class Reproduce(ImageOptions):
-    """Make figures and tables of the paper: train and measure what is missing, draw, and write a report."""
+    """Make figures and tables of the paper: train and measure what is missing, draw, and write a report.
+
+    Examples
+    --------
+    dreaming reproduce
+    dreaming reproduce --profile quick --only figure-4 --dry-run
+    """
 
     profile: str = "demo"
     """demo (minutes, no download), quick (CIFAR-10, hours), paper (as published), or FILE.yaml of your own"""
-    only: Annotated[tuple[str, ...], UseAppendAction, arg(metavar="FIGURE")] = ()
+    only: Annotated[tuple[str, ...], UseAppendAction, arg(metavar="FIGURE", help_behavior_hint="")] = ()
     """a figure or a table, such as figure-4, appendix-figure-1 or table-1; can be repeated"""
-    schedule: Annotated[tuple[str, ...], UseAppendAction, arg(metavar="CONDITION:EPOCH,...,CONDITION")] = ()
-    """sleep deprivation and recovery beside the paper's conditions, such as pad:10,without_rem:20,pad; can be
-    repeated"""
-    sweep: Annotated[tuple[str, ...], UseAppendAction, arg(metavar="PATH=VALUE,...")] = ()
+    schedule: Annotated[
+        tuple[str, ...], UseAppendAction, arg(metavar="CONDITION:EPOCH,...,CONDITION", help_behavior_hint="")
+    ] = ()
+    """sleep taken away and given back beside the paper's conditions: pad:10,without_rem:20,pad; can be repeated"""
+    sweep: Annotated[
+        tuple[str, ...], UseAppendAction, arg(metavar="PATH=VALUE,...", help_behavior_hint="")
+    ] = ()
     """doses: PAD with each value of a field, such as phases.rem.dose=0,0.5,1; can be repeated"""
-    dry_run: bool = False
+    dry_run: Flag = False
     """list the runs, what is there already, and the hours they will take here; run nothing"""
     workers: OptionalInt = None
     """how many runs are trained at once, each in a process; as many as there are cores, or one on a GPU"""
@@ -305,7 +351,13 @@ class ListData:
 
 @dataclass(frozen=True, kw_only=True)
 class FetchData:
-    """Fetch a data set, from mirrors in order, with checksums; a broken download goes on where it broke."""
+    """Fetch a data set, from mirrors in order, with checksums; a broken download goes on where it broke.
+
+    Examples
+    --------
+    dreaming data fetch cifar10
+    dreaming data fetch inception --data-dir ~/data
+    """
 
     name: Annotated[
         Positional[str],
@@ -326,7 +378,13 @@ class FetchData:
 
 @dataclass(frozen=True, kw_only=True)
 class CheckData:
-    """Compare the files of a data set with the published checksums."""
+    """Compare the files of a data set with the published checksums.
+
+    Examples
+    --------
+    dreaming data check cifar10
+    dreaming data check inception --data-dir ~/data
+    """
 
     name: Annotated[Positional[str], arg(help=f"{FETCHED}, folder:PATH or inception")]
     data_dir: Path = field(default_factory=_data_dir)

@@ -108,7 +108,8 @@ def reproduce(
         def images(name: str) -> Dataset:
             return data.load_dataset(name, data_dir, limit=profile.limit, trust=trust_data)
 
-        for run in plan.runs:
+        for number, run in enumerate(plan.runs, start=1):
+            attempts.progress.step("measuring run", number, len(plan.runs))
             if run.lacking:
                 attempts.note(run.title, run.lacking)
             attempts(
@@ -145,9 +146,9 @@ def _train(plan: Plan, attempts: Attempts, **options: Any) -> None:
 def make_figures(plan: Plan, tables: Tables, attempts: Attempts) -> list[Drawn]:
     """Make the table and the files of each figure."""
     made: list[Drawn] = []
-    for figure in plan.figures:
-        if attempts(figure, partial(_make_figure, figure, plan, tables, made)):
-            attempts.progress.say(f"{figure}: drawn")
+    for number, figure in enumerate(plan.figures, start=1):
+        attempts.progress.step("drawing figure", number, len(plan.figures))
+        attempts(figure, partial(_make_figure, figure, plan, tables, made))
     return made
 
 
