@@ -186,7 +186,7 @@ def _grouped(verb: Any) -> Any:
         ]
         for each in own:
             hidden = dataclasses.field(default=each.default, kw_only=True)
-            fields.append((each.name, tyro.conf.Suppress[each.type], hidden))  # type: ignore[misc]
+            fields.append((each.name, Annotated[each.type, tyro.conf.Suppress], hidden))
         if own:
             group = kind.__name__.removesuffix("Options").lower()
             fields.append((group, kind, dataclasses.field(default_factory=kind, kw_only=True)))
