@@ -321,8 +321,10 @@ class Reproduce(ImageOptions):
                 workers=self.workers,
                 progress=display,
             )
+        for line in found.results:
+            display.say(line)
         raise_failures(found)
-        print(shown(f"The report: {found.report}"))
+        display.say(f"The report: {found.report}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from dreaming.paper.plan.profile import Profile, profile_of
 from dreaming.system.texts import content_of, yaml_of
 
 _FIGURES = ("table-1", "figure-3", "figure-4", "figure-5", "figure-6", "figure-9")
-_SHORT = (*_FIGURES, "appendix-figure-1", "appendix-figure-3")
+_SHORT = (*_FIGURES, "appendix-figure-1")
 _NARROW = (
     "networks.base_channels=16",
     "networks.latent_dim=32",
