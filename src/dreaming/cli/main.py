@@ -33,6 +33,7 @@ from dreaming.cli.verbs import (
 )
 from dreaming.errors import Stopped, UserError, shown
 from dreaming.system.signals import INTERRUPTED
+from dreaming.system.terminal import tell
 
 if TYPE_CHECKING:
     from dreaming.config.config import Config
@@ -298,7 +299,7 @@ def main(words: Sequence[str] | None = None) -> int:
         verb: Callable[[], None] = arguments.read(VERBS, words, "dreaming", description)
         verb()
     except UserError as mistake:
-        print(f"dreaming: {shown(str(mistake))}", file=sys.stderr)
+        tell(f"dreaming: {mistake}", sys.stderr)
         return 2
     except OSError as error:
         if error.errno != errno.ENAMETOOLONG:
@@ -309,7 +310,7 @@ def main(words: Sequence[str] | None = None) -> int:
         )
         return 2
     except Stopped as stopped:
-        print(f"dreaming: {shown(str(stopped))}", file=sys.stderr)
+        tell(f"dreaming: {stopped}", sys.stderr)
         return STOPPED
     except KeyboardInterrupt:
         print(INTERRUPTED, file=sys.stderr)

@@ -11,6 +11,7 @@ from tyro.conf import Positional, UseAppendAction, arg
 from dreaming.cli.arguments import fetched_names
 from dreaming.errors import UserError, shown
 from dreaming.evaluation.measures import help_text
+from dreaming.system.terminal import tell
 
 # The library is imported where a verb calls it, so that --help and mistakes need not wait for torch.
 
@@ -116,7 +117,7 @@ class Dream(ImageOptions):
             trust_data=self.trust_data,
             to=self.to,
         )
-        print(shown(f"{self.count} {self.phase.upper()} dreams are in {written}"))
+        tell(f"{self.count} {self.phase.upper()} dreams are in {written}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,7 +166,7 @@ class Latents(ImageOptions):
             trust_data=self.trust_data,
             device=self.device,
         )
-        print(shown("written: " + ", ".join(str(path) for path in written)))
+        tell("written: " + ", ".join(str(path) for path in written))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,7 +213,7 @@ class Import(ImageOptions):
             data_dir=self.data_dir,
             trust_data=self.trust_data,
         )
-        print(shown(f"{run}: imported; measure it with: dreaming evaluate {run}"))
+        tell(f"{run}: imported; measure it with: dreaming evaluate {run}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -232,7 +233,8 @@ class Trust:
         """Trust."""
         from dreaming.runs.folder import trust
 
-        print("\n".join(shown(f"{file}: trusted") for file in trust(self.run)))
+        for file in trust(self.run):
+            tell(f"{file}: trusted")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -344,7 +346,7 @@ class ListData:
             found = dataset_info(name)
             size = f"{found.size / 1e6:.0f} MB" if found.size else "none"
             table.add_row(name, f"{found.n_train:,}", f"{found.n_test:,}", found.host, size, found.licence)
-        table.add_row("folder:PATH", "", "", "PATH/{train,test}/CLASS/*.{png,jpg,webp}", "none", "yours")
+        table.add_row("folder:PATH", "", "", "PATH, on this machine", "none", "yours")
         for network in NETWORKS.values():
             size = f"{sum(file.size for file in network.files) / 1e6:.0f} MB"
             table.add_row(f"{network.name} (weights)", "", "", network.host, size, network.licence)
@@ -375,7 +377,8 @@ class FetchData:
 
         with downloading() as progress:
             files = fetch(self.name, self.data_dir, progress=progress)
-        print("\n".join(shown(f"{file}: complete, checksum as published") for file in files))
+        for file in files:
+            tell(f"{file}: complete, checksum as published")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -397,9 +400,8 @@ class CheckData:
         from dreaming.data import check
 
         found = check(self.name, self.data_dir)
-        print(
-            "\n".join(shown(f"{file.path}: {file.state}") for file in found) or f"{self.name} needs no files"
-        )
+        for line in [f"{file.path}: {file.state}" for file in found] or [f"{self.name} needs no files"]:
+            tell(line)
         wrong = [file for file in found if file.state != "ok"]
         if wrong:
             raise UserError(
@@ -426,6 +428,6 @@ def _show(rows: Sequence[Mapping[str, str]], caption: str) -> None:
     if screen.measure(table, options=screen.options.update(width=100_000)).maximum <= screen.width:
         screen.print(table)
         return
-    print(shown(f"{caption}:"))
+    tell(f"{caption}:")
     for row in rows:
-        print(shown(", ".join(f"{name} {value}" for name, value in row.items() if value)))
+        tell(", ".join(f"{name} {value}" for name, value in row.items() if value))

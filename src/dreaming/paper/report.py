@@ -31,6 +31,7 @@ from dreaming.paper.published import SEEDS, published
 from dreaming.paper.tables import Tables, incomplete
 from dreaming.runs import findings
 from dreaming.system.progress import duration
+from dreaming.system.texts import plural
 
 MARKS = {"holds": "yes", "agrees": "yes", "does not hold": "no", "higher": "no", "lower": "no"}
 """How verdicts are marked; all others are open."""
@@ -120,17 +121,6 @@ def _percent(value: Any, spread: Any = None) -> str:
         return "–"
     said = f"{100 * value:.2f}"
     return said if spread is None or pd.isna(spread) else f"{said} ± {100 * spread:.2f}"
-
-
-def plural(count: int, word: str) -> str:
-    """Return a count of things.
-
-    Examples
-    --------
-    >>> plural(0, "run"), plural(1, "run"), plural(2, "run")
-    ('0 runs', '1 run', '2 runs')
-    """
-    return f"{count} {word}{'' if count == 1 else 's'}"
 
 
 def _protocol(plan: Plan) -> list[str]:

@@ -1,7 +1,6 @@
 """Long work shows itself: a live line with the time left on a terminal, and lines that a log can keep."""
 
 import sys
-import textwrap
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from rich.progress import (
 from rich.text import Text
 
 from dreaming.errors import shown
+from dreaming.system.terminal import folded
 
 
 class NoProgress:
@@ -164,6 +164,8 @@ class TerminalProgress(NoProgress):
         """Begin one of several pieces of work that are not runs."""
         if what != self._work:
             self._work, self._began = what, time.monotonic()
+        if self._live is None:
+            self.say(f"{what} {number} of {count}")
         done = (number - 1) / count
         self._show(f"{what} {number} of {count}{_left(time.monotonic() - self._began, done, 0.0)}", done)
 
@@ -178,8 +180,10 @@ class TerminalProgress(NoProgress):
 
     def say(self, text: str) -> None:
         """Show a line; one that is too wide for the terminal goes on below, set in, and breaks between words."""
-        wide = self._console.width if self._console.is_terminal else len(text)
-        self._console.print(folded(shown(text), wide), markup=False)
+        line = shown(text)
+        self._console.print(
+            folded(line, self._console.width) if self._console.is_terminal else line, markup=False
+        )
 
     @property
     def _in_lines(self) -> bool:
@@ -228,26 +232,6 @@ def _left(seconds: float, done: float, before: float) -> str:
     left = seconds * (1 - done) / (done - before)
     about = duration(left) if left >= 3600 else f"{left / 60:.0f} min" if left >= 90 else f"{left:.0f} s"
     return f", {about} left"
-
-
-def folded(line: str, width: int) -> str:
-    """Break a line that is wider than a terminal between words; what follows is set in.
-
-    Examples
-    --------
-    >>> print(folded("its dreams are in runs/digits/pad/seed-0/dreams", 30))
-    its dreams are in
-        runs/digits/pad/seed-0/dreams
-    """
-    return textwrap.fill(
-        line,
-        width,
-        subsequent_indent="    ",
-        break_long_words=False,
-        break_on_hyphens=False,
-        replace_whitespace=False,
-        drop_whitespace=True,
-    )
 
 
 def cells(*values: object) -> tuple[Text, ...]:
