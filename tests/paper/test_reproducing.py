@@ -118,6 +118,20 @@ def test_a_second_time_nothing_is_run_or_measured(whole):
     assert content(whole) == kept
 
 
+def test_runs_that_lie_elsewhere_without_their_snapshots_are_drawn_and_nothing_is_trained(whole, tmp_path):
+    elsewhere = tmp_path / "runs"
+    shutil.copytree(whole / "runs", elsewhere, ignore=shutil.ignore_patterns("*.safetensors"))
+    before = sorted(elsewhere.rglob("*"))
+    three = TINY.but(["seeds=3"])
+    words = {"only": TWO, "device": "cpu", "runs": elsewhere, "training": False}
+    assert reproduce(TINY, out=tmp_path / "two", **words).failures == {}
+    assert content(tmp_path / "two") == content(whole)
+    found = reproduce(three, out=tmp_path / "three", **words)
+    assert {run.title for run in found.plan.missing} == {title[:-1] + "2" for title in RUNS}
+    assert incomplete(pd.read_csv(tmp_path / "three/figures/figure-4.csv"))
+    assert sorted(elsewhere.rglob("*")) == before
+
+
 def test_another_figure_shares_the_runs_that_are_there(whole, tmp_path):
     said, out = Told(), tmp_path / "copy"
     shutil.copytree(whole, out)

@@ -63,6 +63,8 @@ def reproduce(
     trust_data: bool = False,
     device: str = "auto",
     workers: int | None = None,
+    runs: str | Path | None = None,
+    training: bool = True,
     progress: NoProgress | None = None,
 ) -> Reproduction:
     """Make figures and tables of the paper: run what is missing, measure it, draw, and report.
@@ -82,6 +84,10 @@ def reproduce(
         Where to compute.
     workers
         How many runs are trained at once; see `dreaming.train_all`.
+    runs
+        The folder of the runs, where they lie elsewhere than in ``OUT/runs``.
+    training
+        Whether runs are trained that are not finished; without, what is there is measured, drawn and reported.
     progress
         Who is told how it goes.
 
@@ -100,13 +106,14 @@ def reproduce(
     """
     require_workers(workers)
     attempts = Attempts(progress or NoProgress())
-    plan = make_plan(profile, only, out, device)
+    plan = make_plan(profile, only, out, device, runs)
     with locked(plan.out, "reproducing"):
         for said in plan.unavailable(data_dir):  # before days go into training
             attempts.progress.say(said)
         options = {"data_dir": data_dir, "trust_data": trust_data, "workers": workers}
-        _train(plan, attempts, **options)
-        plan = make_plan(profile, only, out, device)
+        if training:
+            _train(plan, attempts, **options)
+            plan = make_plan(profile, only, out, device, runs)
 
         @cache
         def images(name: str) -> Dataset:
@@ -132,7 +139,7 @@ def _train(plan: Plan, attempts: Attempts, **options: Any) -> None:
     def work() -> None:
         try:
             configs = [run.config for run in missing.values()]
-            train_all(configs, out=plan.out / "runs", progress=attempts.progress, **options)
+            train_all(configs, out=plan.place, progress=attempts.progress, **options)
         except RunsFailed as failure:
             for path, said in failure.failed.items():
                 attempts.note(missing[path].title, said)

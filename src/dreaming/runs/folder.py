@@ -42,6 +42,19 @@ def run_path(out: Path, dataset: str, condition: str, seed: int) -> Path:
     return out / dataset / condition / f"seed-{seed}"
 
 
+def shipped() -> dict[str, Path]:
+    """Return the run folders that come with the project, by name: cortices that have lived the paper's 50 epochs.
+
+    Examples
+    --------
+    >>> sorted(shipped())[0]
+    'pad-cifar10'
+    """
+    package = Path(__file__).parents[1]
+    places = (package / "weights", package.parents[1] / "weights")  # of an installed package, and of a checkout
+    return {file.parent.name: file.parent for place in places for file in place.glob("*/config.yaml")}
+
+
 class RunFolder:
     """One run on disk.
 
@@ -64,16 +77,18 @@ class RunFolder:
 
     @classmethod
     def existing(cls, path: Path) -> "RunFolder":
-        """Return a folder that must hold a run.
+        """Return a folder that must hold a run: the one of this path, or else the weights of this name.
 
         Raises
         ------
         UserError
-            If it does not.
+            If there is neither.
         """
-        folder = cls(path)
+        folder = cls(path if path.exists() else shipped().get(str(path), path))
         if not folder.path.is_dir():
-            raise UserError(f"there is no run folder {path}")
+            names = shipped() if len(path.parts) == 1 else {}
+            there = f"; the weights that come with the project are {', '.join(sorted(names))}" if names else ""
+            raise UserError(f"there is no run folder {path}{there}")
         if not folder.config.is_file():
             inside = sorted(path.glob("**/config.yaml"))[:1]
             hint = f"; did you mean {inside[0].parent}?" if inside else ""
