@@ -20,7 +20,7 @@ PYTEST := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 
 .PHONY: demo test robustness robustness-quick faults fuzz lint format clean help
 
 help:
-	@echo "make demo    the paper's figures on house numbers, with a small cortex: a report (minutes, no download)"
+	@echo "make demo    the paper's figures on small digits, with a small cortex: a report (minutes, no download)"
 	@echo "make test    run the tests (minutes)"
 	@echo "make robustness-quick  faults, hostile files, endurance, benchmarks; other processors and builds of torch"
 	@echo "make robustness  all of that, then make faults and make fuzz (hours)"

@@ -100,7 +100,7 @@ def moments(place: Path) -> list[Moment]:
         Moment("reproduce: measuring", again, measured, (0.0, 4.0), "unmeasured"),
         Moment("reproduce: gathering and drawing", again, "", (0.3, 0.7), "whole", soon_over=True),
         Moment(
-            "reproduce: drawing and report", again, "figure-3: drawn", (0.0, 0.6), "whole", soon_over=True
+            "reproduce: drawing and report", again, "drawing figure 3 of", (0.0, 0.6), "whole", soon_over=True
         ),
         Moment("doctor", doctor, "cycles on every path", (0.0, 60.0)),
         Moment("doctor: processes", (*doctor, "--base-channels", "8"), "program: right", (0.0, 10.0)),

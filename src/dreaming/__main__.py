@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 
+from dreaming.errors import shown
 from dreaming.system.signals import SIGNALS, end_at_signals
 from dreaming.system.threads import settle
 
@@ -12,6 +13,7 @@ def main() -> int:
     """Run the command line; see `dreaming.cli.main.main`."""
     end_at_signals()
     settle()
+    _say_what_starts(sys.argv[1:])
     from dreaming.cli import main as cli
 
     status = cli.main()
@@ -22,6 +24,12 @@ def main() -> int:
         sys.stderr.flush()
         os._exit(status)
     return status
+
+
+def _say_what_starts(words: list[str]) -> None:
+    """Say on a terminal which command starts, at once: to import what it needs takes seconds."""
+    if words and not words[0].startswith("-") and not {"-h", "--help"} & set(words) and sys.stderr.isatty():
+        print(f"dreaming {shown(words[0])}: loading its libraries", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

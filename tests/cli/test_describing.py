@@ -10,18 +10,18 @@ from dreaming.config.config import Config
 
 
 def parts(said):
-    """The config, the rows of the table, and the lines after it."""
+    """The config, the rows of the table, and all lines."""
     lines = said.splitlines()
-    blank = lines.index("")
+    blank = lines.index("") if "" in lines else len(lines)
     rows = [
-        [cell.strip() for cell in line.strip("│|").replace("|", "│").split("│")] for line in lines[blank:]
+        [cell.strip() for cell in line.strip("│|").replace("|", "│").split("│")] for line in lines[:blank]
     ]
-    return "\n".join(lines[:blank]), [row for row in rows if len(row) == 4], lines
+    return "\n".join(lines[blank:]), [row for row in rows if len(row) == 4], lines
 
 
 def test_it_shows_config_phases_signs_size_and_cost_and_writes_nothing(dreaming_does, tmp_path):
     before = tree(tmp_path)
-    config, rows, lines = parts(dreaming_does("describe"))
+    config, rows, lines = parts(dreaming_does("describe", "--yaml"))
     assert tree(tmp_path) == before
     assert Config.model_validate(yaml.safe_load(config)) == Config()
     signs = {row[0]: row[1:3] for row in rows if row[0] in ("wake", "nrem", "rem")}
@@ -51,7 +51,7 @@ def test_the_multiply_accumulates_are_those_counted_by_hand(dreaming_does):
 
 def test_settings_and_conditions_show(dreaming_does):
     said = dreaming_does(
-        "describe", "--condition", "without_rem", "--set", "phases.nrem.weight=0.7", "--seed", "9"
+        "describe", "--yaml", "--condition", "without_rem", "--set", "phases.nrem.weight=0.7", "--seed", "9"
     )
     config, rows, _ = parts(said)
     shown = yaml.safe_load(config)
@@ -59,6 +59,14 @@ def test_settings_and_conditions_show(dreaming_does):
     assert list(shown["phases"]) == ["wake", "nrem"]
     assert shown["phases"]["nrem"]["weight"] == 0.7
     assert [row[0] for row in rows if row[0] in ("wake", "nrem", "rem")] == ["wake", "nrem"]
+
+
+def test_the_table_comes_first_and_the_config_on_request_alone(dreaming_does):
+    first, *_ = dreaming_does("describe").splitlines()
+    assert not first.strip("┏━┳┓+-")
+    config, _, lines = parts(dreaming_does("describe"))
+    assert (config, [line for line in lines if line.startswith("networks:")]) == ("", [])
+    assert dreaming_does("describe", "--yaml").splitlines()[: len(lines)] == lines
 
 
 def test_a_narrow_cortex_has_fewer_weights(dreaming_does):

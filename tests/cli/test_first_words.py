@@ -7,14 +7,14 @@ import sys
 import pytest
 from tests.cli.tiny_runs import TINY
 
-from dreaming.cli.main import main
+from dreaming.__main__ import _say_what_starts
 
 TELLS_OF_TORCH = """
 import sys
 class Tells:
     def find_spec(self, name, path=None, target=None):
-        if name == "torch":
-            print("torch is imported", file=sys.stderr, flush=True)
+        if name in ("tyro", "torch"):
+            print(f"{name} is imported", file=sys.stderr, flush=True)
 sys.meta_path.insert(0, Tells())
 sys.argv = ["dreaming", "train", "--condition", "nonsense"]
 from dreaming.__main__ import main
@@ -43,15 +43,19 @@ def done(script, *words):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
-def test_on_a_terminal_a_training_says_that_it_begins_before_torch_is_imported():
+def test_on_a_terminal_it_is_said_what_starts_before_any_library_is_imported():
     end, terminal = os.openpty()
     program = [sys.executable, "-c", TELLS_OF_TORCH]
     with subprocess.Popen(program, stderr=terminal, stdout=subprocess.PIPE) as running:
         os.close(terminal)
         with os.fdopen(end, encoding="utf-8", newline="") as said:
-            lines = [said.readline().strip() for _ in range(3)]
-        assert lines[:2] == ["dreaming: train begins", "torch is imported"]
-        assert "nonsense" in lines[2]
+            lines = [said.readline().strip() for _ in range(4)]
+        assert lines[:-1] == [
+            "dreaming train: loading its libraries",
+            "tyro is imported",
+            "torch is imported",
+        ]
+        assert "nonsense" in lines[-1]
         assert running.communicate() == (b"", None)
     assert running.returncode == 2
 
@@ -59,8 +63,8 @@ def test_on_a_terminal_a_training_says_that_it_begins_before_torch_is_imported()
 def test_without_a_terminal_nothing_is_said_but_the_mistake():
     found = done(TELLS_OF_TORCH)
     assert (found.returncode, found.stdout) == (2, "")
-    assert found.stderr.startswith("torch is imported\ndreaming: ")
-    assert found.stderr.count("\n") == 2
+    assert found.stderr.startswith("tyro is imported\ntorch is imported\ndreaming: ")
+    assert found.stderr.count("\n") == 3
 
 
 def test_a_first_training_and_one_that_goes_on_import_no_library_that_they_do_not_need(tmp_path):
@@ -69,10 +73,19 @@ def test_a_first_training_and_one_that_goes_on_import_no_library_that_they_do_no
     assert found.stdout.splitlines()[-1] == "imported: []"
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["data", "check", "digits"], "dreaming data: loading its libraries\n"),
+        (["data", "check", "--help"], ""),
+        (["--version"], ""),
+        ([], ""),
+    ],
+)
 @pytest.mark.parametrize("terminal", [True, False])
-def test_every_verb_says_on_a_terminal_alone_that_it_begins(terminal, monkeypatch, capsys):
+def test_on_a_terminal_alone_it_is_said_what_starts_but_not_before_help(
+    words, said, terminal, monkeypatch, capsys
+):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
-    assert main(["data", "check", "digits"]) == 0
-    said = capsys.readouterr()
-    assert said.out == "digits needs no files\n"
-    assert said.err == ("dreaming: check data begins\n" if terminal else "")
+    _say_what_starts(words)
+    assert capsys.readouterr() == ("", said if terminal else "")

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from dreaming import __version__
+from dreaming.cli import arguments
 from dreaming.cli.main import VERBS, main
+from dreaming.model.conditions import conditions
 
 WHICH_RUN = {
     "--condition": "pad",
@@ -81,7 +83,7 @@ OPTIONS = {
         "--out": Path("runs"),
         **WHICH_DATA,
     },
-    "describe": WHICH_RUN,
+    "describe": {**WHICH_RUN, "--yaml": False},
     "doctor": {
         "--device": "auto",
         "--base-channels": 64,
@@ -151,6 +153,40 @@ def test_help_of_a_verb_names_each_option_and_ends_with_status_0(verb, flag, cap
         assert shown in said.out, f"{option} is not in the help"
     shown = {word for word in words if word.startswith("--") and word.strip("-")}
     assert shown == {"--help", *(option for option in OPTIONS[verb] if option.startswith("--"))}
+
+
+def help_of(verb, capsys):
+    with pytest.raises(SystemExit):
+        main([*verb.split(), "--help"])
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize("verb", OPTIONS)
+def test_help_fits_into_100_columns_and_says_no_default_of_what_has_none(verb, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    said = help_of(verb, capsys)
+    assert max(map(len, said.splitlines())) <= 100
+    assert "default: None" not in " ".join(said.replace("│", " ").split())
+    assert "default: False" not in " ".join(said.replace("│", " ").split())
+
+
+@pytest.mark.parametrize("verb", sorted(set(OPTIONS) - {"data list"}))
+def test_help_shows_two_examples_that_the_program_takes(verb, capsys):
+    _, _, rest = help_of(verb, capsys).partition("Examples:\n")
+    examples = [line.split() for line in rest.partition("\n\n")[0].splitlines()]
+    assert len(examples) == 2
+    for words in examples:
+        assert words[: 1 + len(verb.split())] == ["dreaming", *verb.split()]
+        assert type(arguments.read(VERBS, words[1:], "dreaming", "")) is dict(verbs(VERBS))[verb]
+
+
+def test_help_of_a_training_is_in_groups_and_says_what_each_condition_is(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "160")
+    said = help_of("train", capsys)
+    for group in ("options", "sleep options", "data options", "training options", "image options"):
+        assert f" {group} " in said
+    for name, line in conditions().items():
+        assert f"{name}: {line}" in said
 
 
 @pytest.mark.parametrize("words", [("--help",), ("-h",), ("data", "--help")])

@@ -50,8 +50,8 @@ def test_a_training_says_a_line_an_epoch_and_where_its_results_are(dreaming_does
     said = dreaming_does("train", *TINY, "--epochs", "3", "--snapshots", "ends").splitlines()
     assert said[0] == "digits/pad/seed-0: 3 epochs of 5 cycles"
     for epoch in (1, 2, 3):
-        assert said[epoch].startswith(f"epoch {epoch}/3  wake.image 0.")
-        assert "rem.externality" in said[epoch]
+        assert said[epoch].startswith(f"epoch {epoch}/3  reconstruction 0.")
+        assert "  REM 0." in said[epoch]
     assert [" left" in line for line in said] == [False, True, True, False, False]
     assert "dreaming evaluate runs/digits/pad/seed-0" in said[4]
     assert len(said) == 5

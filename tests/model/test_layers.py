@@ -15,7 +15,7 @@ ROUNDING = 2**-8  # of bfloat16: one has 8 significant bits
 @pytest.fixture(autouse=True, params=[(), ("cpu",)], ids=["library", "products"])
 def ways(request, monkeypatch):
     """Run each test also as on a GPU, where layers are matrix products."""
-    monkeypatch.setattr(layers, "PRODUCTS", {"cuda", *request.param})
+    monkeypatch.setattr(layers, "BY_PRODUCTS", {"cuda", *request.param})
 
 
 def maps(fine, coarse, dtype=torch.float64, layout=torch.channels_last):

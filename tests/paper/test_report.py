@@ -2,6 +2,9 @@
 
 import itertools
 import re
+import zlib
+from pathlib import Path
+from urllib.parse import unquote, urlparse
 
 import pytest
 from playwright.sync_api import sync_playwright
@@ -9,12 +12,10 @@ from tests.paper import made_up
 from tests.paper.browser import launched
 
 from dreaming.paper import reproduction
-from dreaming.paper.claims.numbers import numbers_table
 from dreaming.paper.figures import FIGURES
 from dreaming.paper.plan.plan import make_plan
+from dreaming.paper.plan.presets import PROFILES
 from dreaming.paper.plan.profile import Profile
-from dreaming.paper.report import report
-from dreaming.paper.reproduction import make_figures
 from dreaming.paper.results import Attempts
 from dreaming.system.progress import NoProgress
 
@@ -33,54 +34,55 @@ FAILED = "svhn/without_nrem/seed-2"
 ATTACK = "<img src=x onerror=document.title='attacked'>"
 
 
-def made(dataset_of, folder):
-    """The report of made-up runs, of which one seed stopped."""
-    tables = made_up.tables(
-        dataset_of,
-        PROFILE,
-        lambda t: (
-            (t["condition"] == "without_nrem")
-            & (t["seed"] == 2)
-            & (t["epoch"] >= 10)
-            & (t["dataset"] == "svhn")
-        ),
-    )
-    plan = make_plan(PROFILE, (), folder)
+def one_stopped(table):
+    """The values that a run which stopped at epoch 10 lacks."""
+    stopped = (table["condition"] == "without_nrem") & (table["seed"] == 2) & (table["dataset"] == "svhn")
+    return stopped & (table["epoch"] >= 10)
+
+
+def made(dataset_of, folder, profile, failures, **lacking):
+    """The report of made-up runs."""
     attempts = Attempts(NoProgress())
-    attempts.note(FAILED, f"wake.image became nan in epoch 5 {ATTACK}")
-    drawn = make_figures(plan, tables, attempts)
-    found = numbers_table({figure.name: figure.table for figure in drawn}, PROFILE)
-    path = folder / "report.html"
-    path.write_text(report(plan, tables, drawn, found, attempts.failures), encoding="utf-8")
-    return path
+    for name, why in failures.items():
+        attempts.note(name, why)
+    tables = made_up.tables(dataset_of, profile, **lacking)
+    reproduction.write_results(make_plan(profile, (), folder), tables, attempts)
+    return folder / "report.html"
 
 
 @pytest.fixture(scope="module")
 def page_of(dataset_of, tmp_path_factory):
-    """Opens the report in a window of a size; remembers each address that is asked for, and what goes wrong.
+    """Opens a report in a window of a size; remembers each address that is asked for, and what goes wrong.
 
-    Tests that only look share a page; who types wants a fresh one.
+    One is of the whole paper, with a seed that stopped; the other is the demo's. Tests that only look share a page;
+    who types wants a fresh one.
     """
+    failures = {FAILED: f"wake.image became nan in epoch 5 {ATTACK}"}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(reproduction, "FILE_KINDS", ("png",))  # what the page holds
-        path = made(dataset_of, tmp_path_factory.mktemp("report"))
+        paths = {
+            "whole": made(
+                dataset_of, tmp_path_factory.mktemp("whole"), PROFILE, failures, lacking=one_stopped
+            ),
+            "demo": made(dataset_of, tmp_path_factory.mktemp("demo"), PROFILES["demo"], {}),
+        }
     with sync_playwright() as playwright:
         browser = launched(playwright)
 
         pages = {}
 
-        def open_page(width=1280, fresh=False):
-            if width in pages and not fresh:
-                return pages[width]
-            page = browser.new_context(viewport={"width": width, "height": 900}).new_page()
+        def open_page(width=1280, fresh=False, of="whole", height=900):
+            if (of, width, height) in pages and not fresh:
+                return pages[of, width, height]
+            page = browser.new_context(viewport={"width": width, "height": height}).new_page()
             page.asked, page.wrong = [], []
             page.on("request", lambda request: page.asked.append(request.url))
             page.on("console", lambda message: page.wrong.append(message.text))
             page.on("pageerror", lambda error: page.wrong.append(str(error)))
-            page.goto(path.as_uri())
+            page.goto(paths[of].as_uri())
             page.wait_for_load_state("networkidle")
             if not fresh:
-                pages[width] = page
+                pages[of, width, height] = page
             return page
 
         yield open_page
@@ -96,17 +98,128 @@ def test_nothing_is_asked_of_any_network_and_nothing_goes_wrong(page_of):
 
 def test_every_figure_is_there_and_was_decoded_and_has_words_for_who_cannot_see_it(page_of):
     images = page_of().eval_on_selector_all(
-        "figure img", "all => all.map(i => [i.naturalWidth, i.clientWidth, i.alt])"
+        "section figure img", "all => all.map(i => [i.naturalWidth, i.clientWidth, i.alt])"
     )
     assert len(images) == len(FIGURES) - 1  # table 1 is a table
     assert all(natural > 800 and shown > 300 and len(alt) > 40 for natural, shown, alt in images)
 
 
-def test_the_numbers_come_first_then_the_claims_then_the_figures_then_the_runs(page_of):
+SCREENS = [(1280, 800), (390, 844)]
+
+
+def bottom(page, selector):
+    """The lower edge of the first element, in pixels from the top of the page."""
+    box = page.locator(selector).first.bounding_box()
+    return box["y"] + box["height"]
+
+
+@pytest.mark.parametrize(("width", "height"), SCREENS)
+def test_the_first_screen_is_the_answer(page_of, width, height):
+    page = page_of(width, of="demo", height=height)
+    said = page.locator(".answer").inner_text()
+    assert said.startswith("On Digits, these runs ")
+    assert re.fullmatch(r"[^.]*\. 0 of 20 runs finished\.", said)  # one sentence, and what is wrong
+    assert bottom(page, ".answer") < height
+    assert bottom(page, ".strips") < height
+    assert page.locator(".strips").first.inner_text().split("\n") == [
+        "seen, last day",
+        "NREM, epoch 1",
+        "REM, epoch 1",
+        "NREM, epoch 12",
+        "REM, epoch 12",
+    ]
+    assert page.locator(".grid").bounding_box()["y"] < height
+
+
+def test_on_a_desk_the_first_screen_holds_the_whole_grid_of_claims(page_of):
+    assert bottom(page_of(1280, of="demo", height=800), ".grid") <= 800
+
+
+def test_each_mark_of_the_grid_leads_to_the_row_of_its_verdict(page_of):
+    page = page_of()
+    heads = page.locator(".grid thead th").all_inner_texts()
+    assert heads == ["Claim", "CIFAR-10", "SVHN"]
+    marks = page.locator(".grid td a:has(.said)")
+    assert marks.count() > 20
+    for mark in marks.all():
+        row = page.locator(f"[id='{mark.get_attribute('href')[1:]}']")
+        assert mark.get_attribute("title") in row.locator(".verdict").text_content()
+
+
+def test_a_mark_opens_the_folded_table_that_it_leads_to(page_of):
+    page = page_of(fresh=True)
+    [folded, *_] = [row.get_attribute("id") for row in page.locator("details tr[id]").all()]
+    assert not page.locator(f"[id='{folded}']").is_visible()
+    page.locator(f".grid a[href='#{folded}']").click()
+    assert page.locator(f"[id='{folded}']").is_visible()
+
+
+def test_what_differs_from_the_paper_is_folded_and_printed(page_of):
+    page = page_of(of="demo", fresh=True)
+    assert page.locator(".differs summary").inner_text() == "What differs from the paper: 6 points"
+    points = page.locator(".differs li")
+    assert points.count() == 6
+    assert not points.first.is_visible()
+    page.locator(".differs summary").click()
+    assert points.first.is_visible()
+    assert points.all_inner_texts()[:2] == ["images of Digits", "12 epochs in place of 50"]
+    assert "Nothing differs" in page_of().locator(".differs").inner_text()
+
+
+def test_a_claims_row_says_what_its_number_means_then_the_interval(page_of):
+    page = page_of(of="demo")
+    [said] = page.locator("[aria-labelledby='figure-5'] td.reason").all_inner_texts()
+    assert re.fullmatch(
+        r"PAD is under occlusion read out [\d.]+ points better than w/o NREM; 95 % interval \+[\d.]+ to \+[\d.]+, "
+        r"4 seeds, p = .*",
+        said,
+    )
+
+
+def test_beside_figures_4_and_5_it_is_shown_which_phase_is_crossed_out(page_of):
+    page = page_of(of="demo")
+    crossed = {}
+    for figure in ("figure-4", "figure-5"):
+        for item in page.locator(f"[aria-labelledby='{figure}'] .schemes li").all():
+            name = item.locator("b").inner_text()
+            crossed[name] = [item.locator(f".{state}").all_inner_texts() for state in ("out", "changed")]
+    assert crossed == {
+        "PAD": [[], []],
+        "w/o REM": [["REM"], ["Wake *", "NREM *"]],
+        "w/o memory mix": [[], ["REM *"]],
+        "w/o NREM": [["NREM"], []],
+    }
+    assert page.locator(".schemes").count() == 2
+
+
+def test_no_caption_says_what_is_not_so(page_of):
+    whole, demo = (page_of(of=of).locator("main").inner_text() for of in ("whole", "demo"))
+    assert "twice" not in whole + demo
+    assert "over 100 epochs of training" in whole
+    assert "Appendix 1, figure 3" not in demo
+
+
+def test_a_phones_page_is_not_endless(page_of):
+    assert page_of(390, of="demo", height=844).evaluate("document.documentElement.scrollHeight") < 9000
+
+
+@pytest.mark.parametrize(("width", "height"), SCREENS)
+def test_captions_are_wide_enough_to_read(page_of, width, height):
+    page = page_of(width, height=height)
+    widths = page.eval_on_selector_all(
+        "figcaption, caption", "all => all.map(e => e.getBoundingClientRect().width)"
+    )
+    assert len(widths) > 10
+    assert min(widths) > 300
+
+
+def test_the_numbers_come_after_the_answer_then_the_figures_then_the_runs(page_of):
     page = page_of()
     heads = [head for head in page.locator("h2").all_inner_texts() if head != "What failed"]
-    assert heads[0].startswith("Numbers")
-    assert heads[1:] == ["Claims", "Figures", "What was run, and where", "Runs"]
+    assert heads[0] == "What it saw, and dreamt"
+    assert heads[1].startswith("What the paper claims: ")
+    assert heads[2].startswith("Numbers")
+    assert heads[3:] == ["Figures", "What was run, and where", "Runs"]
     row = page.locator("tr", has_text="58.25 ± 0.70").first.inner_text()
     assert "PAD" in row
     assert any(verdict in row for verdict in ("agrees", "higher", "lower"))
@@ -134,12 +247,16 @@ def test_own_conditions_stand_in_the_table_and_in_figures(page_of):
     assert page.locator("section[aria-labelledby=doses] img").count() == 1
 
 
-def test_every_link_leads_to_something(page_of):
-    page = page_of()
+@pytest.mark.parametrize("of", ["whole", "demo"])
+def test_every_link_leads_to_a_place_of_the_page_or_to_a_file_beside_it(page_of, of):
+    page = page_of(of=of)
     targets = page.eval_on_selector_all("a[href]", "all => all.map(a => a.getAttribute('href'))")
-    assert targets
+    folder = Path(unquote(urlparse(page.url).path)).parent
+    files = [target for target in targets if not target.startswith("#")]
+    assert {"numbers.csv", "claims.csv", "figures/figure-3.png", "figures/figure-3.csv"} <= set(files)
+    assert all((folder / target).exists() for target in files)
     assert all(
-        target.startswith("#") and page.locator(f"[id='{target[1:]}']").count() == 1 for target in targets
+        page.locator(f"[id='{target[1:]}']").count() == 1 for target in targets if target.startswith("#")
     )
 
 
@@ -151,11 +268,12 @@ def test_it_is_used_with_the_keyboard_alone(page_of):
     assert box["x"] >= 0
     page.keyboard.press("Enter")
     assert page.evaluate("location.hash") == "#content"
-    summary = page.locator("summary").first
-    summary.focus()
-    page.keyboard.press("Enter")
-    assert page.locator("details[open] pre").first.is_visible()
-    assert "networks:" in page.locator("details[open] pre").inner_text()
+    for which in (-len(make_plan(PROFILE).runs) - 1, -1):  # all runs, then the last one's config
+        page.locator("summary").all()[which].focus()
+        page.keyboard.press("Enter")
+    config = page.locator("pre").last
+    assert config.is_visible()
+    assert "networks:" in config.inner_text()
     reached = set()
     for _ in range(60):
         page.keyboard.press("Tab")
@@ -182,12 +300,29 @@ def test_no_width_makes_the_page_scroll_sideways_and_words_stay_readable(page_of
 
 
 def test_it_prints_to_a_pdf_of_some_pages_with_its_pictures(page_of, tmp_path):
-    path = tmp_path / "report.pdf"
-    page_of(fresh=True).pdf(path=path, format="A4")
-    content = path.read_bytes()
+    content = printed(page_of(fresh=True), tmp_path)
     assert content.startswith(b"%PDF")
     assert 5 <= len(re.findall(rb"/Type\s*/Page\b(?!s)", content)) <= 60
     assert len(re.findall(rb"/Subtype\s*/Image", content)) >= len(FIGURES) - 1
+
+
+def printed(page, folder):
+    """The page as a PDF."""
+    page.pdf(path=folder / "report.pdf", format="A4")
+    return (folder / "report.pdf").read_bytes()
+
+
+@pytest.mark.parametrize("of", ["whole", "demo"])
+def test_no_printed_page_is_empty(page_of, tmp_path, of):
+    content = printed(page_of(fresh=True, of=of), tmp_path)
+    objects = {
+        int(found[1]): found[2] for found in re.finditer(rb"(\d+) 0 obj(.*?)endobj", content, re.DOTALL)
+    }
+    for page in objects.values():
+        if re.search(rb"/Type\s*/Page\b(?!s)", page):
+            stream = objects[int(re.search(rb"/Contents (\d+) 0 R", page)[1])]
+            drawn = zlib.decompress(stream.split(b"stream", 1)[1].split(b"endstream")[0].lstrip())
+            assert len(re.findall(rb"T[jJ]\b| Do\b", drawn)) > 20
 
 
 def test_heads_are_in_order_and_tables_have_heads(page_of):

@@ -282,14 +282,14 @@ def test_a_dry_run_lists_the_runs_and_their_cost_and_writes_nothing(tmp_path, ca
     said = capsys.readouterr().out
     for title in RUNS:
         assert title in said.replace("\n", "")
-    assert "6 runs for 1 figures and tables, 0 of them finished" in said
+    assert "6 runs for 1 figure or table, 0 of them finished" in said
     assert "from a measured cycle of" in said
     assert not (tmp_path / "out").exists()
 
 
 def test_a_dry_run_sees_what_is_there(whole, tmp_path, capsys):
     assert reproducing(tmp_path, whole, "--dry-run") == 0
-    assert "6 runs for 1 figures and tables, 6 of them finished" in capsys.readouterr().out
+    assert "6 runs for 1 figure or table, 6 of them finished" in capsys.readouterr().out
 
 
 def test_the_command_says_where_the_report_is(whole, tmp_path, capsys):

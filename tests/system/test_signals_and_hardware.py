@@ -1,16 +1,13 @@
 """Signals are heard as a wish; the machine is described as it is."""
 
-import io
 import signal
 import threading
 
 import pytest
 import torch
-from rich.console import Console
 
 from dreaming.errors import UserError
 from dreaming.system import hardware
-from dreaming.system.progress import TerminalProgress
 from dreaming.system.signals import listening
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM]
@@ -84,15 +81,3 @@ def test_the_record_names_the_build_of_torch_where_its_package_does_not(monkeypa
     monkeypatch.setattr(torch, "__version__", "2.13.0+cu130")
     monkeypatch.setattr(hardware.metadata, "version", lambda name: "2.13.0")
     assert hardware.record(torch.device("cpu"))["versions"]["torch"] == "2.13.0+cu130"
-
-
-def test_progress_off_a_terminal_is_a_line_an_epoch_without_control_codes():
-    out = io.StringIO()
-    with TerminalProgress(Console(file=out, width=40, soft_wrap=True)) as display:
-        display.start("digits/pad/seed-0", epochs=2, cycles=3, done=3)
-        for _ in range(3):
-            display.cycle()
-        display.epoch(2, 75.0, {"wake.image": 0.25, "nrem.latent": 1.5})
-    first, second = out.getvalue().splitlines()
-    assert first == "digits/pad/seed-0: 2 epochs of 3 cycles, 3 cycles done"
-    assert second == "epoch 2/2  wake.image 0.2500  nrem.latent 1.5000  1 min 15 s"

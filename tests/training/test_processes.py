@@ -1,6 +1,5 @@
 """Several runs at once: each comes out as alone, whatever becomes of the others; a signal stops and saves all."""
 
-import io
 import os
 import pickle
 import re
@@ -11,13 +10,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from rich.console import Console
 from tests.cli.tiny_runs import TINY, WAITING, results, told_to_stop
 
 import dreaming
 from dreaming.cli.main import main
 from dreaming.errors import RunsFailed
-from dreaming.system.progress import NoProgress, TerminalProgress
+from dreaming.system.progress import NoProgress
 from dreaming.system.signals import Interrupt
 from dreaming.training import population
 
@@ -302,16 +300,3 @@ def test_the_command_line_refuses_what_cannot_be(words, because, tmp_path, capsy
     assert because in error
     assert error.count("\n") == 1
     assert not (tmp_path / "runs").exists()
-
-
-def test_parts_of_a_display_show_bars_side_by_side():
-    out = io.StringIO()
-    with TerminalProgress(Console(file=out, force_terminal=True, width=150)) as display:
-        parts = [display.part(name) for name in ("a/b/seed-0", "a/b/seed-1")]
-        for part in parts:
-            part.start(part._name.strip(": "), epochs=1, cycles=4, done=0)
-            part.cycle()
-        assert [(task.description, task.completed) for task in display._bar.tasks] == [
-            ("a/b/seed-0", 1),
-            ("a/b/seed-1", 1),
-        ]

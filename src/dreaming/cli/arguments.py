@@ -3,8 +3,10 @@
 import ast
 import contextlib
 import dataclasses
+import inspect
 import io
 import re
+import textwrap
 from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import pairwise
@@ -24,6 +26,12 @@ PLAINER = {
 }
 """What Python says of a value that it cannot read, and how people say it."""
 GROUPS = {"data": "List, fetch and check data sets."}
+
+
+TRY_FIRST = """Examples:
+    dreaming train --epochs 5
+    dreaming reproduce --profile demo"""
+"""What to try first."""
 
 
 def read(verbs: Mapping[str, Any], words: Sequence[str], prog: str, description: str) -> Any:
@@ -80,22 +88,28 @@ def read(verbs: Mapping[str, Any], words: Sequence[str], prog: str, description:
     if isinstance(verb, Mapping):
         if not helps:
             raise UserError(f"{' '.join(path[1:]) or prog} wants one of: {', '.join(verb)}")
-        return _tyro(_choice(verb), rest, " ".join(path), description)
-    if not helps:
-        _known_options(verb, rest, " ".join(path[1:]))
+        about = GROUPS.get(path[-1]) or f"{description}\n\n{TRY_FIRST}"
+        return _tyro(_choice(verb), rest, " ".join(path), about)
+    if helps:
+        return _tyro(_grouped(verb), rest, " ".join(path), _described(verb))
+    _known_options(verb, rest, " ".join(path[1:]))
     return _tyro(verb, rest, " ".join(path), None)
 
 
-def condition_names() -> list[str]:
-    """Return the names of the conditions of `dreaming.model.conditions`, which is read and not imported.
+def condition_lines() -> dict[str, str]:
+    """Return each condition of `dreaming.model.conditions` with its line of help; they are read and not imported.
 
     Examples
     --------
-    >>> condition_names()[0]
-    'pad'
+    >>> condition_lines()["without_nrem"]
+    'No NREM.'
     """
     functions = [node for node in _parsed("model/conditions.py").body if isinstance(node, ast.FunctionDef)]
-    return [each.name for each in functions if each.decorator_list]
+    return {
+        each.name: (ast.get_docstring(each) or "").partition("\n")[0]
+        for each in functions
+        if each.decorator_list
+    }
 
 
 def fetched_names() -> list[str]:
@@ -149,11 +163,34 @@ def _union(verbs: Mapping[str, Any]) -> Any:
     members = [
         Annotated[
             _union(verb) if isinstance(verb, Mapping) else verb,
-            tyro.conf.subcommand(name, description=GROUPS.get(name)),
+            tyro.conf.subcommand(name, description=GROUPS.get(name) or _described(verb).partition("\n")[0]),
         ]
         for name, verb in verbs.items()
     ]
     return Union[tuple(members)]  # noqa: UP007 - the members are known only at run time
+
+
+def _described(verb: Any) -> str:
+    """Return what a verb does, and examples of it, from its docstring."""
+    what, _, examples = (inspect.getdoc(verb) or "").partition("\n\nExamples\n--------\n")
+    what = " ".join(what.split())
+    return what + ("\n\nExamples:\n" + textwrap.indent(examples, "    ") if examples else "")
+
+
+def _grouped(verb: Any) -> Any:
+    """Return a dataclass for a verb's help: the options of each class that it inherits from are a group."""
+    fields: list[tuple[str, Any, Any]] = []
+    for kind in reversed(verb.__mro__[1:-1]):
+        own = [
+            each for each in dataclasses.fields(verb) if each.name in vars(kind).get("__annotations__", {})
+        ]
+        for each in own:
+            hidden = dataclasses.field(default=each.default, kw_only=True)
+            fields.append((each.name, Annotated[each.type, tyro.conf.Suppress], hidden))
+        if own:
+            group = kind.__name__.removesuffix("Options").lower()
+            fields.append((group, kind, dataclasses.field(default_factory=kind, kw_only=True)))
+    return dataclasses.make_dataclass(verb.__name__, fields, bases=(verb,), frozen=True)
 
 
 def _known_options(verb: Any, words: Sequence[str], program: str) -> None:

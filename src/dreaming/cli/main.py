@@ -13,13 +13,14 @@ from tyro.conf import arg
 
 from dreaming import __version__
 from dreaming.cli import arguments
-from dreaming.cli.arguments import condition_names, help_of
+from dreaming.cli.arguments import condition_lines, help_of
 from dreaming.cli.verbs import (
     CheckData,
     Compare,
     Dream,
     Evaluate,
     FetchData,
+    Flag,
     ImageOptions,
     Import,
     Latents,
@@ -32,6 +33,7 @@ from dreaming.cli.verbs import (
 )
 from dreaming.errors import Stopped, UserError, shown
 from dreaming.system.signals import INTERRUPTED
+from dreaming.system.terminal import tell
 
 if TYPE_CHECKING:
     from dreaming.config.config import Config
@@ -40,23 +42,50 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Run:
-    """Which run."""
+class SleepOptions:
+    """How the cortex sleeps."""
 
-    condition: Annotated[str, arg(help=", ".join(condition_names()))] = "pad"
-    phases: Annotated[str | None, arg(metavar="FILE.py:NAME")] = None
+    condition: Annotated[
+        str,
+        arg(
+            help="one of these, by default pad:\n" + "\n".join(map(": ".join, condition_lines().items())),
+            help_behavior_hint="",
+        ),
+    ] = "pad"
+    phases: Annotated[str | None, arg(metavar="FILE.py:NAME", help_behavior_hint="")] = None
     """a cycle of your own, or a phase of your own that follows those of each condition; the file is executed"""
-    networks: Annotated[str | None, arg(metavar="FILE.py:NAME")] = None
+    networks: Annotated[str | None, arg(metavar="FILE.py:NAME", help_behavior_hint="")] = None
     """an encoder and a generator of your own, by a function that returns them; the file is executed"""
-    schedule: Annotated[str | None, arg(metavar="CONDITION:EPOCH,...,CONDITION")] = None
+    schedule: Annotated[str | None, arg(metavar="CONDITION:EPOCH,...,CONDITION", help_behavior_hint="")] = (
+        None
+    )
     """conditions one after another, each until an epoch is done, such as pad:10,without_rem:20,pad"""
     name: Text = None
     """what to call the condition; by default by what it is, such as pad+rem.replay.noise-0.1 after --set"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataOptions:
+    """What it sees."""
+
     dataset: Annotated[str, arg(help=help_of("DatasetConfig", "name"))] = "digits"
-    limit: Annotated[int | None, arg(metavar="INT", help=help_of("DatasetConfig", "limit"))] = None
-    image_size: Annotated[
-        int | None, arg(metavar="INT", help=help_of("Networks", "image_size") + "; 32 by default")
+    limit: Annotated[
+        int | None, arg(metavar="INT", help=help_of("DatasetConfig", "limit"), help_behavior_hint="")
     ] = None
+    image_size: Annotated[
+        int | None,
+        arg(
+            metavar="INT",
+            help=help_of("Networks", "image_size") + "; 32 by default",
+            help_behavior_hint="",
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingOptions:
+    """How it is trained."""
+
     seed: Annotated[int, arg(help=help_of("Config", "seed"))] = 0
     epochs: Annotated[int, arg(help=help_of("Training", "epochs"))] = 50
     precision: Annotated[
@@ -66,6 +95,10 @@ class _Run:
     snapshots: Annotated[str, arg(help=help_of("Training", "snapshots"))] = "all"
     set: Words = ()
     """change any field of the config, such as phases.rem.replay.noise=0.3; can be repeated"""
+
+
+class _Run(TrainingOptions, DataOptions, SleepOptions):
+    """A run that is asked for."""
 
     def config(self, seed: int) -> "Config":
         from dreaming.config.configure import configure
@@ -98,15 +131,21 @@ class _Run:
 
 @dataclass(frozen=True, kw_only=True)
 class Train(ImageOptions, _Run):
-    """Train a cortex through sleep-wake cycles, or go on with a training that was stopped."""
+    """Train a cortex through sleep-wake cycles, or go on with a training that was stopped.
+
+    Examples
+    --------
+    dreaming train --epochs 5
+    dreaming train --condition without_rem --dataset cifar10 --seeds 4
+    """
 
     seeds: int = 1
     """how many runs, of this seed and those after it"""
-    sweep: Annotated[str | None, arg(metavar="PATH=VALUE,...")] = None
+    sweep: Annotated[str | None, arg(metavar="PATH=VALUE,...", help_behavior_hint="")] = None
     """train once with each value of a field, such as phases.rem.dose=0,0.5,1"""
     workers: OptionalInt = None
     """how many of them are trained at once, each in a process; as many as there are cores, or one on a GPU"""
-    log: Annotated[Literal["tensorboard"] | None, arg(metavar="tensorboard")] = None
+    log: Annotated[Literal["tensorboard"] | None, arg(metavar="tensorboard", help_behavior_hint="")] = None
     """also write the losses and dreams of each epoch into RUN/tensorboard, for TensorBoard"""
     out: Path = Path("runs")
     """the folder of runs; this one lies in OUT/DATASET/CONDITION/seed-N"""
@@ -145,7 +184,16 @@ class Train(ImageOptions, _Run):
 
 @dataclass(frozen=True, kw_only=True)
 class Describe(_Run):
-    """Show a run's config, phases, signs of plasticity, size and cost; train nothing."""
+    """Show a run's config, phases, signs of plasticity, size and cost; train nothing.
+
+    Examples
+    --------
+    dreaming describe
+    dreaming describe --condition without_rem --set networks.base_channels=16 --yaml
+    """
+
+    yaml: Flag = False
+    """also print the whole config, as a run's config.yaml has it"""
 
     def __call__(self) -> None:
         """Describe."""
@@ -155,7 +203,6 @@ class Describe(_Run):
         from dreaming.system.progress import console
 
         found = describe(self.config(self.seed))
-        print(found.config.to_yaml())
         rows = found.in_words()
         table = Table(*rows[0])
         for row in rows:
@@ -168,11 +215,19 @@ class Describe(_Run):
                 f"The cost of {', '.join(uncounted)} cannot be counted: it is counted with tensors that have no "
                 "numbers, on the device 'meta'; make tensors with device=images.device, and read no numbers."
             )
+        if self.yaml:
+            print(f"\n{found.config.to_yaml()}", end="")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Doctor:
-    """Check the fast ways to train against the plain one on this machine."""
+    """Check the fast ways to train against the plain one on this machine.
+
+    Examples
+    --------
+    dreaming doctor
+    dreaming doctor --device cuda --base-channels 32
+    """
 
     device: str = "auto"
     """auto, cpu, cuda or cuda:N"""
@@ -238,10 +293,9 @@ def main(words: Sequence[str] | None = None) -> int:
     description = "A laboratory for dreaming neural networks: train, sleep, dream, measure."
     try:
         verb: Callable[[], None] = arguments.read(VERBS, words, "dreaming", description)
-        _begin(verb)
         verb()
     except UserError as mistake:
-        print(f"dreaming: {shown(str(mistake))}", file=sys.stderr)
+        tell(f"dreaming: {mistake}", sys.stderr)
         return 2
     except OSError as error:
         if error.errno != errno.ENAMETOOLONG:
@@ -252,7 +306,7 @@ def main(words: Sequence[str] | None = None) -> int:
         )
         return 2
     except Stopped as stopped:
-        print(f"dreaming: {shown(str(stopped))}", file=sys.stderr)
+        tell(f"dreaming: {stopped}", sys.stderr)
         return STOPPED
     except KeyboardInterrupt:
         print(INTERRUPTED, file=sys.stderr)
@@ -269,10 +323,3 @@ def _by_option(said: str) -> str:
         return f"--{names.get(path, path.rpartition('.')[2]).replace('_', '-')} is "
 
     return re.sub(r"^(?:config|--set(?=: networks\.image_size)): (?P<path>[\w.]+) is ", option, said)
-
-
-def _begin(verb: object) -> None:
-    """Announce on a terminal what begins, since importing torch takes seconds."""
-    if sys.stderr.isatty():
-        name = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(verb).__name__).lower()
-        print(f"dreaming: {name} begins", file=sys.stderr, flush=True)

@@ -11,15 +11,18 @@ from tyro.conf import Positional, UseAppendAction, arg
 from dreaming.cli.arguments import fetched_names
 from dreaming.errors import UserError, shown
 from dreaming.evaluation.measures import help_text
+from dreaming.system.terminal import tell
 
 # The library is imported where a verb calls it, so that --help and mistakes need not wait for torch.
 
 FETCHED = ", ".join(fetched_names())
-Words = Annotated[tuple[str, ...], UseAppendAction, arg(metavar="PATH=VALUE")]
+Words = Annotated[tuple[str, ...], UseAppendAction, arg(metavar="PATH=VALUE", help_behavior_hint="")]
 RunPaths = Annotated[Positional[tuple[str, ...]], arg(metavar="RUN...", help_behavior_hint="(one or more)")]
-OptionalInt = Annotated[int | None, arg(metavar="INT")]
-Folder = Annotated[Path | None, arg(metavar="DIR")]
-Text = Annotated[str | None, arg(metavar="STR")]
+# What may be left out says in its help what happens then, and not that its default is None or False.
+OptionalInt = Annotated[int | None, arg(metavar="INT", help_behavior_hint="")]
+Folder = Annotated[Path | None, arg(metavar="DIR", help_behavior_hint="")]
+Text = Annotated[str | None, arg(metavar="STR", help_behavior_hint="")]
+Flag = Annotated[bool, arg(help_behavior_hint="")]
 
 
 def _data_dir() -> Path:
@@ -31,15 +34,20 @@ class ImageOptions:
     """Where images come from."""
 
     data_dir: Folder = None
-    """where archives of data sets, and weights, lie (or set DREAMING_DATA); of a run on a folder of images that was
-    moved, that folder"""
-    trust_data: bool = False
+    """where archives and weights lie (or set DREAMING_DATA); of a run on a folder that was moved, that folder"""
+    trust_data: Flag = False
     """take files with another checksum than the official one; the run's record says so"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluate(ImageOptions):
-    """Measure runs, into measures.csv (and projection.csv); what is measured already is not done again."""
+    """Measure runs, into measures.csv (and projection.csv); what is measured already is not done again.
+
+    Examples
+    --------
+    dreaming evaluate runs/digits/pad/seed-0
+    dreaming evaluate runs/digits/pad/seed-0 --measures readout,robustness --epochs last
+    """
 
     runs: RunPaths
     """run folders"""
@@ -77,7 +85,13 @@ class Evaluate(ImageOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class Dream(ImageOptions):
-    """Draw a sheet of dreams of one run as PNG."""
+    """Draw a sheet of dreams of one run as PNG.
+
+    Examples
+    --------
+    dreaming dream runs/digits/pad/seed-0
+    dreaming dream runs/digits/pad/seed-0 --phase nrem --epoch 5
+    """
 
     run: Positional[Path]
     """run folder"""
@@ -87,7 +101,7 @@ class Dream(ImageOptions):
     """after which epoch; the last one kept by default"""
     count: int = 64
     """how many dreams"""
-    to: Annotated[Path | None, arg(metavar="FILE.png")] = None
+    to: Annotated[Path | None, arg(metavar="FILE.png", help_behavior_hint="")] = None
     """where the sheet is written; RUN/dreams/PHASE-EPOCH.png by default"""
 
     def __call__(self) -> None:
@@ -103,18 +117,24 @@ class Dream(ImageOptions):
             trust_data=self.trust_data,
             to=self.to,
         )
-        print(shown(f"{self.count} {self.phase.upper()} dreams are in {written}"))
+        tell(f"{self.count} {self.phase.upper()} dreams are in {written}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Latents(ImageOptions):
-    """Write latents, labels, externality and layers of a run's images, for other tools."""
+    """Write latents, labels, externality and layers of a run's images, for other tools.
+
+    Examples
+    --------
+    dreaming latents runs/digits/pad/seed-0 --out latents.npz
+    dreaming latents runs/digits/pad/seed-0 --rdm distances.h5 --layers layer_2,layer_3
+    """
 
     run: Positional[Path]
     """run folder"""
-    out: Annotated[Path | None, arg(metavar="FILE.npz")] = None
+    out: Annotated[Path | None, arg(metavar="FILE.npz", help_behavior_hint="")] = None
     """where the arrays are written, as numpy reads them"""
-    rdm: Annotated[Path | None, arg(metavar="FILE.h5")] = None
+    rdm: Annotated[Path | None, arg(metavar="FILE.h5", help_behavior_hint="")] = None
     """where distances between all images are written, as rsatoolbox reads them; one matrix a layer"""
     split: Literal["train", "test"] = "test"
     """which images"""
@@ -146,12 +166,18 @@ class Latents(ImageOptions):
             trust_data=self.trust_data,
             device=self.device,
         )
-        print(shown("written: " + ", ".join(str(path) for path in written)))
+        tell("written: " + ", ".join(str(path) for path in written))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Import(ImageOptions):
-    """Make a run folder of a checkpoint of the published program, to be measured, compared, and dreamt with."""
+    """Make a run folder of a checkpoint of the published program: to be measured, compared, dreamt with.
+
+    Examples
+    --------
+    dreaming import trained.pth
+    dreaming import trained.pth --condition without_rem --dataset svhn
+    """
 
     file: Annotated[Positional[Path], arg(metavar="FILE.pth")]
     """its trained.pth; nothing in it is run"""
@@ -187,12 +213,18 @@ class Import(ImageOptions):
             data_dir=self.data_dir,
             trust_data=self.trust_data,
         )
-        print(shown(f"{run}: imported; measure it with: dreaming evaluate {run}"))
+        tell(f"{run}: imported; measure it with: dreaming evaluate {run}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trust:
-    """Let the code that its maker added to a run be executed from its folder, after you have read it."""
+    """Let the code that its maker added to a run be executed from its folder, after you have read it.
+
+    Examples
+    --------
+    dreaming trust runs/digits/pad/seed-0
+    dreaming trust received/mine/seed-3
+    """
 
     run: Positional[Path]
     """run folder"""
@@ -201,18 +233,25 @@ class Trust:
         """Trust."""
         from dreaming.runs.folder import trust
 
-        print("\n".join(shown(f"{file}: trusted") for file in trust(self.run)))
+        for file in trust(self.run):
+            tell(f"{file}: trusted")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Compare:
-    """Compare evaluated runs: a table and a plot for each measure that one of them has."""
+    """Compare evaluated runs: a table and a plot for each measure that one of them has.
+
+    Examples
+    --------
+    dreaming compare runs
+    dreaming compare runs/digits/pad runs/digits/without_rem --to rem
+    """
 
     runs: RunPaths
     """run folders, or folders that contain some"""
     to: Path = Path("comparison")
     """folder for the plots and the tables"""
-    measures: Annotated[str, arg(metavar="FILE.py:NAME,...")] = ""
+    measures: Annotated[str, arg(metavar="FILE.py:NAME,...", help_behavior_hint="")] = ""
     """measures of your own, whose labels and units are shown; the files are executed"""
 
     def __call__(self) -> None:
@@ -229,18 +268,27 @@ class Compare:
 
 @dataclass(frozen=True, kw_only=True)
 class Reproduce(ImageOptions):
-    """Make figures and tables of the paper: train and measure what is missing, draw, and write a report."""
+    """Make figures and tables of the paper: train and measure what is missing, draw, and write a report.
+
+    Examples
+    --------
+    dreaming reproduce
+    dreaming reproduce --profile quick --only figure-4 --dry-run
+    """
 
     profile: str = "demo"
     """demo (minutes, no download), quick (CIFAR-10, hours), paper (as published), or FILE.yaml of your own"""
-    only: Annotated[tuple[str, ...], UseAppendAction, arg(metavar="FIGURE")] = ()
+    only: Annotated[tuple[str, ...], UseAppendAction, arg(metavar="FIGURE", help_behavior_hint="")] = ()
     """a figure or a table, such as figure-4, appendix-figure-1 or table-1; can be repeated"""
-    schedule: Annotated[tuple[str, ...], UseAppendAction, arg(metavar="CONDITION:EPOCH,...,CONDITION")] = ()
-    """sleep deprivation and recovery beside the paper's conditions, such as pad:10,without_rem:20,pad; can be
-    repeated"""
-    sweep: Annotated[tuple[str, ...], UseAppendAction, arg(metavar="PATH=VALUE,...")] = ()
+    schedule: Annotated[
+        tuple[str, ...], UseAppendAction, arg(metavar="CONDITION:EPOCH,...,CONDITION", help_behavior_hint="")
+    ] = ()
+    """sleep taken away and given back beside the paper's conditions: pad:10,without_rem:20,pad; can be repeated"""
+    sweep: Annotated[
+        tuple[str, ...], UseAppendAction, arg(metavar="PATH=VALUE,...", help_behavior_hint="")
+    ] = ()
     """doses: PAD with each value of a field, such as phases.rem.dose=0,0.5,1; can be repeated"""
-    dry_run: bool = False
+    dry_run: Flag = False
     """list the runs, what is there already, and the hours they will take here; run nothing"""
     workers: OptionalInt = None
     """how many runs are trained at once, each in a process; as many as there are cores, or one on a GPU"""
@@ -281,8 +329,10 @@ class Reproduce(ImageOptions):
                 training=not self.no_training,
                 progress=display,
             )
+        for line in found.results:
+            display.say(line)
         raise_failures(found)
-        print(shown(f"The report: {found.report}"))
+        display.say(f"The report: {found.report}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -302,7 +352,7 @@ class ListData:
             found = dataset_info(name)
             size = f"{found.size / 1e6:.0f} MB" if found.size else "none"
             table.add_row(name, f"{found.n_train:,}", f"{found.n_test:,}", found.host, size, found.licence)
-        table.add_row("folder:PATH", "", "", "PATH/{train,test}/CLASS/*.{png,jpg,webp}", "none", "yours")
+        table.add_row("folder:PATH", "", "", "PATH, on this machine", "none", "yours")
         for network in NETWORKS.values():
             size = f"{sum(file.size for file in network.files) / 1e6:.0f} MB"
             table.add_row(f"{network.name} (weights)", "", "", network.host, size, network.licence)
@@ -311,7 +361,13 @@ class ListData:
 
 @dataclass(frozen=True, kw_only=True)
 class FetchData:
-    """Fetch a data set, from mirrors in order, with checksums; a broken download goes on where it broke."""
+    """Fetch a data set, from mirrors in order, with checksums; a broken download goes on where it broke.
+
+    Examples
+    --------
+    dreaming data fetch cifar10
+    dreaming data fetch inception --data-dir ~/data
+    """
 
     name: Annotated[
         Positional[str],
@@ -327,12 +383,19 @@ class FetchData:
 
         with downloading() as progress:
             files = fetch(self.name, self.data_dir, progress=progress)
-        print("\n".join(shown(f"{file}: complete, checksum as published") for file in files))
+        for file in files:
+            tell(f"{file}: complete, checksum as published")
 
 
 @dataclass(frozen=True, kw_only=True)
 class CheckData:
-    """Compare the files of a data set with the published checksums."""
+    """Compare the files of a data set with the published checksums.
+
+    Examples
+    --------
+    dreaming data check cifar10
+    dreaming data check inception --data-dir ~/data
+    """
 
     name: Annotated[Positional[str], arg(help=f"{FETCHED}, folder:PATH or inception")]
     data_dir: Path = field(default_factory=_data_dir)
@@ -343,9 +406,8 @@ class CheckData:
         from dreaming.data import check
 
         found = check(self.name, self.data_dir)
-        print(
-            "\n".join(shown(f"{file.path}: {file.state}") for file in found) or f"{self.name} needs no files"
-        )
+        for line in [f"{file.path}: {file.state}" for file in found] or [f"{self.name} needs no files"]:
+            tell(line)
         wrong = [file for file in found if file.state != "ok"]
         if wrong:
             raise UserError(
@@ -372,6 +434,6 @@ def _show(rows: Sequence[Mapping[str, str]], caption: str) -> None:
     if screen.measure(table, options=screen.options.update(width=100_000)).maximum <= screen.width:
         screen.print(table)
         return
-    print(shown(f"{caption}:"))
+    tell(f"{caption}:")
     for row in rows:
-        print(shown(", ".join(f"{name} {value}" for name, value in row.items() if value)))
+        tell(", ".join(f"{name} {value}" for name, value in row.items() if value))

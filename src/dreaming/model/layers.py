@@ -28,7 +28,7 @@ KERNEL, STRIDE, PADDING = 4, 2, 1
 _side_by_side = ContextVar("side_by_side", default=False)
 FEW_CHANNELS = 16  # below, the library's transposed convolution is slow
 TILED_FROM = {torch.float32: 32, torch.bfloat16: 64}  # channels of the fine map from which tiles are faster
-PRODUCTS = {
+BY_PRODUCTS = {
     "cuda"
 }  # devices on which one matrix product is faster than the library's repeatable convolutions
 TILES = 32  # how many there must be, for what changing the form of the kernels costs
@@ -145,7 +145,7 @@ class _Conv(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, w: Tensor, bias: Tensor | None) -> Tensor:
         ctx.save_for_backward(x, w)
-        if x.device.type in PRODUCTS:
+        if x.device.type in BY_PRODUCTS:
             return _conv_of_rows(x, w, bias)
         return functional.conv2d(x, w, bias, STRIDE, PADDING)
 
@@ -163,7 +163,7 @@ class _ConvTranspose(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, y: Tensor, w: Tensor, bias: Tensor | None) -> Tensor:
         ctx.save_for_backward(y, w)
-        if y.device.type in PRODUCTS:
+        if y.device.type in BY_PRODUCTS:
             return _conv_transpose_of_rows(y, w, bias)
         if y.device.type == "cpu" and w.shape[1] < FEW_CHANNELS:
             return _conv_transpose_by_blocks(y, w, bias)
@@ -183,7 +183,7 @@ class _ConvWeightGrad(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, y: Tensor) -> Tensor:
         ctx.save_for_backward(x, y)
-        if x.device.type in PRODUCTS:
+        if x.device.type in BY_PRODUCTS:
             return _conv_weight_grad_of_rows(x, y)
         shape = (y.shape[1], x.shape[1], KERNEL, KERNEL)
         w = torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=torch.channels_last)

@@ -13,6 +13,7 @@ nothing of devices, optimisers or files.
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
@@ -59,6 +60,8 @@ class Phase(Parameters, ABC):
     plasticity: ClassVar[Plasticity]
     terms: ClassVar[tuple[str, ...]] = ()
     """Names of the terms that the objective returns; none for a phase that does not say."""
+    words: ClassVar[Mapping[str, str]] = {}
+    """How a term of the phase of this class's name is called where people read it."""
     sees_labels: ClassVar[bool] = False
     """Whether the objective is given ``labels=``, the class of each image, int64 [b]; others never see them."""
 
@@ -86,6 +89,18 @@ class Phase(Parameters, ABC):
         """
         before, after = (math.ceil(round(count * self.dose, 9)) for count in (cycle, cycle + 1))
         return bool(self.weight) and after > before
+
+    def called(self, term: str) -> str:
+        """Return what people call a term of the phase; a phase of another name has its own before the term.
+
+        Examples
+        --------
+        >>> Wake().called("image"), NREM(name="first_night").called("latent")
+        ('reconstruction', 'first_night latent')
+        """
+        named = next(kind for kind in type(self).__mro__ if "words" in vars(kind))
+        usual = self.name == named.__name__.lower()
+        return self.words[term] if usual and term in self.words else f"{self.name} {term}"
 
     def draw(self, random: Random, batch_size: int, latent_dim: int, image_size: int = IMAGE_SIZE) -> Draws:
         """Draw the random numbers that the objective will need; a phase without chance draws none."""
@@ -122,6 +137,7 @@ class Wake(Phase):
 
     plasticity: ClassVar = Plasticity(encoder=+1, generator=+1)
     terms: ClassVar = ("image", "kl", "externality")
+    words: ClassVar = {"image": "reconstruction", "kl": "KL", "externality": "real"}
 
     image_weight: Weight = 1.0
     """Weight of L_img."""
@@ -167,6 +183,7 @@ class NREM(Phase):
 
     plasticity: ClassVar = Plasticity(encoder=+1, generator=0)
     terms: ClassVar = ("latent",)
+    words: ClassVar = {"latent": "NREM"}
 
     replay: Replay = Replay()
     """Which memories drive the dream: by default single ones."""
@@ -199,6 +216,7 @@ class REM(Phase):
 
     plasticity: ClassVar = Plasticity(encoder=+1, generator=-1)
     terms: ClassVar = ("externality",)
+    words: ClassVar = {"externality": "REM"}
 
     replay: Replay = Replay(past=0.5, noise=0.5)
     """Which memories drive the dream: by default two days' mixed, and noise."""

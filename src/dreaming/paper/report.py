@@ -2,28 +2,36 @@
 
 import base64
 import io
+import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import torch
 from jinja2 import Environment, StrictUndefined
 from PIL import Image
 
 from dreaming.errors import UserError
 from dreaming.evaluation.measures.readout import READOUT_ACCURACY
 from dreaming.evaluation.statistics.statistics import by_chance, summary
-from dreaming.paper.claims.claims import Judged
+from dreaming.model.conditions import CONDITIONS, condition, conditions
+from dreaming.paper.claims.answer import counts, in_one_sentence, listed, meaning
+from dreaming.paper.claims.claims import SUBJECTS, Judged
 from dreaming.paper.figures import FIGURES
 from dreaming.paper.figures.drawing import dataset_name, label
+from dreaming.paper.figures.pictures import image_of, png
 from dreaming.paper.plan.plan import Plan, PlannedRun
-from dreaming.paper.published import EPOCHS, SEEDS
+from dreaming.paper.plan.profile import Profile
+from dreaming.paper.published import SEEDS, published
 from dreaming.paper.tables import Tables, incomplete
 from dreaming.runs import findings
 from dreaming.system.progress import duration
+from dreaming.system.texts import plural
 
 MARKS = {"holds": "yes", "agrees": "yes", "does not hold": "no", "higher": "no", "lower": "no"}
 """How verdicts are marked; all others are open."""
@@ -41,14 +49,14 @@ class Drawn:
         What it is drawn from.
     claims
         The paper's claims of it, judged.
-    png
-        The picture; None for a table, or where there is nothing to draw.
+    files
+        The picture, by the kind of file; none for a table, or where there is nothing to draw.
     """
 
     name: str
     table: pd.DataFrame
     claims: Sequence[Judged]
-    png: bytes | None
+    files: Mapping[str, bytes]
 
 
 def report(
@@ -77,8 +85,10 @@ def report(
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters["dataset"] = dataset_name
-    environment.globals.update(about=FIGURES, marks=MARKS)
+    environment.filters.update(
+        counts=counts, dataset=dataset_name, listed=listed, meaning=meaning, plural=plural
+    )
+    environment.globals.update(anchor=_anchor, marks=MARKS)
     template = environment.from_string(
         files("dreaming.paper").joinpath("report.html.j2").read_text(encoding="utf-8")
     )
@@ -89,12 +99,16 @@ def report(
         protocol=_protocol(plan),
         now=datetime.now(UTC).isoformat(" ", "minutes").removesuffix("+00:00"),
         numbers=[_number(row) for row in numbers.to_dict("records")],
-        claims=claims,
-        shown_claims=[each for each in claims if not _of_losses(each.figure)],
-        counts=_counts(claims),
+        answer=in_one_sentence(claims),
+        counts=counts(claims),
+        dreams=_dreams(drawn),
+        grid=_grid(drawn),
         by_chance=by_chance(len(claims)) if claims else "",
         controls=_controls(tables),
-        figures=[_figure(figure) for figure in drawn],
+        simple=_simple(tables, numbers),
+        published_readout=_published_readout(),
+        tabled=[each for figure in drawn if not FIGURES[figure.name].plot for each in figure.claims],
+        figures=[_figure(figure, plan.profile) for figure in drawn if FIGURES[figure.name].plot],
         failures=dict(failures),
         runs=runs,
         finished=sum(run["state"] == "finished" for run in runs),
@@ -109,11 +123,13 @@ def _percent(value: Any, spread: Any = None) -> str:
     return said if spread is None or pd.isna(spread) else f"{said} ± {100 * spread:.2f}"
 
 
-def _protocol(plan: Plan) -> str:
+def _protocol(plan: Plan) -> list[str]:
+    """Return in what the runs are other than the paper's, point by point."""
     profile = plan.profile
-    deviations = profile.deviations()
-    said = f"{profile.epochs} epochs, {profile.seeds} seeds (the paper: {EPOCHS} epochs, {SEEDS} seeds)"
-    return said + ("; other than the paper: " + "; ".join(deviations) if deviations else "; as the paper's")
+    seeds = [] if profile.seeds == SEEDS else [f"{plural(profile.seeds, 'seed')} in place of {SEEDS}"]
+    sets = listed(map(dataset_name, profile.datasets))
+    images = [] if set(profile.datasets) <= {"cifar10", "svhn"} else [f"images of {sets}"]
+    return [*images, *profile.deviations(), *seeds]
 
 
 def _number(row: Mapping[Any, Any]) -> dict[Any, Any]:
@@ -146,26 +162,100 @@ def _controls(tables: Tables) -> list[dict[str, str]]:
     return rows
 
 
-def _of_losses(figure: str) -> bool:
-    """Return whether a figure is of losses, whose many claims are shown beside it alone."""
-    return any(need.measure == "losses" for need in FIGURES[figure].needs)
+def _simple(tables: Tables, numbers: pd.DataFrame) -> list[str]:
+    """Return the data sets whose pixels tell the classes better than the full model's latents do."""
+    own = tables.values[tables.values["measure"] == READOUT_ACCURACY] if len(tables.values) else tables.values
+    found = []
+    for row in numbers[numbers["condition"] == "pad"].drop_duplicates("dataset").to_dict("records"):
+        pixels = own[(own["dataset"] == row["dataset"]) & (own["parameter"] == "pixels")]["value"]
+        if len(pixels) and pixels.mean() > row["mean"]:
+            found.append(row["dataset"])
+    return found
 
 
-def _counts(claims: Sequence[Judged]) -> str:
-    words = {"holds": "hold", "does not hold": "do not hold", "cannot tell": "cannot be told"}
-    counts: Counter[str] = Counter(each.found.verdict for each in claims)
-    return ", ".join(f"{counts[verdict]} {word}" for verdict, word in words.items() if counts[verdict])
+def _dreams(drawn: Sequence[Drawn]) -> list[dict[str, Any]]:
+    """Return what was seen and dreamt early and late, a strip for each row of figure 3: of each data set."""
+    found: list[dict[str, Any]] = []
+    for table in (figure.table for figure in drawn if figure.name == "figure-3" and "png" in figure.table):
+        pictures = table[table["source"] == "picture"].sort_values(["row", "column"])
+        for dataset, own in pictures.groupby("dataset", sort=False):
+            strips = [
+                {"what": str(what).partition("  ")[2], "png": _strip(rows["png"])}
+                for what, rows in own.groupby("parameter", sort=False)
+            ]
+            found.append({"dataset": dataset, "strips": strips[1:]})  # of the two days, the last
+    return found
 
 
-def _figure(figure: Drawn) -> dict[str, Any]:
+def _anchor(judged: Judged) -> str:
+    """Return what the row of a claim is called in links."""
+    words = f"{judged.figure} {judged.dataset} {judged.claim.text}".lower()
+    return re.sub(r"[^a-z0-9]+", "-", words).strip("-")
+
+
+def _published_readout() -> str:
+    """Return how well the paper's full model is read out, and without sleep, on natural images."""
+    said = []
+    for dataset in ("cifar10", "svhn"):
+        found = {number.condition: 100 * number.value for number in published("table-1", dataset)}
+        said.append(
+            f"{found['pad']:.1f} % on {dataset_name(dataset)} against {found['wake_only']:.1f} % without sleep"
+        )
+    return listed(said)
+
+
+def _strip(pictures: Iterable[str]) -> str:
+    """Return pictures side by side, a pixel or two apart, as PNG in base64."""
+    images = [image_of(each) for each in pictures]
+    gap = np.full((images[0].shape[0], max(1, images[0].shape[0] // 16), 3), 255, dtype=np.uint8)
+    parts = [part for image in images for part in (gap, image)][1:]
+    return png(torch.from_numpy(np.concatenate(parts, axis=1)))
+
+
+def _grid(drawn: Sequence[Drawn]) -> list[dict[str, Any]]:
+    """Return a row for each claim, and for the losses of a figure together, with its verdicts by data set."""
+    rows: list[dict[str, Any]] = []
+    for figure in drawn:
+        losses = any(need.measure == "losses" for need in FIGURES[figure.name].needs)
+        texts = [SUBJECTS[figure.name]] if losses and figure.claims else []
+        for text in texts or dict.fromkeys(each.claim.text for each in figure.claims):
+            own = [each for each in figure.claims if losses or each.claim.text == text]
+            by_dataset: dict[str, list[Judged]] = {}
+            for each in own:
+                by_dataset.setdefault(each.dataset, []).append(each)
+            rows.append({"figure": figure.name, "text": text, "found": by_dataset})
+    return rows
+
+
+def _figure(figure: Drawn, profile: Profile) -> dict[str, Any]:
+    about, picture = FIGURES[figure.name], figure.files.get("png", b"")
+    names = dict.fromkeys(name for need in about.needs for name in need.conditions)
     return {
         "name": figure.name,
-        "about": FIGURES[figure.name],
-        "png": base64.b64encode(figure.png).decode() if figure.png else "",
-        "width": Image.open(io.BytesIO(figure.png)).width // 2 if figure.png else 0,
-        "counts": _counts(figure.claims),
+        "about": about,
+        "caption": about.shows.format(long_epochs=profile.long_epochs),
+        "png": base64.b64encode(picture).decode(),
+        "width": Image.open(io.BytesIO(picture)).width // 2 if picture else 0,
+        "counts": counts(figure.claims),
         "claims": figure.claims,
+        "kinds": ["csv", *figure.files],
+        "schemes": [_scheme(name) for name in names] if about.schemes else [],
         "gaps": incomplete(figure.table) if "source" in figure.table else [],
+    }
+
+
+def _scheme(name: str) -> dict[str, Any]:
+    """Return the phases of PAD as a condition has them: as they are, changed or left out."""
+    own = {phase.name: phase for phase in condition(name)}
+    phases = [(type(phase).__name__, phase, own.get(phase.name)) for phase in condition("pad")]
+    states = [
+        (title, "out" if has is None else "as" if has == pad else "changed") for title, pad, has in phases
+    ]
+    return {
+        "label": label(name),
+        "colour": CONDITIONS[name].colour,
+        "line": conditions()[name],
+        "phases": states,
     }
 
 
@@ -173,6 +263,7 @@ def _run(run: PlannedRun, failures: Mapping[str, str]) -> dict[str, Any]:
     row: dict[str, Any] = {
         "title": run.title,
         "state": run.state,
+        "folder": f"runs/{run.title}" if run.folder.config.exists() else "",
         "epochs": f"{run.done} of {run.config.training.epochs}",
         "seconds": "–",
         "commit": "–",
@@ -216,4 +307,4 @@ def _machines(plan: Plan) -> list[dict[str, str]]:
                 "precision": str(session.get("precision")),
             }
             found[tuple(about.items())] += 1
-    return [{**dict(each), "sessions": str(count)} for each, count in found.items()]
+    return [{**dict(each), "sessions": plural(count, "session")} for each, count in found.items()]

@@ -11,6 +11,7 @@ import pandas as pd
 from dreaming import data
 from dreaming.data import Dataset
 from dreaming.errors import RunsFailed, UserError
+from dreaming.paper.claims.answer import result_lines
 from dreaming.paper.claims.claims import judged
 from dreaming.paper.claims.numbers import numbers_table
 from dreaming.paper.figures import FIGURES
@@ -42,11 +43,14 @@ class Reproduction:
         The HTML file.
     failures
         Why something could not be done, by the title of the run or the name of the figure.
+    results
+        What came out, in a few lines.
     """
 
     plan: Plan
     report: Path
     failures: dict[str, str]
+    results: tuple[str, ...]
 
 
 @torch_defaults()
@@ -115,20 +119,15 @@ def reproduce(
         def images(name: str) -> Dataset:
             return data.load_dataset(name, data_dir, limit=profile.limit, trust=trust_data)
 
-        for run in plan.runs:
+        for number, run in enumerate(plan.runs, start=1):
+            attempts.progress.step("measuring run", number, len(plan.runs))
             if run.lacking:
                 attempts.note(run.title, run.lacking)
             attempts(
                 run.title, partial(run.measure, plan.measures, images, device, attempts.progress, data_dir)
             )
-        tables = results_of(plan, images, attempts)
-        figures = make_figures(plan, tables, attempts)
-        found = numbers_table({figure.name: figure.table for figure in figures}, profile)
-        write(plan.out / "numbers.csv", csv(found))
-        write(plan.out / "claims.csv", csv(_claims_table(figures)))
-        page = report(plan, tables, figures, found, attempts.failures)
-        write(plan.out / "report.html", page.encode())
-    return Reproduction(plan, plan.out / "report.html", attempts.failures)
+        results = write_results(plan, results_of(plan, images, attempts), attempts)
+    return Reproduction(plan, plan.out / "report.html", attempts.failures, results)
 
 
 def _train(plan: Plan, attempts: Attempts, **options: Any) -> None:
@@ -149,12 +148,24 @@ def _train(plan: Plan, attempts: Attempts, **options: Any) -> None:
     attempts(next(iter(missing.values())).title, work)
 
 
+def write_results(plan: Plan, tables: Tables, attempts: Attempts) -> tuple[str, ...]:
+    """Write figures, numbers, claims and the report; return what came out in a few lines."""
+    figures = make_figures(plan, tables, attempts)
+    shown = {figure.name: figure.table for figure in figures}
+    found = numbers_table(shown, plan.profile)
+    write(plan.out / "numbers.csv", csv(found))
+    write(plan.out / "claims.csv", csv(_claims_table(figures)))
+    page = report(plan, tables, figures, found, attempts.failures)
+    write(plan.out / "report.html", page.encode())
+    return result_lines(shown, [claim for figure in figures for claim in figure.claims])
+
+
 def make_figures(plan: Plan, tables: Tables, attempts: Attempts) -> list[Drawn]:
     """Make the table and the files of each figure."""
     made: list[Drawn] = []
-    for figure in plan.figures:
-        if attempts(figure, partial(_make_figure, figure, plan, tables, made)):
-            attempts.progress.say(f"{figure}: drawn")
+    for number, figure in enumerate(plan.figures, start=1):
+        attempts.progress.step("drawing figure", number, len(plan.figures))
+        attempts(figure, partial(_make_figure, figure, plan, tables, made))
     return made
 
 
@@ -168,7 +179,7 @@ def _make_figure(figure: str, plan: Plan, tables: Tables, made: list[Drawn]) -> 
         files = {kind: saved(picture, kind) for kind in FILE_KINDS}
         for kind, content in files.items():
             write(place / f"{figure}.{kind}", content)
-    made.append(Drawn(figure, table, judged(figure, plan.profile, table), files.get("png")))
+    made.append(Drawn(figure, table, judged(figure, plan.profile, table), files))
 
 
 def _claims_table(drawn: Sequence[Drawn]) -> pd.DataFrame:

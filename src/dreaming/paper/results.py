@@ -211,7 +211,7 @@ def wanted(figure: str, profile: Profile, there: Keys = frozenset()) -> pd.DataF
         for name in profile.conditions_of(need)
         for measure, parameter in sorted(loss_keys(name) if need.measure == "losses" else keys[need.measure])
         for epoch in profile.epochs_of(need.when)
-        for seed in range(profile.seeds)
+        for seed in profile.all_seeds
     ]
     table = pd.DataFrame(rows, columns=list(FIGURE_KEYS)).drop_duplicates(ignore_index=True)
     return table.astype({"epoch": "Int64", "seed": "Int64"})

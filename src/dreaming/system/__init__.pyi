@@ -4,5 +4,6 @@ from . import locks as locks
 from . import progress as progress
 from . import signals as signals
 from . import source_code as source_code
+from . import terminal as terminal
 from . import texts as texts
 from . import threads as threads

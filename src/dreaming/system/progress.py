@@ -1,27 +1,27 @@
-"""Long work shows itself: a bar with the time left on a terminal, and a line for each epoch everywhere."""
+"""Long work shows itself: a live line with the time left on a terminal, and lines that a log can keep."""
 
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
 from rich.progress import (
     BarColumn,
     DownloadColumn,
-    MofNCompleteColumn,
     Progress,
     SpinnerColumn,
     TaskID,
     TextColumn,
-    TimeElapsedColumn,
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
 from rich.text import Text
 
 from dreaming.errors import shown
+from dreaming.system.terminal import folded
 
 DRAWN_EVERY = 1.0
 """Seconds after which a notebook's line is drawn anew."""
@@ -39,6 +39,9 @@ class NoProgress:
     def __exit__(self, *exception: object) -> None:
         """End showing."""
 
+    def several(self, costs: Mapping[str, float]) -> None:
+        """Begin several runs: titles in the order in which they begin, and what each costs beside the others."""
+
     def part(self, name: str) -> "NoProgress":
         """Return who is told of one of several runs that go on at once; one for all, if it is all the same."""
         return self
@@ -50,7 +53,13 @@ class NoProgress:
         """Count one cycle."""
 
     def epoch(self, epoch: int, seconds: float, terms: Mapping[str, float]) -> None:
-        """Show what an epoch came to."""
+        """Show what an epoch came to: the mean of each loss, by the name that people read."""
+
+    def over(self) -> None:
+        """End the run that was begun, however far it came."""
+
+    def step(self, what: str, number: int, count: int) -> None:
+        """Begin one of several pieces of work that are not runs."""
 
     def measured(self, title: str, seconds: Mapping[str, float], inferred: int) -> None:
         """Report the seconds of each stage of a measuring, and of how many images latents were inferred."""
@@ -59,87 +68,176 @@ class NoProgress:
         """Show a line."""
 
 
+@dataclass
+class _Going:
+    """A run that goes on: what it is called, its epochs, cycles of an epoch, and cycles that are done."""
+
+    title: str
+    epochs: int
+    cycles: int
+    done: int
+
+    @property
+    def share(self) -> float:
+        """How much of it is done, from 0 to 1."""
+        return self.done / (self.epochs * self.cycles) if self.epochs * self.cycles else 1.0
+
+
 class TerminalProgress(NoProgress):
-    """Progress for people: a bar if the output is a terminal, and a line an epoch, which a log can keep."""
+    """Progress for people: one live line if the output is a terminal, and lines that a log can keep.
+
+    A log has a line an epoch and a line a measuring. A terminal has the line an epoch of a single run, and of
+    several runs, or pieces of work, the live line alone: which of them goes on, how far it is, and how long all
+    will take. The live line goes when the work is done.
+    """
 
     def __init__(self, target: Console | None = None) -> None:
         self._console = target or Console(file=sys.stdout, highlight=False, soft_wrap=True)
-        self._bar: Progress | None = None
-        self._task: TaskID | None = None
-        self._name = ""
-        self._epochs = self._cycles = 0
-        self._count = self._counted_at_start = 0
+        self._live: Progress | None = None
+        self._whole = self
+        self._costs: dict[str, float] = {}
+        self._parts: dict[TerminalProgress, _Going] = {}
+        self._spent = self._at_start = 0.0
         self._began = 0.0
+        self._work = ""
+        self._name = ""
 
     def __enter__(self) -> "TerminalProgress":
         """Begin to show."""
         if self._console.is_terminal:
-            self._bar = Progress(
+            self._live = Progress(
                 SpinnerColumn(),
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False),
                 BarColumn(),
-                MofNCompleteColumn(),
-                TextColumn("cycles"),
-                TimeElapsedColumn(),
-                TextColumn("left"),
-                TimeRemainingColumn(),
                 console=self._console,
+                transient=True,
             )
-            self._bar.start()
+            self._live.start()
         return self
 
     def __exit__(self, *exception: object) -> None:
         """End showing."""
-        if self._bar is not None:
-            self._bar.stop()
+        if self._live is not None:
+            self._live.stop()
+
+    def several(self, costs: Mapping[str, float]) -> None:
+        """Begin several runs: titles in the order in which they begin, and what each costs beside the others."""
+        self._costs = dict(costs)
+        self._parts.clear()
+        self._spent = self._at_start = 0.0
+        self._began = time.monotonic()
 
     def part(self, name: str) -> "TerminalProgress":
-        """Return who shows one of several runs: with a bar of its own, and its name before each epoch."""
+        """Return who shows one of several runs, in the live line of all, and with its name before each epoch."""
         part = TerminalProgress(self._console)
-        part._bar, part._name = self._bar, f"{name}: "
+        part._whole, part._name = self, f"{name}: "
         return part
 
     def start(self, title: str, epochs: int, cycles: int, done: int) -> None:
         """Begin a run of so many epochs of so many cycles, of which so many cycles are done."""
-        self._epochs, self._cycles = epochs, cycles
-        self._count = self._counted_at_start = done
-        self._began = time.monotonic()
-        self.say(
-            f"{title}: {epochs} epoch{'s' * (epochs != 1)} of {cycles} cycles"
-            + (f", {done} cycles done" if done else "")
-        )
-        if self._bar is not None:
-            if self._task is not None:
-                self._bar.remove_task(self._task)
-            self._task = self._bar.add_task(title, total=epochs * cycles, completed=done)
+        self.over()
+        whole, run = self._whole, _Going(title, epochs, cycles, done)
+        if title not in whole._costs:
+            whole.several({title: 1.0})
+        whole._parts[self] = run
+        whole._at_start += whole._costs[title] * run.share
+        if whole._in_lines:
+            self.say(
+                f"{title}: {epochs} epoch{'s' * (epochs != 1)} of {cycles} cycles"
+                + (f", {done} cycles done" if done else "")
+            )
+        whole._show_runs()
 
     def cycle(self) -> None:
         """Count one cycle."""
-        self._count += 1
-        if self._bar is not None and self._task is not None:
-            self._bar.advance(self._task)
+        self._whole._parts[self].done += 1
+        self._whole._show_runs()
 
     def epoch(self, epoch: int, seconds: float, terms: Mapping[str, float]) -> None:
-        """Show what an epoch came to, and how long the others will take."""
-        shown = "  ".join(f"{name} {value:.4f}" for name, value in terms.items())
-        self.say(f"{self._name}epoch {epoch}/{self._epochs}  {shown}  {duration(seconds)}{self._rest()}")
+        """Show what an epoch came to: the mean of each loss, by the name that people read."""
+        whole, run = self._whole, self._whole._parts[self]
+        if whole._in_lines:
+            losses = "  ".join(f"{name} {value:.3g}" for name, value in terms.items())
+            left = "" if run.share == 1 else whole._left
+            self.say(f"{self._name}epoch {epoch}/{run.epochs}  {losses}  {duration(seconds)}{left}")
 
-    def _rest(self) -> str:
-        """Return how long the cycles that are left will take, as the end of a line."""
-        left = self._epochs * self._cycles - self._count
-        pace = (time.monotonic() - self._began) / max(1, self._count - self._counted_at_start)
-        return f", about {duration(left * pace)} left" if left > 0 else ""
+    def over(self) -> None:
+        """End the run that was begun, however far it came."""
+        if run := self._whole._parts.pop(self, None):
+            self._whole._spent += self._whole._costs[run.title]
+
+    def step(self, what: str, number: int, count: int) -> None:
+        """Begin one of several pieces of work that are not runs."""
+        if what != self._work:
+            self._work, self._began = what, time.monotonic()
+        if self._live is None:
+            self.say(f"{what} {number} of {count}")
+        done = (number - 1) / count
+        self._show(f"{what} {number} of {count}{_left(time.monotonic() - self._began, done, 0.0)}", done)
 
     def measured(self, title: str, seconds: Mapping[str, float], inferred: int) -> None:
         """Report the seconds of each stage of a measuring, and of how many images latents were inferred."""
+        if self._work and self._live is not None:
+            return
         spent = ", ".join(f"{stage} {duration(length)}" for stage, length in seconds.items())
         self.say(
             f"{title}: measured in {duration(sum(seconds.values()))} ({spent}); {inferred:,} images inferred"
         )
 
     def say(self, text: str) -> None:
-        """Show a line."""
-        self._console.print(shown(text), markup=False)
+        """Show a line; one that is too wide for the terminal goes on below, set in, and breaks between words."""
+        line = shown(text)
+        self._console.print(
+            folded(line, self._console.width) if self._console.is_terminal else line, markup=False
+        )
+
+    @property
+    def _in_lines(self) -> bool:
+        """Whether each epoch has a line of its own."""
+        return self._live is None or len(self._costs) == 1
+
+    @property
+    def _share(self) -> float:
+        """How much of all runs is done."""
+        going = sum(self._costs[run.title] * run.share for run in self._parts.values())
+        return (self._spent + going) / sum(self._costs.values())
+
+    @property
+    def _left(self) -> str:
+        before = self._at_start / sum(self._costs.values())
+        return _left(time.monotonic() - self._began, self._share, before)
+
+    def _show_runs(self) -> None:
+        if self._live is None:
+            return
+        going, titles = list(self._parts.values()), list(self._costs)
+        late = min(going, key=lambda run: run.share)
+        epoch = f"epoch {min(late.epochs, late.done // max(1, late.cycles) + 1)} of {late.epochs}"
+        if len(titles) == 1:
+            which = late.title
+        else:
+            first, *others = sorted(1 + titles.index(run.title) for run in going)
+            between = " and " if len(others) == 1 else " to "
+            numbers = f"s {first}{between}{others[-1]}" if others else f" {first}"
+            which = f"run{numbers} of {len(titles)}"
+        self._show(f"{which}, {epoch}{self._left}", self._share)
+
+    def _show(self, text: str, done: float) -> None:
+        """Put the live line in place of the one before."""
+        if self._live is None:
+            return
+        if not self._live.tasks:
+            self._live.add_task("", total=1.0)
+        self._live.update(self._live.tasks[0].id, description=shown(text), completed=done)
+
+
+def _left(seconds: float, done: float, before: float) -> str:
+    """Return how long work will still take, of which a share is done, some of that before the seconds began."""
+    if done <= before or done >= 1:
+        return ""
+    left = seconds * (1 - done) / (done - before)
+    about = duration(left) if left >= 3600 else f"{left / 60:.0f} min" if left >= 90 else f"{left:.0f} s"
+    return f", {about} left"
 
 
 class NotebookProgress(TerminalProgress):
@@ -182,10 +280,11 @@ class NotebookProgress(TerminalProgress):
         self._drawn = time.monotonic()
 
     def _counted(self) -> dict[str, str]:
-        cycles = self._epochs * self._cycles
-        full = WIDTH * self._count // cycles
+        run = self._parts[self]
+        cycles = run.epochs * run.cycles
+        full = WIDTH * run.done // cycles
         bar = "█" * full + "░" * (WIDTH - full)
-        return {"text/plain": f"{self._name}{bar} {self._count:,} of {cycles:,} cycles{self._rest()}"}
+        return {"text/plain": f"{self._name}{bar} {run.done:,} of {cycles:,} cycles{self._left}"}
 
 
 def told(progress: NoProgress | None) -> NoProgress:

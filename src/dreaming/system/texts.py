@@ -55,3 +55,14 @@ def yaml_of(text: str | bytes) -> Any:
     # What its constructors let pass of a number, a date or a key that cannot be, or of what is nested too deep.
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         raise yaml.YAMLError(str(error)) from None
+
+
+def plural(count: int, word: str, words: str = "") -> str:
+    """Return a count of things; what several are called is by default the word with an s.
+
+    Examples
+    --------
+    >>> plural(0, "run"), plural(1, "run"), plural(2, "run")
+    ('0 runs', '1 run', '2 runs')
+    """
+    return f"{count} {word if count == 1 else words or word + 's'}"

@@ -149,7 +149,10 @@ def close_and_show(run: Run, progress: NoProgress, on_epoch: OnEpoch | None) -> 
     with exactly(run.config):
         row = run.close_epoch()
     epoch, terms = run.state.epochs_done, {name: value for name, value in row.items() if "." in name}
-    progress.epoch(epoch, row["seconds"], terms)
+    phases = {phase.name: phase for phase in run.config.phases_in(epoch)}
+    named = {tuple(name.split(".", 1)): value for name, value in terms.items()}
+    said = {phases[phase].called(term): value for (phase, term), value in named.items()}
+    progress.epoch(epoch, row["seconds"], said)
     for line in run.news:
         progress.say(f"{run.folder.title}: epoch {epoch}: {line}")
     if on_epoch is not None:

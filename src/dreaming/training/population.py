@@ -115,6 +115,9 @@ def train_all(
     devices = {hardware.device(config.training.device) for config in configs}
     on_gpu = any(device.type == "cuda" for device in devices)
     runs = dict(zip(paths, configs, strict=True))
+    progress.several(
+        {RunFolder(path).title: _cost(config) for path, config in zip(paths, configs, strict=True)}
+    )
     with listening() as interrupt:  # also for a wish that comes between two runs, or too late for one
         if workers is None and on_gpu and all(auto_path(device) == "captured" for device in devices):
             endings = _one_after_another(_alike(runs), {**options, "on_epoch": on_epoch}, progress, interrupt)
@@ -140,6 +143,14 @@ def require_workers(workers: int | None) -> None:
 
 
 Runs = Mapping[Path, Config]
+
+
+def _cost(config: Config) -> float:
+    """Return roughly what a run costs beside others: how often a phase is done."""
+    epochs = range(1, config.training.epochs + 1)
+    return sum(
+        phase.dose * phase.steps for epoch in epochs for phase in config.phases_in(epoch) if phase.weight
+    )
 
 
 def _alike(runs: Runs) -> list[Runs]:
@@ -227,6 +238,7 @@ def _at_once(
                 child, path, part = alive[ear]
                 if not child.hear(part):
                     del alive[ear]
+                    part.over()
                     if ending := child.ending():
                         endings[path] = ending
             if interrupt.requested:

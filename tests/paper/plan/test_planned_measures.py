@@ -58,6 +58,7 @@ number = 3
 """
 TINY = {
     "base": "demo",
+    "seeds": 2,
     "datasets": ["digits"],
     "epochs": 2,
     "long_epochs": 2,

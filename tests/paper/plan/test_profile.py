@@ -20,7 +20,7 @@ def test_the_papers_profile_is_the_papers_protocol():
 
 
 def test_demo_is_small_and_needs_no_download_and_quick_is_one_data_set():
-    assert DEMO.datasets == ("house_digits",)
+    assert DEMO.datasets == ("digits",)
     assert QUICK.datasets == ("cifar10",)
     assert DEMO.deviations()
     assert QUICK.deviations() == [f"{QUICK.epochs} epochs in place of 50"]

@@ -116,12 +116,12 @@ _SINGLE = "The better performance of a single replay"
 
 _LOSSES = (
     *(
-        _falls(name, _OPTIMIZED, f"{loss} of {name}", LOSS, term)
+        _falls(name, _OPTIMIZED, f"{loss} of {CONDITIONS[name].label}", LOSS, term)
         for name in TABLE_1_CONDITIONS
         for term, loss in (("wake.image", "L_img"), ("wake.kl", "L_KL"))
     ),
     *(
-        _falls(name, _GAME, f"discriminator loss of {name}", LOSS, DISCRIMINATOR)
+        _falls(name, _GAME, f"discriminator loss of {CONDITIONS[name].label}", LOSS, DISCRIMINATOR)
         for name in ("pad", "without_memory_mix", "without_nrem")
     ),
 )
@@ -169,6 +169,20 @@ CLAIMS: Mapping[str, tuple[PaperClaim, ...]] = {
     ),
 }
 """All of them, by figure."""
+SUBJECTS: Mapping[str, str] = {
+    "table-1": "the linear readout at the end",
+    "figure-3": "dreams that become more real",
+    "figure-4": "the readout over training",
+    "figure-5": "the readout of occluded images",
+    "figure-6": "the order of latents",
+    "appendix-figure-1": "losses that fall",
+    "appendix-figure-2": "losses that fall on SVHN",
+    "appendix-figure-3": "the readout after long training",
+    "appendix-figure-4": "what drives REM",
+    "appendix-figure-5": "the order of sleep",
+    "appendix-figure-6": "what NREM replays",
+}
+"""What the claims of a figure are about, as words that follow "agrees with the paper on"."""
 
 
 class Judged(NamedTuple):

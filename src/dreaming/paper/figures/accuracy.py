@@ -85,6 +85,7 @@ FIGURE_4 = Figure(
     f"{OF_TEST} over epochs of training: the full model, without REM, and with REM from one memory.",
     (Need(("pad", "without_rem", "without_memory_mix"), "readout", "curve"),),
     partial(one_row, draw=over_epochs, first="c"),
+    schemes=True,
 )
 FIGURE_5 = Figure(
     "Figure 5",
@@ -92,10 +93,11 @@ FIGURE_5 = Figure(
     "model and without NREM.",
     (Need(("pad", "without_nrem"), "robustness", "end"),),
     partial(one_row, draw=over_occlusion, first="c"),
+    schemes=True,
 )
 APPENDIX_3 = Figure(
     "Appendix 1, figure 3",
-    f"{OF_TEST} over twice as many epochs of training: the full model and each pathology.",
+    f"{OF_TEST} over {{long_epochs}} epochs of training: the full model and each pathology.",
     (Need(TABLE_1_CONDITIONS, "readout", "long curve"),),
     partial(one_row, draw=over_epochs, first="c"),
 )

@@ -32,14 +32,14 @@ class Need:
         A measure of `dreaming.evaluation`, ``losses``, ``pictures``, or `OWN_MEASURES` for those of a profile.
     when
         After which epochs.
-    first_seed
+    one_seed
         Whether one seed is enough, since a picture is shown and no mean.
     """
 
     conditions: tuple[str, ...]
     measure: str
     when: When
-    first_seed: bool = False
+    one_seed: bool = False
 
 
 @dataclass(frozen=True)
@@ -51,13 +51,15 @@ class Figure:
     title
         As people read it.
     shows
-        What is to be seen, in a sentence or two: the caption.
+        What is to be seen, in a sentence or two: the caption; ``{long_epochs}`` is the profile's.
     needs
         The values it is drawn from.
     plot
         Draws it from its table; None for a table.
     add
         Adds what it shows beside the values it needs to their table.
+    schemes
+        Whether it is shown which phases each condition lacks or changes, as the paper's figure does.
     only, but
         Data sets it is about, or not about; none for all of the profile.
     """
@@ -67,6 +69,7 @@ class Figure:
     needs: tuple[Need, ...]
     plot: Callable[[pd.DataFrame], Picture] | None = None
     add: Callable[[pd.DataFrame, Tables], pd.DataFrame] = lambda table, tables: table
+    schemes: bool = False
     only: tuple[str, ...] = ()
     but: tuple[str, ...] = ()
 

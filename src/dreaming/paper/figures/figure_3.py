@@ -39,7 +39,8 @@ def plot(table: pd.DataFrame) -> Picture:
 
 def _strips(panel: Panel, pictures: pd.DataFrame, dataset: str) -> None:
     panel.set_axis_off()
-    panel.set_title(f"a - c   {dataset_title(dataset)}, PAD, seed 0", loc="left")
+    for seed in pictures["seed"].unique():
+        panel.set_title(f"a - c   {dataset_title(dataset)}, PAD, seed {seed}", loc="left")
     if not len(pictures):
         panel.text(0.5, 0.5, "no pictures: the run is missing", ha="center", color=WARNING)
         return
@@ -78,7 +79,7 @@ FIGURE = Figure(
     "a: what is seen on two days. b, c: what is dreamt in NREM and REM sleep, early and late in training. d: the "
     "Fréchet distance between dreams and what was seen; lower is more alike.",
     (
-        Need(("pad",), "pictures", "early and end", first_seed=True),
+        Need(("pad",), "pictures", "early and end", one_seed=True),
         Need(("pad",), "realism", "early and end"),
     ),
     plot,

@@ -25,7 +25,7 @@ def with_projection(ratios: pd.DataFrame, tables: Tables) -> pd.DataFrame:
         points = points[
             (points["dataset"] == shown)
             & points["condition"].isin(CONDITIONS_SHOWN)
-            & (points["seed"] == 0)
+            & (points["seed"] == points["seed"].min())
             & (points["epoch"] == ratios["epoch"].max())
         ]
     projected = points.reindex(columns=[*ratios.columns.drop(["sem", "source"]), *POINT])
@@ -42,8 +42,8 @@ def plot(table: pd.DataFrame) -> Picture:
     for panel, name, letter in zip(above.subplots(1, 3), CONDITIONS_SHOWN, "bcd", strict=True):
         _projection(panel, points[points["condition"] == name])
         panel.set_title(f"{letter}   {label(name)}", loc="left")
-    for shown in dict.fromkeys(points["dataset"]):
-        above.suptitle(f"{dataset_title(shown)}, seed 0", fontsize=9, x=0.99, ha="right")
+    for shown, seed in dict.fromkeys(zip(points["dataset"], points["seed"], strict=True)):
+        above.suptitle(f"{dataset_title(shown)}, seed {seed}", fontsize=9, x=0.99, ha="right")
     left, right = below.subplots(1, 2)
     _ratios(left, table, INTRA_INTER, ("untrained", *CONDITIONS_SHOWN))
     left.set_title("e   intra-class / inter-class distance", loc="left")
@@ -95,7 +95,7 @@ FIGURE = Figure(
     (
         Need(CONDITIONS_SHOWN, "organisation", "end"),
         Need(("pad",), "organisation", "start and end"),
-        Need(CONDITIONS_SHOWN, "projection", "end", first_seed=True),
+        Need(CONDITIONS_SHOWN, "projection", "end", one_seed=True),
     ),
     plot,
     with_projection,

@@ -23,6 +23,8 @@ from dreaming.paper.plan.plan import Plan, make_plan
 from dreaming.paper.plan.profile import Profile
 from dreaming.system import hardware
 from dreaming.system.progress import console, duration
+from dreaming.system.terminal import tell
+from dreaming.system.texts import plural
 from dreaming.system.threads import cores
 from dreaming.training.precision import resolved
 from dreaming.training.timing import cycle_milliseconds
@@ -220,7 +222,7 @@ def dry_run(
     """
     plan = make_plan(profile, only, out, device, runs)
     cost = estimate(plan)
-    table = Table("run", "epochs", "state", "training left", "measuring left", "for")
+    table = Table("run", "epochs", "state", "training left", "measuring left")
     for run in plan.runs:
         table.add_row(
             run.title,
@@ -230,10 +232,13 @@ def dry_run(
                 duration(left[run.title]) if left[run.title] else "-"
                 for left in (cost.training, cost.measuring)
             ),
-            ", ".join(run.figures),
         )
     console().print(table)
-    print("\n".join([cost_in_words(plan, cost), *plan.unavailable(data_dir)]))
+    needing = {run.title.rpartition("/")[0]: run.figures for run in reversed(plan.runs)}
+    for name, figures in reversed(needing.items()):
+        tell(f"{name}: for {', '.join(figures)}")
+    for line in (*cost_in_words(plan, cost).split("\n"), *plan.unavailable(data_dir)):
+        tell(line)
     return plan
 
 
@@ -258,8 +263,9 @@ def cost_in_words(plan: Plan, cost: Cost) -> str:
         return f"{', '.join(plan.figures)}: no run is needed"
     finished = len(plan.runs) - len(plan.missing)
     training, measuring = sum(cost.training.values()), sum(cost.measuring.values())
+    drawn = plural(len(plan.figures), "figure or table", "figures and tables")
     said = (
-        f"{len(plan.runs)} runs for {len(plan.figures)} figures and tables, {finished} of them finished, into "
+        f"{plural(len(plan.runs), 'run')} for {drawn}, {finished} of them finished, into "
         f"{plan.out}. One after another on this machine, from a measured cycle of {cost.cycle:.0f} ms: about "
         f"{duration(training)} of training and, roughly, {duration(measuring)} of measuring; their snapshots take "
         f"{cost.megabytes / 1000:.1f} GB. {load_in_words(cost)}"

@@ -293,7 +293,7 @@ def _needed(profile: Profile, figures: Iterable[str]) -> dict[RunName, _Needs]:
             for need in FIGURES[figure].needs:
                 epochs = profile.epochs_of(need.when)
                 for name in profile.conditions_of(need):
-                    for seed in range(1 if need.first_seed else profile.seeds):
+                    for seed in profile.all_seeds[: 1 if need.one_seed else None]:
                         own = found.setdefault((dataset, name, seed), _Needs([], {}))
                         own.figures += [figure] if figure not in own.figures else []
                         own.epochs.setdefault(need.measure, set()).update(epochs)

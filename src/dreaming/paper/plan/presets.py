@@ -13,17 +13,18 @@ from dreaming.paper.plan.profile import Profile, profile_of
 from dreaming.system.texts import content_of, yaml_of
 
 _FIGURES = ("table-1", "figure-3", "figure-4", "figure-5", "figure-6", "figure-9")
-_SHORT = (*_FIGURES, "appendix-figure-1", "appendix-figure-3")
+_SHORT = (*_FIGURES, "appendix-figure-1")
 _NARROW = (
     "networks.base_channels=16",
-    "networks.latent_dim=64",
+    "networks.latent_dim=32",
     "training.batch_size=32",
-    "optimizer.learning_rate=5e-4",
+    "optimizer.learning_rate=1e-3",
 )
 # fmt: off
 PROFILES = {own.name: own for own in (
-    # All conditions of table 1 on a laptop in minutes, without a download.
-    Profile(name="demo",  datasets=("house_digits",), seeds=2, epochs=7, long_epochs=7, every=2,
+    # All conditions of table 1 on a laptop in minutes, without a download. Chosen after a look at seeds 0 to 3; on
+    # seeds 4 to 7, 5 of the 6 claims of figures 3, 5 and 6 hold, and one cannot be told: results/2026-11-26_demo.
+    Profile(name="demo",  datasets=("digits",), epochs=12, long_epochs=12, every=2,
             samples=1500, figures=_SHORT, settings=_NARROW),
     # Real images at full width, for a few epochs and two seeds: an hour on two cores, or two if they are busy.
     Profile(name="quick", datasets=("cifar10",),      seeds=2, epochs=3, long_epochs=3,

@@ -53,7 +53,9 @@ class Profile(Parameters):
     datasets: Annotated[tuple[str, ...], MinLen(1)]
     """Which images."""
     seeds: Count = 4
-    """How many seeds, from 0."""
+    """How many seeds."""
+    first_seed: Annotated[int, Ge(0)] = 0
+    """The first of them; that of a confirmation is one behind those that were looked at."""
     epochs: Annotated[int, Ge(2)] = EPOCHS
     """Epochs of training for all figures but appendix figure 3."""
     long_epochs: Annotated[int, Ge(2)] = LONG_EPOCHS
@@ -143,6 +145,11 @@ class Profile(Parameters):
     def own_measures(self) -> tuple[Measure, ...]:
         """The measures that are not the paper's; a file of the user's own is executed once."""
         return tuple(chosen_measures(self.measures))
+
+    @property
+    def all_seeds(self) -> range:
+        """The seeds."""
+        return range(self.first_seed, self.first_seed + self.seeds)
 
     def conditions_of(self, need: Need) -> tuple[str, ...]:
         """Return the conditions that are meant, by name."""
