@@ -233,7 +233,7 @@ OTHER = {
 @pytest.mark.parametrize("key", [key for key in OTHER if OTHER[key]])
 def test_a_run_of_another_config_is_refused_and_the_key_named(key, finished, configured, small_dataset):
     before = modified(finished)
-    config = configured(settings=[f"{key}={OTHER[key]}"], epochs=6)
+    config = configured(settings=[f"{key}={OTHER[key]}", "condition=pad"], epochs=6)
     with pytest.raises(UserError, match=rf"another config: its {key} is .* and this command says"):
         dreaming.train(config, out=finished.parents[2], dataset=small_dataset)
     assert modified(finished) == before
@@ -373,7 +373,7 @@ class TestDamage:
         before = modified(half)
         with pytest.raises(UserError, match=r"another config: its optimizer\.learning_rate is 0\.001 and"):
             dreaming.train(configured(), out=half.parents[2], dataset=small_dataset)
-        config = configured(settings=["optimizer.learning_rate=0.001"])
+        config = configured(settings=["optimizer.learning_rate=0.001", "condition=pad"])
         because = (
             r"state\.safetensors is not the state of this run: its optimizer\.learning_rate is 0\.0002, not"
         )
