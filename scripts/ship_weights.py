@@ -49,20 +49,26 @@ def card(folder: RunFolder, epoch: int, measures: pd.DataFrame) -> str:
     pixels = 100 * values["readout_accuracy", "pixels"]
     about = dataset_info(config.dataset.name)
     command = " ".join(["dreaming", *session["command"][1:]])
+    where = f"{machine['device']}; {machine['processor']}, {machine['cores']} cores"
+    by = f"torch {versions['torch']}, Python {versions['python']}"
+    official = session["dataset"]["official"]
+    files = "the official files" if official else "made again from other copies: see `docs/reproduction.md`"
+    measured = f"`dreaming evaluate weights/{folder.path.name} --measures {','.join(MEASURES)}`"
     return f"""# {folder.path.name}
 
 A cortex, encoder and generator in half precision, that has lived {epoch} epochs of `{config.condition}` on
-{config.dataset.name}, seed {config.seed}: `dreaming.load("{folder.path.name}")`, or this folder wherever a run folder is
-taken. It can be measured, compared and dreamt with, not trained on.
+{config.dataset.name}, seed {config.seed}: `dreaming.load("{folder.path.name}")`, or this folder wherever a run
+folder is taken. It can be measured, compared and dreamt with, not trained on.
 
 | | |
 |---|---|
 | command | `{command}` |
 | commit | {session["commit"]} |
-| machine | {machine["device"]}; {machine["processor"]}, {machine["cores"]} cores; torch {versions["torch"]}, Python {versions["python"]} |
-| images | {config.dataset.name}: {about.licence}. {"The official files" if session["dataset"]["official"] else "Made again from other copies: see `docs/reproduction.md`"} |
-| linear readout of these weights | {readout:.2f} % of the test images (pixels: {pixels:.2f} %), one readout; its spread is in `docs/reproduction.md` |
-| all that was measured of them | [`measures.csv`](measures.csv), by `dreaming evaluate weights/{folder.path.name} --measures {",".join(MEASURES)}` |
+| machine | {where}; {by} |
+| images | {config.dataset.name} ({about.licence}): {files} |
+| linear readout of these weights | {readout:.2f} % of the test images (pixels: {pixels:.2f} %) |
+| all that was measured of them | [`measures.csv`](measures.csv), by {measured} |
+| how far one such number can be trusted | one seed, one readout; for the spread see `docs/reproduction.md` |
 
 ![What it saw on two days, and dreams of it](dreams/{epoch:04d}.png)
 """

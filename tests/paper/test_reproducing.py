@@ -161,10 +161,10 @@ class Told(NoProgress):
         self.said.append(text)
 
 
-@pytest.mark.parametrize(("after", "missing"), [(1, RUNS), (4, RUNS[:3])])
-def test_stopped_and_started_again_it_comes_to_the_same(whole, tmp_path, after, missing):
+@pytest.mark.parametrize("after", [1, 2], ids=["within a run", "between two"])
+def test_stopped_and_started_again_it_comes_to_the_same(whole, tmp_path, after):
     shutil.copytree(whole / "runs", tmp_path / "runs")
-    for title in missing:
+    for title in RUNS[:2]:
         shutil.rmtree(tmp_path / "runs" / title)
     with pytest.raises((Stopped, KeyboardInterrupt)):
         reproduce(TINY, only=TWO, out=tmp_path, device="cpu", workers=1, progress=Told(after))

@@ -46,20 +46,26 @@ class TestEach:
 
 def test_what_cifar_10_taught_helps_to_read_digits_that_it_never_saw():
     images, labels = digits(600)
-    trained, untrained = dreaming.load("pad-cifar10"), RunFolder.existing(shipped()["pad-cifar10"]).read_config()
+    trained, untrained = (
+        dreaming.load("pad-cifar10"),
+        RunFolder.existing(shipped()["pad-cifar10"]).read_config(),
+    )
     shares = []
     for cortex in (trained, untrained.cortex().eval()):
         latents = cortex.infer(images)
         weights = train_readout(latents[None, :400], labels[:400], 10, 0)
         shares.append(float(accuracy(weights, latents[None, 400:], labels[400:])[0]))
-    assert shares[0] > 0.8, shares
+    assert shares[0] > shares[1] + 0.15, shares
 
 
 def test_the_command_line_takes_a_name_where_it_takes_a_run(tmp_path, capsys):
-    assert main(["dream", "pad-cifar10", "--help"]) in (0, None)
-    capsys.readouterr()
+    main(["compare", "pad-cifar10", "wake_only-cifar10", "--to", str(tmp_path / "compared")])
+    said = capsys.readouterr().out
+    for name in ("pad-cifar10", "wake_only-cifar10"):
+        table = pd.read_csv(shipped()[name] / "measures.csv").set_index(["measure", "parameter"])["value"]
+        assert f"{100 * table['readout_accuracy', 'latent']:.2f}" in said
 
 
 def test_a_name_that_there_is_not_is_refused_with_those_that_there_are():
-    with pytest.raises(UserError, match="there is no run folder pad-cifar; the weights that come .* pad-cifar10,"):
+    with pytest.raises(UserError, match=r"no run folder pad-cifar; the weights that come .* pad-cifar10,"):
         dreaming.load("pad-cifar")

@@ -1,4 +1,4 @@
-"""Milliseconds of a captured cycle on a GPU: ``python probe.py CONDITION PRECISION CORTICES``, with `dreaming` importable."""
+"""Milliseconds of a captured cycle on a GPU: ``python probe.py CONDITION PRECISION CORTICES``."""
 
 import sys
 import time

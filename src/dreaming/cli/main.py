@@ -61,7 +61,7 @@ class SleepOptions:
     )
     """conditions one after another, each until an epoch is done, such as pad:10,without_rem:20,pad"""
     name: Text = None
-    """what to call the condition; needed where --set makes it another"""
+    """what to call the condition; by default by what it is, such as pad+rem.replay.noise-0.1 after --set"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,14 +203,10 @@ class Describe(_Run):
         from dreaming.system.progress import console
 
         found = describe(self.config(self.seed))
-        table = Table("phase", *found.weights, "multiply-accumulates a cycle")
-        for name, signs in found.signs.items():
-            shown = [f"{sign:+d}" if (sign := signs.get(each, 0)) else "0" for each in found.weights]
-            cost = found.multiply_accumulates.get(name)
-            table.add_row(name, *shown, "not counted" if cost is None else f"{cost / 1e9:.2f} G")
-        table.add_row(
-            *[""] * (1 + len(found.weights)), f"{sum(found.multiply_accumulates.values()) / 1e9:.2f} G"
-        )
+        rows = found.in_words()
+        table = Table(*rows[0])
+        for row in rows:
+            table.add_row(*row.values())
         console().print(table)
         for name, count in found.weights.items():
             print(f"{name}: {count:,} weights")

@@ -189,7 +189,7 @@ class Import(ImageOptions):
         str, arg(help=f"the images it was trained on, which the file does not say: {FETCHED} or folder:PATH")
     ] = "cifar10"
     limit: OptionalInt = None
-    """measure it on the first INT images of each split"""
+    """measure it on INT images of each split"""
     seed: int = 0
     """number of the run, and the seed of its measures; the published program has none"""
     epoch: OptionalInt = None

@@ -25,7 +25,7 @@ from dreaming.runs.tables import csv
 from dreaming.system.defaults import torch_defaults
 from dreaming.system.disk import write
 from dreaming.system.locks import locked
-from dreaming.system.progress import NoProgress
+from dreaming.system.progress import NoProgress, told
 from dreaming.training.population import require_workers, train_all
 
 FILE_KINDS = ("svg", "pdf", "png")
@@ -105,7 +105,7 @@ def reproduce(
         On Ctrl-C or SIGTERM, after saving; the same call goes on.
     """
     require_workers(workers)
-    attempts = Attempts(progress or NoProgress())
+    attempts = Attempts(told(progress))
     plan = make_plan(profile, only, out, device, runs)
     with locked(plan.out, "reproducing"):
         for said in plan.unavailable(data_dir):  # before days go into training

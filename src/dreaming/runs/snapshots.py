@@ -6,7 +6,8 @@ import torch
 
 from dreaming.config.config import Config
 from dreaming.errors import UserError, brief
-from dreaming.model.networks import IMAGE_SIZE, Cortex
+from dreaming.model.cortex import Cortex
+from dreaming.model.networks import IMAGE_SIZE
 from dreaming.runs.folder import RunFolder
 from dreaming.runs.tensors import read_tensors, write_tensors
 from dreaming.system.defaults import torch_defaults

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from rich.console import Console
 from rich.progress import (
@@ -21,6 +22,11 @@ from rich.text import Text
 
 from dreaming.errors import shown
 from dreaming.system.terminal import folded
+
+DRAWN_EVERY = 1.0
+"""Seconds after which a notebook's line is drawn anew."""
+WIDTH = 32
+"""Of its bar, in letters."""
 
 
 class NoProgress:
@@ -232,6 +238,58 @@ def _left(seconds: float, done: float, before: float) -> str:
     left = seconds * (1 - done) / (done - before)
     about = duration(left) if left >= 3600 else f"{left / 60:.0f} min" if left >= 90 else f"{left:.0f} s"
     return f", {about} left"
+
+
+class NotebookProgress(TerminalProgress):
+    """Progress in a notebook: a line an epoch, and above them one that counts the cycles as they are done."""
+
+    def __init__(self) -> None:
+        plain = Console(
+            file=sys.stdout, highlight=False, soft_wrap=True, force_jupyter=False, force_terminal=False
+        )
+        super().__init__(plain)  # lines of text, which a saved notebook keeps
+        self._line: Any = None
+        self._drawn = 0.0
+
+    def part(self, name: str) -> "NotebookProgress":
+        """Return who shows one of several runs."""
+        part = NotebookProgress()
+        part._name = f"{name}: "
+        return part
+
+    def start(self, title: str, epochs: int, cycles: int, done: int) -> None:
+        """Begin a run of so many epochs of so many cycles, of which so many cycles are done."""
+        from IPython.display import display
+
+        super().start(title, epochs, cycles, done)
+        self._line = display(self._counted(), raw=True, display_id=True)
+
+    def cycle(self) -> None:
+        """Count one cycle."""
+        super().cycle()
+        if time.monotonic() - self._drawn >= DRAWN_EVERY:
+            self._draw()
+
+    def epoch(self, epoch: int, seconds: float, terms: Mapping[str, float]) -> None:
+        """Show what an epoch came to, and how long the others will take."""
+        self._draw()
+        super().epoch(epoch, seconds, terms)
+
+    def _draw(self) -> None:
+        self._line.update(self._counted(), raw=True)
+        self._drawn = time.monotonic()
+
+    def _counted(self) -> dict[str, str]:
+        run = self._parts[self]
+        cycles = run.epochs * run.cycles
+        full = WIDTH * run.done // cycles
+        bar = "█" * full + "░" * (WIDTH - full)
+        return {"text/plain": f"{self._name}{bar} {run.done:,} of {cycles:,} cycles{self._left}"}
+
+
+def told(progress: NoProgress | None) -> NoProgress:
+    """Return who is told how work goes: whom the caller names, else the cell of a notebook, else nobody."""
+    return progress or (NotebookProgress() if Console().is_jupyter else NoProgress())
 
 
 def cells(*values: object) -> tuple[Text, ...]:

@@ -323,8 +323,8 @@ def _planned(
         kept = {epoch for epoch in kept if epoch > done} | set(folder.snapshots())
     epochs = {measure: tuple(sorted(own)) for measure, own in needs.epochs.items() if measure != "losses"}
     shown = epochs.pop("pictures", ())
-    run = PlannedRun(config(), folder, tuple(needs.figures), epochs, tuple(sorted(shown)), done, lacking)
-    return run if lacking or not done else replace(run, lacking=_thrown_away(run, measures_of(profile)))
+    found = PlannedRun(config(), folder, tuple(needs.figures), epochs, tuple(sorted(shown)), done, lacking)
+    return found if lacking or not done else replace(found, lacking=_thrown_away(found, measures_of(profile)))
 
 
 def _thrown_away(run: PlannedRun, measures: Measures) -> str:
@@ -337,7 +337,8 @@ def _thrown_away(run: PlannedRun, measures: Measures) -> str:
     gone = [e for e in sorted(needed) if e <= run.done and e not in run.folder.snapshots()]
     if not gone:
         return ""
+    epochs = ", ".join(map(str, gone))
     return (
-        f"{run.folder.path} is trained to epoch {run.done} and has no snapshot of epoch {', '.join(map(str, gone))}, "
+        f"{run.folder.path} is trained to epoch {run.done} and has no snapshot of epoch {epochs}, "
         f"which {', '.join(run.figures)} needs; train into another --out"
     )
