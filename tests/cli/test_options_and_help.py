@@ -102,6 +102,8 @@ OPTIONS = {
         "--trust-data": False,
         "--out": None,
         "--set": (),
+        "--runs": None,
+        "--no-training": False,
     },
     "data list": {},
     "data fetch": {"NAME": REQUIRED, "--data-dir": Path("data")},

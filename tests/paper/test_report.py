@@ -199,6 +199,22 @@ def test_no_caption_says_what_is_not_so(page_of):
     assert "Appendix 1, figure 3" not in demo
 
 
+def test_where_pixels_tell_more_than_latents_the_numbers_of_natural_images_stand_beside(page_of):
+    note = "CIFAR-10, 50 epochs at full width"
+    assert page_of(of="demo").locator("caption", has_text=note).count() == 1
+    rows = page_of(of="demo").locator(f"table:has(caption:has-text('{note}')) tbody tr").all_inner_texts()
+    assert [row.split("\t")[0] for row in rows] == [
+        "PAD",
+        "w/o memory mix",
+        "w/o REM",
+        "w/o NREM",
+        "Wake only",
+    ]
+    assert "58.25 ± 0.70" in rows[0]
+    assert all("agrees" in row for row in rows)
+    assert page_of().locator("caption", has_text=note).count() == 0
+
+
 def test_a_phones_page_is_not_endless(page_of):
     assert page_of(390, of="demo", height=844).evaluate("document.documentElement.scrollHeight") < 9000
 

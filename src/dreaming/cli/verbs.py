@@ -298,7 +298,7 @@ class Reproduce(ImageOptions):
     """the folder of all of it; reproduction/PROFILE by default"""
     runs: Folder = None
     """the folder of the runs, where they lie elsewhere than in OUT/runs"""
-    no_training: bool = False
+    no_training: Flag = False
     """train nothing: measure, draw and report what is there, and say what is missing"""
     set: Words = ()
     """change the profile (seeds=2, epochs=20, datasets=svhn) or the config of every run; can be repeated"""

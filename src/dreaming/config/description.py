@@ -45,7 +45,7 @@ class Description:
 
     def in_words(self) -> list[dict[str, str]]:
         """Return a row for each phase, as people read it: its signs and its cost; and one for the whole cycle."""
-        cost = "multiply-accumulates of a cycle"
+        cost = "multiply-accumulates a cycle"
         rows = [
             {
                 "phase": name,

@@ -2,12 +2,14 @@
 
 import base64
 import io
+import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,9 +27,10 @@ from dreaming.paper.claims.claims import SUBJECTS, Judged
 from dreaming.paper.figures import FIGURES
 from dreaming.paper.figures.drawing import dataset_name, label
 from dreaming.paper.figures.pictures import image_of, png
+from dreaming.paper.full_length import full_length
 from dreaming.paper.plan.plan import Plan, PlannedRun
 from dreaming.paper.plan.profile import Profile
-from dreaming.paper.published import SEEDS, published
+from dreaming.paper.published import SEEDS
 from dreaming.paper.tables import Tables, incomplete
 from dreaming.runs import findings
 from dreaming.system.progress import duration
@@ -92,7 +95,7 @@ def report(
     template = environment.from_string(
         files("dreaming.paper").joinpath("report.html.j2").read_text(encoding="utf-8")
     )
-    runs = [_run(run, failures) for run in plan.runs]
+    runs = [_run(run, plan.out, failures) for run in plan.runs]
     claims = [each for figure in drawn for each in figure.claims]
     return template.render(
         profile=plan.profile,
@@ -106,7 +109,7 @@ def report(
         by_chance=by_chance(len(claims)) if claims else "",
         controls=_controls(tables),
         simple=_simple(tables, numbers),
-        published_readout=_published_readout(),
+        full_length=[_number(row) for row in full_length().to_dict("records")],
         tabled=[each for figure in drawn if not FIGURES[figure.name].plot for each in figure.claims],
         figures=[_figure(figure, plan.profile) for figure in drawn if FIGURES[figure.name].plot],
         failures=dict(failures),
@@ -193,17 +196,6 @@ def _anchor(judged: Judged) -> str:
     return re.sub(r"[^a-z0-9]+", "-", words).strip("-")
 
 
-def _published_readout() -> str:
-    """Return how well the paper's full model is read out, and without sleep, on natural images."""
-    said = []
-    for dataset in ("cifar10", "svhn"):
-        found = {number.condition: 100 * number.value for number in published("table-1", dataset)}
-        said.append(
-            f"{found['pad']:.1f} % on {dataset_name(dataset)} against {found['wake_only']:.1f} % without sleep"
-        )
-    return listed(said)
-
-
 def _strip(pictures: Iterable[str]) -> str:
     """Return pictures side by side, a pixel or two apart, as PNG in base64."""
     images = [image_of(each) for each in pictures]
@@ -259,11 +251,11 @@ def _scheme(name: str) -> dict[str, Any]:
     }
 
 
-def _run(run: PlannedRun, failures: Mapping[str, str]) -> dict[str, Any]:
+def _run(run: PlannedRun, out: Path, failures: Mapping[str, str]) -> dict[str, Any]:
     row: dict[str, Any] = {
         "title": run.title,
         "state": run.state,
-        "folder": f"runs/{run.title}" if run.folder.config.exists() else "",
+        "folder": "",
         "epochs": f"{run.done} of {run.config.training.epochs}",
         "seconds": "–",
         "commit": "–",
@@ -278,6 +270,7 @@ def _run(run: PlannedRun, failures: Mapping[str, str]) -> dict[str, Any]:
         if run.done:
             row["seconds"] = duration(float(run.folder.read_losses()["seconds"].sum()))
         if run.folder.config.exists():
+            row["folder"] = Path(os.path.relpath(run.folder.path, out)).as_posix()
             row["config"] = run.folder.read_config().to_yaml()
             commits = [
                 each.get("commit") or "installed" for each in run.folder.read_environment()["sessions"]

@@ -45,7 +45,7 @@ class Profile(Parameters):
     >>> profile("paper").epochs_of("end"), profile("paper").epochs_of("early and end")
     ((50,), (1, 50))
     >>> profile("demo").deviations()[0]
-    '7 epochs in place of 50'
+    '12 epochs in place of 50'
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
