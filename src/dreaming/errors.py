@@ -36,6 +36,10 @@ class RunsFailed(UserError):  # noqa: N818 - it names what happened, as its sent
         return type(self), (self.failed, str(self))
 
 
+class Notice(UserWarning):
+    """What a user should know of though nothing is wrong: the command line shows its text as a line."""
+
+
 class Stopped(Exception):  # noqa: N818 - it is no error: the work is saved and can go on
     """Work was interrupted, what was done is saved, and the same command goes on with it."""
 

@@ -10,7 +10,7 @@ from tests.data.readers.test_cifar10 import batch_files, write_folder
 
 import dreaming
 from dreaming.cli.main import main
-from dreaming.errors import UserError
+from dreaming.errors import Notice, UserError
 from dreaming.runs.folder import RunFolder
 from dreaming.runs.images import images_of_run
 from dreaming.runs.sheets import dream_sheet
@@ -74,6 +74,22 @@ def test_a_run_on_a_folder_that_was_moved_goes_on(of_folder, config_of, told, tm
     assert dreaming.train(more, out=tmp_path / "new runs", data_dir=tmp_path / told)
     with pytest.raises(UserError, match="there is no folder"):
         dreaming.train(more, out=tmp_path / "runs", data_dir=tmp_path)
+
+
+@pytest.mark.parametrize("told", ["cats", "."], ids=["the folder", "what it was moved into"])
+def test_a_folder_without_splits_is_told_from_a_class_of_its_name_by_what_it_holds(
+    told, config_of, tmp_path, monkeypatch
+):
+    write_pictures(tmp_path / "made")
+    (tmp_path / "made/train").rename(tmp_path / "cats")
+    shutil.copytree(tmp_path / "cats/cat", tmp_path / "cats/cats")
+    with pytest.warns(Notice, match="no train and test"):
+        run = dreaming.train(config_of(f"folder:{tmp_path}/cats"), out=tmp_path / "runs")
+    (tmp_path / "new").mkdir()
+    shutil.move(tmp_path / "cats", tmp_path / "new/cats")
+    with pytest.warns(Notice, match="no train and test"):
+        images = found(run, data_dir=tmp_path / "new" / told)
+    assert images.place == str(tmp_path / "new/cats")
 
 
 def test_where_one_has_said_the_place_it_is_named_and_not_asked_for_again(of_folder, tmp_path):

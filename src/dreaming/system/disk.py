@@ -139,8 +139,8 @@ def _not_written(path: Path, error: OSError) -> UserError:
     )
 
 
-def expanded(path: Path) -> Path:
-    """Return a path with a user's home in place of ``~``.
+def expanded(path: str | Path) -> Path:
+    """Return a path with a user's home in place of ``~`` or ``~user``.
 
     Raises
     ------
@@ -148,7 +148,7 @@ def expanded(path: Path) -> Path:
         If there is no such user.
     """
     try:
-        return path.expanduser()
+        return Path(path).expanduser()
     except RuntimeError:
         raise UserError(f"{path}: there is no such user's home here; write the path out") from None
 
@@ -156,10 +156,10 @@ def expanded(path: Path) -> Path:
 def cache_dir() -> Path:
     """Return where what can be made again is kept: ``$DREAMING_CACHE``, else the user's cache directory."""
     chosen = os.environ.get("DREAMING_CACHE")
-    return Path(chosen).expanduser() if chosen else user_cache_path("dreaming")
+    return expanded(chosen) if chosen else user_cache_path("dreaming")
 
 
 def state_dir() -> Path:
     """Return where this user's own marks lie: ``$DREAMING_STATE``, else the user's state directory."""
     chosen = os.environ.get("DREAMING_STATE")
-    return Path(chosen).expanduser() if chosen else user_state_path("dreaming")
+    return expanded(chosen) if chosen else user_state_path("dreaming")
