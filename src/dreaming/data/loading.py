@@ -101,12 +101,12 @@ def check(name: str, data_dir: Path) -> list[FileCheck]:
     ['missing', 'missing']
     """
     if name in NETWORKS:
-        return [check_file(file, data_dir) for file in NETWORKS[name].files]
+        return [check_file(file, expanded(data_dir)) for file in NETWORKS[name].files]
     folder = image_folder(name, *NETWORKS)
     if folder is not None:
         listing = list_folder(folder)
         return [FileCheck(place, "ok") for place in listing.places]
-    return check_files(SOURCES[name], data_dir)
+    return check_files(SOURCES[name], expanded(data_dir))
 
 
 @torch_defaults()

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -11,16 +11,31 @@ from rich.progress import (
     DownloadColumn,
     MofNCompleteColumn,
     Progress,
-    SpinnerColumn,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
+from rich.table import Column, Table
 from rich.text import Text
 
 from dreaming.errors import shown
+
+WITH_BAR = 120
+"""Columns of a terminal from which there is room for a bar beside a run's name and its numbers."""
+
+
+IN_A_LOG = 10_000
+"""Columns of what is no terminal: as many as a table needs."""
+
+
+class Screen(Console):
+    """Where people read; one whose reader has left is an error like any other that keeps us from writing."""
+
+    def on_broken_pipe(self) -> None:
+        """Raise what was caught, rather than end the program."""
+        raise  # noqa: PLE0704 - it is called where that was caught
 
 
 class NoProgress:
@@ -57,7 +72,7 @@ class TerminalProgress(NoProgress):
     """Progress for people: a bar if the output is a terminal, and a line an epoch, which a log can keep."""
 
     def __init__(self, target: Console | None = None) -> None:
-        self._console = target or Console(file=sys.stdout, highlight=False, soft_wrap=True)
+        self._console = target or Screen(file=sys.stdout, highlight=False, soft_wrap=True)
         self._bar: Progress | None = None
         self._task: TaskID | None = None
         self._name = ""
@@ -68,15 +83,15 @@ class TerminalProgress(NoProgress):
     def __enter__(self) -> "TerminalProgress":
         """Begin to show."""
         if self._console.is_terminal:
+            narrow = self._console.width < WITH_BAR
             self._bar = Progress(
-                SpinnerColumn(),
-                TextColumn("{task.description}"),
-                BarColumn(),
-                MofNCompleteColumn(),
+                TextColumn("{task.description}", table_column=Column(overflow="fold")),
+                *([] if narrow else [BarColumn()]),
+                MofNCompleteColumn(table_column=Column(no_wrap=True)),
                 TextColumn("cycles"),
-                TimeElapsedColumn(),
+                *([] if narrow else [TimeElapsedColumn(table_column=Column(no_wrap=True))]),
                 TextColumn("left"),
-                TimeRemainingColumn(),
+                TimeRemainingColumn(table_column=Column(no_wrap=True)),
                 console=self._console,
             )
             self._bar.start()
@@ -133,15 +148,19 @@ class TerminalProgress(NoProgress):
         self._console.print(shown(text), markup=False)
 
 
-def cells(*values: object) -> tuple[Text, ...]:
-    """Return cells of a table that show values as they are, without markup or control characters."""
-    return tuple(Text(shown(str(value))) for value in values)
-
-
-def console() -> Console:
-    """Return where tables are printed: as wide as the terminal, or wide enough for all of it in a log."""
-    wide = None if sys.stdout.isatty() else 180
-    return Console(file=sys.stdout, highlight=False, width=wide)
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], caption: str = "") -> None:
+    """Print a table; where it is wider than the terminal, a line for each row, so that nothing is shortened."""
+    table, rows = Table(*columns, caption=caption or None), list(rows)
+    screen = Screen(file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else IN_A_LOG)
+    for row in rows:
+        table.add_row(*(Text(shown(value)) for value in row))
+    if screen.measure(table, options=screen.options.update(width=IN_A_LOG)).maximum <= screen.width:
+        screen.print(table)
+        return
+    if caption:
+        print(shown(f"{caption}:"))
+    for row in rows:
+        print(shown(", ".join(f"{name} {value}" for name, value in zip(columns, row, strict=True) if value)))
 
 
 def duration(seconds: float) -> str:
@@ -161,8 +180,16 @@ def duration(seconds: float) -> str:
 @contextmanager
 def downloading() -> Iterator[Callable[[str, int, int], None]]:
     """Show downloads within the block: the function it gives takes a file's name, bytes done and bytes in all."""
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, TextColumn("left"), TimeRemainingColumn()) as bar:
+    screen = Screen(file=sys.stdout)
+    with Progress(
+        TextColumn("{task.description}", table_column=Column(overflow="fold")),
+        *([] if screen.width < WITH_BAR else [BarColumn()]),
+        DownloadColumn(table_column=Column(no_wrap=True)),
+        TransferSpeedColumn(table_column=Column(no_wrap=True)),
+        TextColumn("left"),
+        TimeRemainingColumn(table_column=Column(no_wrap=True)),
+        console=screen,
+    ) as bar:
         tasks: dict[str, TaskID] = {}
 
         def show(file: str, done: int, total: int) -> None:

@@ -24,7 +24,7 @@ from dreaming.training.callback import OnEpoch
 from dreaming.training.captured import CapturedCycle
 from dreaming.training.loop import close_and_show, images_of, show_repairs_and_stages, timed, train
 from dreaming.training.precision import auto_path, exactly, resolved
-from dreaming.training.processes import Child, Ending, ended, pickled, train_in_child
+from dreaming.training.processes import Child, Ending, children_allowed, ended, pickled, train_in_child
 from dreaming.training.resume import open_run
 from dreaming.training.run import Run, run_folder_path
 
@@ -59,7 +59,7 @@ def train_all(
         As for `train`, for all runs.
     workers
         How many processes, at least 1; with 1, runs are trained in this process, one after another. By default
-        one a core; and on a GPU one for all.
+        one a core; one for all on a GPU, and in a worker of a `multiprocessing.Pool`, which may begin no other.
     on_epoch
         As for `train`. A run in a process of its own calls a copy of it there: what that writes to the disk lasts,
         what it changes in memory is not seen here.
@@ -116,7 +116,7 @@ def train_all(
     with listening() as interrupt:  # also for a wish that comes between two runs, or too late for one
         if workers is None and on_gpu and all(auto_path(device) == "captured" for device in devices):
             endings = _one_after_another(_alike(runs), {**options, "on_epoch": on_epoch}, progress, interrupt)
-        elif (count := workers or (1 if on_gpu else cores())) == 1:
+        elif (count := workers or (1 if on_gpu or not children_allowed() else cores())) == 1:
             each = [{path: config} for path, config in runs.items()]
             endings = _one_after_another(each, {**options, "on_epoch": on_epoch}, progress, interrupt)
         else:
@@ -155,8 +155,8 @@ def _whole(endings: Mapping[Path, Ending], paths: Sequence[Path], out: Path, pro
         path: endings[path].said for path in paths if path in endings and endings[path].kind == "failed"
     }
     faults = "\n".join(ending.fault for ending in endings.values() if ending.fault)
-    if faults:
-        progress.say(faults)
+    for line in faults.splitlines():
+        progress.say(line)
     cause = RuntimeError(faults) if faults else None
     each = "; ".join(f"{RunFolder(path).title}: {said}" for path, said in failed.items())
     why = f"{len(failed)} of {len(paths)} runs failed, {each}"

@@ -223,9 +223,9 @@ def test_folders_that_are_laid_out_otherwise_are_refused(folder, tmp_path):
     with pytest.raises(UserError, match=r"there is no folder .*nowhere"):
         load_dataset(f"folder:{tmp_path}/nowhere")
     put(folder, "train/dog/1.png")
-    refuses("train has a class 'dog' that .*test has not")
+    refuses("train has a class 'dog', of which .*test has no pictures")
     (folder / "train/dog").rename(folder / "test/dog")
-    refuses("test has a class 'dog' that .*train has not")
+    refuses("test has a class 'dog', of which .*train has no pictures")
     (folder / "test").rename(tmp_path / "away")
     refuses(f"there is no folder .*test; put images into it, .* name folder:{folder}/train$")
     (folder / "test").mkdir()

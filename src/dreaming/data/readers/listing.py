@@ -223,7 +223,7 @@ def _require_alike(one: tuple[Classes, Path], two: tuple[Classes, Path]) -> None
             raise UserError(f"{place} holds pictures and no classes, which {other} has; both need the same")
         if only and "" not in there:
             raise UserError(
-                f"{place} has a class {only[0]!r} that {other} has not; both need the same classes"
+                f"{place} has a class {only[0]!r}, of which {other} has no pictures; both need the same"
             )
 
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from statistics import median
 
 import torch
-from rich.table import Table
 
 from dreaming import data
 from dreaming.config.config import Config
@@ -22,7 +21,7 @@ from dreaming.paper.figures.figure import OWN_MEASURES
 from dreaming.paper.plan.plan import Plan, make_plan
 from dreaming.paper.plan.profile import Profile
 from dreaming.system import hardware
-from dreaming.system.progress import console, duration
+from dreaming.system.progress import duration, print_table
 from dreaming.system.threads import cores
 from dreaming.training.precision import resolved
 from dreaming.training.timing import cycle_milliseconds
@@ -219,9 +218,8 @@ def dry_run(
     """
     plan = make_plan(profile, only, out, device)
     cost = estimate(plan)
-    table = Table("run", "epochs", "state", "training left", "measuring left", "for")
-    for run in plan.runs:
-        table.add_row(
+    rows = [
+        (
             run.title,
             f"{min(run.done, run.config.training.epochs)} of {run.config.training.epochs}",
             run.state + (", lacks epochs" if run.lacking else ""),
@@ -231,7 +229,9 @@ def dry_run(
             ),
             ", ".join(run.figures),
         )
-    console().print(table)
+        for run in plan.runs
+    ]
+    print_table(("run", "epochs", "state", "training left", "measuring left", "for"), rows)
     print("\n".join([cost_in_words(plan, cost), *plan.unavailable(data_dir)]))
     return plan
 
