@@ -163,3 +163,34 @@ def test_arrays_are_asked_for_in_a_sentence_and_taken_when_given(config_of, tmp_
     assert main(["evaluate", str(run)]) == 2
     assert "given as arrays" in capsys.readouterr().err
     assert found(run, dataset=mine) is mine
+
+
+@pytest.mark.parametrize(
+    "name", ["cats/", "./cats", "../here/cats", "{root}/here/cats", "~/here/cats", "~/linked/cats"]
+)
+def test_a_folder_is_one_data_set_however_it_is_written(name, of_folder, config_of, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "linked").symlink_to(tmp_path / "here")
+    again = config_of(f"folder:{name.format(root=tmp_path)}")
+    assert dreaming.train(again.but(["training.epochs=1"]), out=tmp_path / "runs") == of_folder
+    beside = dreaming.train(again.but(["seed=1"]), out=tmp_path / "runs")
+    assert beside.parent == of_folder.parent
+    assert {RunFolder(run).read_config().dataset.name for run in (of_folder, beside)} == {"folder:cats"}
+
+
+def test_a_folder_that_was_moved_is_the_same_under_its_new_name(of_folder, config_of, tmp_path):
+    shutil.move(tmp_path / "here/cats", tmp_path / "new/cats")
+    more = config_of(f"folder:{tmp_path}/new/cats").but(["training.epochs=1"])
+    assert dreaming.train(more, out=tmp_path / "runs") == of_folder
+    assert found(of_folder).place == str(tmp_path / "new/cats")
+    write_pictures(tmp_path / "other/cats", seed=1)
+    more = config_of(f"folder:{tmp_path}/other/cats").but(["training.epochs=1"])
+    with pytest.raises(UserError, match="holds a run of another config: its dataset.name is folder:cats"):
+        dreaming.train(more, out=tmp_path / "runs")
+
+
+def test_tables_of_a_name_that_was_written_otherwise_are_the_runs_own(of_folder):
+    table = "dataset,condition,seed,epoch,measure,parameter,value\nfolder:./cats/,pad,0,0,size,,1\n"
+    (of_folder / "measures.csv").write_text(table)
+    assert RunFolder(of_folder).read_measures()["dataset"].tolist() == ["folder:cats"]

@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from dreaming.config.config import Config, validated
+from dreaming.config.config import Config, plain_name, validated
 from dreaming.data import Dataset
 from dreaming.errors import UserError, brief, shown
 from dreaming.model.parameters import Recorded
@@ -205,6 +205,7 @@ class RunFolder:
         if not path.exists():
             return pd.DataFrame(columns=list(columns))
         table, config = read_table(path, columns, needed=("value",)), config or self.read_config()
+        table["dataset"] = table["dataset"].map(plain_name, na_action="ignore")
         run = {"dataset": config.dataset.name, "condition": config.condition, "seed": config.seed}
         for name, own in run.items():
             others = table.loc[~table[name].isin([own]), name]

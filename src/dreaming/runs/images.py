@@ -87,6 +87,20 @@ def images_for(
     return dataset.limited(about.limit)
 
 
+def named_as_beside(config: Config, folder: RunFolder, images: Dataset) -> Config:
+    """Return the config of a run with the name that it, or a seed beside it, gave to the same folder of images.
+
+    Wherever one stands, and wherever the folder was moved, it is one data set.
+    """
+    if config.dataset.name.startswith("folder:"):
+        for other in sorted(folder.path.parent.glob("seed-*/config.yaml")):
+            beside = RunFolder(other.parent)
+            if beside.fingerprint() == images.fingerprint:
+                about = config.dataset.model_copy(update={"name": beside.read_config().dataset.name})
+                return config.model_copy(update={"dataset": about})
+    return config
+
+
 def images_of_run(
     folder: RunFolder,
     config: Config,

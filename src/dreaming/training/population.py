@@ -13,7 +13,7 @@ from dreaming.config.config import Config
 from dreaming.data import Dataset
 from dreaming.errors import RunsFailed, Stopped, UserError
 from dreaming.runs.folder import RunFolder, run_path
-from dreaming.runs.images import named_for
+from dreaming.runs.images import named_as_beside, named_for
 from dreaming.system import hardware
 from dreaming.system.defaults import torch_defaults
 from dreaming.system.locks import locked
@@ -281,6 +281,9 @@ def train_together(
     if len(_alike({run_folder_path(config, Path(out)): config for config in configs})) > 1:
         raise UserError("cortices train side by side only where their configs differ in nothing but the seed")
     images = images_of(configs[0], dataset, data_dir, trust_data)
+    configs = [
+        named_as_beside(config, RunFolder(run_folder_path(config, Path(out))), images) for config in configs
+    ]
     with listening() as interrupt, ExitStack() as locks:
         for config in configs:
             locks.enter_context(locked(run_folder_path(config, Path(out)), "training"))
