@@ -186,7 +186,7 @@ def test_a_folder_that_was_moved_is_the_same_under_its_new_name(of_folder, confi
     assert found(of_folder).place == str(tmp_path / "new/cats")
     write_pictures(tmp_path / "other/cats", seed=1)
     more = config_of(f"folder:{tmp_path}/other/cats").but(["training.epochs=1"])
-    with pytest.raises(UserError, match="holds a run of another config: its dataset.name is folder:cats"):
+    with pytest.raises(UserError, match=r"holds a run of another config: its dataset\.name is folder:cats"):
         dreaming.train(more, out=tmp_path / "runs")
 
 
