@@ -16,7 +16,7 @@ from benchmarks.residence import peak
 from dreaming.config.config import Config
 from dreaming.data import Dataset, load_dataset
 from dreaming.evaluation.measuring import evaluate
-from dreaming.model.networks import Cortex
+from dreaming.model.cortex import Cortex
 from dreaming.runs.folder import RunFolder
 from dreaming.runs.snapshots import save
 from dreaming.system.progress import NoProgress

@@ -25,7 +25,8 @@ from benchmarks.record import RECORDS, Record
 from dreaming.data import epoch_order, to_activity
 from dreaming.errors import UserError
 from dreaming.evaluation.readout import Protocol, accuracy, train_readout
-from dreaming.model.networks import LEAK, Cortex
+from dreaming.model.cortex import Cortex
+from dreaming.model.networks import LEAK
 from dreaming.rng import generator
 from dreaming.runs.folder import RunFolder
 

@@ -16,7 +16,7 @@ CONTRACTS = {
     "main": "the entry of a program",
     "conv": "the one convolution, and its way by tiles",
     "conv_transpose": "its adjoint, and the way by tiles",
-    "objective": "the objective of a phase, for one cortex and for many",
+    "phase_objective": "the objective of a phase, for one cortex and for many",
     "SOURCE": "what is known of a data set, beside its reader",
     "CLASSES": "the names of a data set's labels, beside its reader",
     "BATCHES": "how a data set's pickled batches are called, beside its reader",

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, settings
 import dreaming
 from dreaming.data import Dataset, Split
 from dreaming.data.readers import digits
+from dreaming.evaluation.features.classifier import ClassifierProtocol
 from dreaming.system import hardware
 from dreaming.system.defaults import PRODUCTS
 
@@ -77,9 +78,9 @@ def _cache_of_the_session(tmp_path_factory):
 
 @pytest.fixture(scope="session", autouse=True)
 def _found_once():
-    """What is the same each time, and costs a tenth of a second and more, is found out once."""
+    """What is the same each time, and is asked for by every run, is found out once."""
     with pytest.MonkeyPatch.context() as patch:
-        for module, name in ((hardware, "commit"), (digits, "read_digits")):
+        for module, name in ((hardware, "commit"), (digits, "read_digits"), (metadata, "version")):
             patch.setattr(module, name, cache(getattr(module, name)))
         yield
 
@@ -203,12 +204,17 @@ class Undrawn:
         file.write(b"no picture")
 
 
-@pytest.fixture(scope="module")
-def without_plots():
+@pytest.fixture
+def without_plots(monkeypatch):
     """Comparisons plot nothing, which takes most of their time."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("dreaming.evaluation.statistics.comparison.plot_measure", lambda *_: Undrawn())
-        yield
+    monkeypatch.setattr("dreaming.evaluation.statistics.comparison.plot_measure", lambda *_: Undrawn())
+
+
+@pytest.fixture
+def small_classifier(monkeypatch):
+    """The classifier whose features realism takes is small and hardly trained, which is what takes long."""
+    small = ClassifierProtocol(channels=4, features=8, epochs=1, least_steps=4, batch_size=20)
+    monkeypatch.setattr("dreaming.evaluation.features.classifier.ClassifierProtocol", lambda: small)
 
 
 @pytest.fixture(scope="module")

@@ -1,15 +1,45 @@
 """The errors a user can cause: each is one sentence that says what is wrong, where, and what to do."""
 
 import difflib
+import os
 import reprlib
+import sysconfig
+import traceback
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+LIBRARIES = (Path(__file__).parent, *map(sysconfig.get_path, ("stdlib", "purelib", "platlib")))
+NOT_THE_USERS = ("<frozen ", *(f"{folder}{os.sep}" for folder in LIBRARIES))
+"""What the names of files begin with that are not the user's: Python's, those of libraries and of this package."""
 
-class UserError(Exception):
+
+def own_lines(error: BaseException) -> list[str]:
+    """Return where an error passed through code of the user's, from the outermost line to the innermost.
+
+    Where it passed through none, its innermost line is returned, wherever that is. Lines of a notebook's cells,
+    which are in no file, come with their text.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    found = []
+    for frame in [each for each in frames if not each.filename.startswith(NOT_THE_USERS)] or frames[-1:]:
+        in_file = Path(frame.filename).exists()
+        file, text = f"{Path(frame.filename).name}, " * in_file, f": {frame.line}" * (not in_file)
+        found.append(f"{file}line {frame.lineno}{text}")
+    return found
+
+
+class Said(Exception):  # noqa: N818 - it is said, whether it is an error or not
+    """What one sentence says completely: a notebook shows no traceback, but the user's own lines above it."""
+
+    def _render_traceback_(self) -> list[str]:
+        """Return what IPython shows in place of a traceback."""
+        return [*own_lines(self), f"{type(self).__name__}: {shown(str(self))}"]
+
+
+class UserError(Said):
     """A mistake which the user can mend.
 
-    The command line prints its text and exits with status 2; no traceback is shown.
+    The command line prints its text and exits with status 2; no traceback is shown, nor in a notebook.
 
     Examples
     --------
@@ -40,7 +70,7 @@ class Notice(UserWarning):
     """What a user should know of though nothing is wrong: the command line shows its text as a line."""
 
 
-class Stopped(Exception):  # noqa: N818 - it is no error: the work is saved and can go on
+class Stopped(Said):
     """Work was interrupted, what was done is saved, and the same command goes on with it."""
 
 

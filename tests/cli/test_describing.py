@@ -55,7 +55,7 @@ def test_settings_and_conditions_show(dreaming_does):
     )
     config, rows, _ = parts(said)
     shown = yaml.safe_load(config)
-    assert (shown["condition"], shown["seed"]) == ("without_rem", 9)
+    assert (shown["condition"], shown["seed"]) == ("without_rem+nrem.weight-0.7", 9)
     assert list(shown["phases"]) == ["wake", "nrem"]
     assert shown["phases"]["nrem"]["weight"] == 0.7
     assert [row[0] for row in rows if row[0] in ("wake", "nrem", "rem")] == ["wake", "nrem"]

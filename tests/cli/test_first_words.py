@@ -22,9 +22,11 @@ sys.exit(main())
 """
 TRAINS = """
 import sys
-sys.argv = ["dreaming", "train", *sys.argv[1:]]
 from dreaming.__main__ import main
-assert main() == 0
+words = sys.argv[1:]
+for epochs in "12":
+    sys.argv = ["dreaming", "train", *words, "--epochs", epochs]
+    assert main() == 0
 needless = {"torch._dynamo", "sklearn", "scipy.stats", "scipy.ndimage", "requests", "matplotlib", "sympy"}
 print("imported:", sorted(needless & set(sys.modules)))
 """
@@ -61,8 +63,8 @@ def test_without_a_terminal_nothing_is_said_but_the_mistake():
     assert found.stderr.count("\n") == 2
 
 
-def test_a_first_training_imports_no_library_that_it_does_not_need(tmp_path):
-    found = done(TRAINS, *TINY, "--epochs", "1", "--out", str(tmp_path))
+def test_a_first_training_and_one_that_goes_on_import_no_library_that_they_do_not_need(tmp_path):
+    found = done(TRAINS, *TINY, "--out", str(tmp_path))
     assert found.returncode == 0, found.stderr
     assert found.stdout.splitlines()[-1] == "imported: []"
 

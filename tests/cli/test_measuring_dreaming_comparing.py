@@ -18,6 +18,12 @@ from dreaming.system import progress
 RUN = "digits/pad/seed-0"
 
 
+@pytest.fixture
+def compared(dreaming_does, without_plots):
+    """Compares runs, and plots nothing; gives what was printed."""
+    return lambda *words: dreaming_does("compare", *words)
+
+
 def rows_of(path):
     return list(csv.DictReader(io.StringIO(path.read_text())))
 
@@ -98,7 +104,7 @@ def test_dream_draws_a_sheet_that_can_be_looked_at(phase, trained, tmp_path, dre
 
 
 def test_the_two_sleeps_dream_differently(dreaming_does, tmp_path):
-    words = (*TINY, "--set", "optimizer.learning_rate=0.01", "--epochs", "4", "--snapshots", "ends")
+    words = (*TINY, "--set", "optimizer.learning_rate=0.01", "--name", "pad", "--epochs", "4")
     dreaming_does("train", *words, "--out", tmp_path / "out")  # enough that dreams differ by whole pixels
     for phase in ("rem", "nrem"):
         words = ("--count", "4", "--to", tmp_path / f"{phase}.png")
@@ -146,10 +152,10 @@ def test_compare_shows_the_mean_and_sem_of_what_was_measured(evaluated, dreaming
     assert (out / "accuracy.svg").read_text().rstrip().endswith("</svg>")
 
 
-def test_a_run_named_twice_counts_once(evaluated, dreaming_does, tmp_path):
+def test_a_run_named_twice_counts_once(evaluated, compared, tmp_path):
     words = (evaluated, evaluated / RUN, evaluated / "digits/../digits/pad")
-    dreaming_does("compare", *words, "--to", tmp_path / "twice")
-    dreaming_does("compare", evaluated, "--to", tmp_path / "once")
+    compared(*words, "--to", tmp_path / "twice")
+    compared(evaluated, "--to", tmp_path / "once")
     assert (tmp_path / "twice/table.csv").read_text() == (tmp_path / "once/table.csv").read_text()
 
 
@@ -158,10 +164,10 @@ def without(path, keep):
     path.write_text("\n".join([header, *(row for row in rows if keep(row.split(",")))]) + "\n")
 
 
-def test_an_epoch_that_one_seed_lacks_is_reported_and_not_averaged(evaluated, dreaming_does, tmp_path):
+def test_an_epoch_that_one_seed_lacks_is_reported_and_not_averaged(evaluated, compared, tmp_path):
     measures = evaluated / "digits/pad/seed-1/measures.csv"
     without(measures, lambda row: row[3] != "2")
-    said = dreaming_does("compare", evaluated, "--to", tmp_path / "out")
+    said = compared(evaluated, "--to", tmp_path / "out")
     (row,) = rows_of(tmp_path / "out/table.csv")
     assert (row["seeds"], row["epoch"]) == ("2", "1")
     assert row["missing"] == "epoch 2: not every seed"
@@ -176,51 +182,52 @@ def test_an_epoch_that_one_seed_lacks_is_reported_and_not_averaged(evaluated, dr
     assert "seed" in said
 
 
-def test_a_seed_that_is_not_evaluated_is_reported(evaluated, dreaming_does, tmp_path):
+def test_a_seed_that_is_not_evaluated_is_reported(evaluated, compared, tmp_path):
     (evaluated / "digits/pad/seed-1/measures.csv").unlink()
-    dreaming_does("compare", evaluated, "--to", tmp_path / "out")
+    compared(evaluated, "--to", tmp_path / "out")
     (row,) = rows_of(tmp_path / "out/table.csv")
     assert (row["seeds"], row["missing"], row["sem"]) == ("1", "seed 1: not evaluated", "")
 
 
-def test_a_seed_of_which_only_the_controls_are_measured_is_reported(evaluated, dreaming_does, tmp_path):
+def test_a_seed_of_which_only_the_controls_are_measured_is_reported(evaluated, compared, tmp_path):
     measures = evaluated / "digits/pad/seed-1/measures.csv"
     without(measures, lambda row: row[5] != "latent")
-    dreaming_does("compare", evaluated, "--to", tmp_path / "out")
+    compared(evaluated, "--to", tmp_path / "out")
     (row,) = rows_of(tmp_path / "out/table.csv")
     assert row["seeds"] == "1"
     assert "seed 1" in row["missing"]
 
 
-def test_a_condition_of_which_nothing_is_evaluated_is_reported(evaluated, dreaming_does, tmp_path):
+def test_a_condition_of_which_nothing_is_evaluated_is_reported(evaluated, dreaming_does, compared, tmp_path):
     dreaming_does("train", *TINY, "--condition", "wake_only", "--epochs", "0", "--out", evaluated)
-    said = dreaming_does("compare", evaluated, "--to", tmp_path / "out")
+    said = compared(evaluated, "--to", tmp_path / "out")
     assert "wake_only" in said
     table = {row["condition"]: row for row in rows_of(tmp_path / "out/table.csv")}
     assert table["wake_only"]["missing"] == "seed 0: not evaluated"
 
 
 @pytest.mark.parametrize("name", ["null", "1", "true"])
-def test_a_condition_may_be_called_anything_that_a_name_may_be(name, evaluated, dreaming_does, tmp_path):
+def test_a_condition_may_be_called_anything_that_a_name_may_be(name, evaluated, compared, tmp_path):
     for seed in (0, 1):
         run = evaluated / f"digits/pad/seed-{seed}"
         config = yaml.safe_load((run / "config.yaml").read_text())
         (run / "config.yaml").write_text(yaml.safe_dump({**config, "condition": name}, sort_keys=False))
         (run / "measures.csv").write_text((run / "measures.csv").read_text().replace(",pad,", f",{name},"))
     (evaluated / "digits/pad/seed-1/measures.csv").unlink()
-    dreaming_does("compare", evaluated, "--to", tmp_path / "out")
+    compared(evaluated, "--to", tmp_path / "out")
     (row,) = rows_of(tmp_path / "out/table.csv")
     assert (row["condition"], row["seeds"], row["missing"]) == (name, "1", "seed 1: not evaluated")
 
 
+@pytest.mark.usefixtures("small_classifier")
 def test_compare_reads_the_accuracies_by_the_protocol_and_no_other_measure(
-    evaluated, dreaming_does, tmp_path
+    evaluated, dreaming_does, compared, tmp_path
 ):
-    dreaming_does("compare", evaluated, "--to", tmp_path / "before")
+    compared(evaluated, "--to", tmp_path / "before")
     words = "--measures", "all", "--epochs", "last", "--set", "readout.protocol.epochs=1"
     dreaming_does("evaluate", evaluated / RUN, *words)
     assert len(rows_of(evaluated / RUN / "measures.csv")) == 5 + (1 + 11 + 2 + 2 + 1 + 3 * (5 + 2)) + 2
-    dreaming_does("compare", evaluated, "--to", tmp_path / "after")
+    compared(evaluated, "--to", tmp_path / "after")
     for name in ("table.csv", "curves.csv"):
         assert (tmp_path / "after" / name).read_text() == (tmp_path / "before" / name).read_text()
 
@@ -259,21 +266,23 @@ def test_compare_shows_every_measure_that_a_run_has(evaluated, dreaming_does, tm
     assert curves == [row for row in measured if row["measure"] == "readout_accuracy_occluded"]
 
 
-def test_a_run_of_which_only_other_measures_are_there_is_compared_by_them(trained, dreaming_does, tmp_path):
+def test_a_run_of_which_only_other_measures_are_there_is_compared_by_them(
+    trained, dreaming_does, compared, tmp_path
+):
     dreaming_does("evaluate", trained / RUN, "--measures", "organisation", "--epochs", "last")
-    said = dreaming_does("compare", trained / RUN, "--to", tmp_path / "out")
+    said = compared(trained / RUN, "--to", tmp_path / "out")
     assert "readout" not in said
     assert not (tmp_path / "out/table.csv").exists()
 
 
 def test_on_a_narrow_terminal_a_row_is_a_line_and_nothing_is_shortened(
-    evaluated, dreaming_does, tmp_path, monkeypatch
+    evaluated, compared, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(progress, "console", lambda: Console(file=sys.stdout, width=80))
     for path in [*evaluated.rglob("config.yaml"), *evaluated.rglob("measures.csv")]:
         text = path.read_text().replace(",pad,", ",without_memory_mix,")
         path.write_text(text.replace("condition: pad", "condition: without_memory_mix"))
-    said = dreaming_does("compare", evaluated, "--to", tmp_path / "out")
+    said = compared(evaluated, "--to", tmp_path / "out")
     (row,) = rows_of(tmp_path / "out/table.csv")
     mean, sem, untrained, pixels, pca = (
         f"{100 * float(row[name]):.2f}" for name in ("mean", "sem", "untrained", "pixels", "pca")
@@ -295,9 +304,9 @@ def test_a_comparison_is_not_written_where_a_file_is(evaluated, tmp_path, dreami
     dreaming_refuses("compare", evaluated, "--to", tmp_path / "file", because="cannot write")
 
 
-def test_the_library_compares_as_the_command_does(evaluated, dreaming_does, tmp_path):
+def test_the_library_compares_as_the_command_does(evaluated, compared, tmp_path):
     found = dreaming.compare([evaluated], tmp_path / "library")
-    dreaming_does("compare", evaluated, "--to", tmp_path / "command")
+    compared(evaluated, "--to", tmp_path / "command")
     assert {path.parent for path in found.files} == {tmp_path / "library"}
     for name in ("table.csv", "curves.csv"):
         assert (tmp_path / "library" / name).read_text() == (tmp_path / "command" / name).read_text()

@@ -129,10 +129,16 @@ def test_a_name_is_taken_as_it_is_written(name, dreaming_does, tmp_path):
 @pytest.mark.parametrize(
     ("words", "because"),
     [
-        (("--set", "phases.rem.replay.noise=0.3"), r"its phases.rem.replay.noise is 0.5 .* says 0.3"),
+        (
+            ("--set", "phases.rem.replay.noise=0.3", "--name", "pad"),
+            r"its phases.rem.replay.noise is 0.5 .* says 0.3",
+        ),
         (("--set", "training.batch_size=8"), "its training.batch_size is 16 .* says 8"),
         (("--set", "networks.latent_dim=9"), "its networks.latent_dim is 8 .* says 9"),
-        (("--set", "optimizer.learning_rate=0.1"), r"its optimizer.learning_rate is 0.0002 .* says 0.1"),
+        (
+            ("--set", "optimizer.learning_rate=0.1", "--name", "pad"),
+            r"its optimizer.learning_rate is 0.0002 .* says 0.1",
+        ),
         (("--limit", "70"), "its dataset.limit is 80 .* says 70"),
         (("--precision", "bfloat16"), "its training.precision is float32 .* says bfloat16"),
         (("--condition", "wake_only", "--name", "pad"), "its phases"),

@@ -222,7 +222,7 @@ class Wrapped(nn.Module):
     ("wrong", "because"),
     [
         ("latents", r"gives latents of shape \(3, 7\) for 3 images, and \(3, 8\) is needed"),
-        ("externality", r"gives the externality of shape \(3, 1\) for 3 images, and \(3,\) is needed"),
+        ("externality", r"gives externality of shape \(3, 1\) for 3 images, and \(3,\) is needed"),
         ("gradient", "latents of .* have no gradient"),
         ("one", "the encoder of .* fails with"),
     ],
@@ -271,7 +271,7 @@ def test_own_networks_keep_the_precision_of_their_weights(tiny_dataset, tmp_path
 
 def test_phases_given_as_objects_name_the_run():
     assert dreaming.configure(phases=(Wake(), REM())).condition == "wake-rem"
-    assert dreaming.configure("wake_only", phases=Wake(name="again")).condition == "wake_only+Wake"
+    assert dreaming.configure("wake_only", phases=Wake(name="again")).condition == "wake_only+Wake-again"
     assert dreaming.configure(networks=flat).condition == "pad+flat"
     assert dreaming.configure(networks={"latent_dim": 3}).condition == "pad"
 

@@ -259,7 +259,7 @@ class TestSchedule:
     def test_a_phase_of_ones_own_follows_every_condition(self, make, tmp_path, images):
         for own in (Spindle, Spindle()):
             config = configure(schedule=SCHEDULE, phases=own, settings="phases.spindle.weight=0.5")
-            assert config.condition == "pad-1-without_rem-3-pad+Spindle"
+            assert config.condition == "pad-1-without_rem-3-pad+Spindle+spindle.weight-0.5"
             assert [[phase.name for phase in cycle] for cycle in config.cycles()] == [
                 ["wake", "nrem", "rem", "spindle"],
                 ["wake", "nrem", "spindle"],

@@ -14,7 +14,7 @@ from dreaming.config.description import describe
 from dreaming.config.schedule import Stage
 from dreaming.config.trial import check_phases
 from dreaming.errors import UserError
-from dreaming.model.networks import Cortex
+from dreaming.model.cortex import Cortex
 from dreaming.rng import seeded
 from dreaming.training import precision
 from dreaming.training.population import train_together

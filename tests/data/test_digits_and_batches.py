@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 
 from dreaming.data import Split, check, dataset_info, epoch_order, load_dataset, names, to_activity
-from dreaming.data.contents import fingerprint
+from dreaming.data.contents import Contents, fingerprint, limited
 from dreaming.errors import UserError
 
 
@@ -42,9 +42,46 @@ def test_the_limit_takes_the_first_and_is_in_the_fingerprint():
     assert torch.equal(part.test.labels, whole.test.labels[:30])
     assert part.fingerprint == fingerprint(part.train, part.test) != whole.fingerprint
     assert len(load_dataset("digits", limit=1000).test) == 360
-    for limit, sentence in ((0, "at least 1"), (1, "all of class '0'.*--limit 2 ")):
+    for limit, sentence in ((0, "at least 1"), (9, "leaves out some of the 10 classes; --limit 10 ")):
         with pytest.raises(UserError, match=sentence):
             load_dataset("digits", limit=limit)
+
+
+SORTED = torch.arange(5).repeat_interleave(torch.tensor([40, 8, 2, 40, 40]))
+
+
+@pytest.mark.parametrize("limit", [5, 6, 20, 64, 129])
+def test_a_limited_set_that_is_sorted_shows_every_class_in_order_alike_in_both_splits(limit):
+    train = Split(torch.arange(130, dtype=torch.uint8).view(-1, 1, 1, 1).expand(-1, 1, 32, 32), SORTED)
+    test = train.at(torch.arange(0, 130, 2))
+    used = limited(Contents(train, test, tuple("abcde")), limit)
+    for part, whole in ((used.train, train), (used.test, test)):
+        assert len(part) == min(limit, len(whole))
+        assert part.labels.unique().tolist() == [0, 1, 2, 3, 4]
+        numbers = part.images[:, 0, 0, 0].int()
+        assert (numbers.diff() > 0).all()  # the set's own order
+        there, counts = whole.labels.bincount(), part.labels.bincount()
+        fewest = min(
+            (n for n, all_of_it in zip(counts, there, strict=True) if n < all_of_it), default=counts.max()
+        )
+        assert counts.max() <= fewest + 1  # as many of one class as of another, as far as there are any
+        for label in range(5):
+            own = whole.images[whole.labels == label][: counts[label], 0, 0, 0]
+            assert torch.equal(numbers[part.labels == label], own.int())
+
+
+def test_where_one_split_alone_is_sorted_both_are_spread():
+    mixed, ordered = (
+        Split(torch.zeros(20, 1, 32, 32, dtype=torch.uint8), labels)
+        for labels in (torch.arange(20) % 2, torch.arange(20) // 10)
+    )
+    used = limited(Contents(mixed, ordered, ("a", "b")), 4)
+    assert (used.train.labels.tolist(), used.test.labels.tolist()) == ([0, 1, 0, 1], [0, 0, 1, 1])
+
+
+def test_images_without_labels_are_limited_to_the_first():
+    split = Split(torch.zeros(9, 1, 32, 32, dtype=torch.uint8), torch.full((9,), -1))
+    assert len(limited(Contents(split, split, ()), 1).train) == 1
 
 
 def test_an_unknown_name_suggests_the_nearest():
@@ -60,7 +97,7 @@ def test_the_fingerprint_sees_a_pixel_a_label_and_the_border_between_splits():
     pixel, label = images.clone(), labels.clone()
     pixel[3, 2, 31, 31] = 1
     label[0] = 1
-    others = [Split(pixel, labels), Split(images, label), a.first(3)]
+    others = [Split(pixel, labels), Split(images, label), a.at(torch.arange(3))]
     assert len({fingerprint(split, a) for split in [a, *others]}) == 4
 
 

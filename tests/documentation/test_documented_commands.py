@@ -64,7 +64,7 @@ def test_the_first_hour_of_the_readme_can_be_lived(tmp_path, monkeypatch, capsys
     monkeypatch.setattr(population, "cores", lambda: 1)  # runs one after another, in this process
     for command in commands(first_hour):
         words = shlex.split(command)[1:]
-        words += ("--limit", "192") if words[0] == "train" else ()  # an hour is long
+        words += ("--limit", "128") if words[0] == "train" else ()  # an hour is long
         assert cli.main(words) == 0, (command, capsys.readouterr().err)
     assert {path.name for path in (tmp_path / "comparison").iterdir()} >= {"accuracy.png", "table.csv"}
     assert (tmp_path / "runs/digits/pad/seed-0/dreams/nrem-0003.png").exists()

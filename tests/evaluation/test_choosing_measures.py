@@ -28,7 +28,9 @@ from dreaming.evaluation.statistics.comparison import compare, plot_measure
 from dreaming.runs.folder import PROJECTION_COLUMNS, RunFolder
 
 TENTHS = [f"{tenth / 10:.1f}" for tenth in range(11)]
-pytestmark = pytest.mark.usefixtures("without_drawing", "without_plots", "shapes_unchecked")
+pytestmark = pytest.mark.usefixtures(
+    "without_drawing", "without_plots", "shapes_unchecked", "small_classifier"
+)
 
 
 @pytest.fixture(scope="module")

@@ -234,6 +234,7 @@ def test_a_function_gets_images_of_its_own(run):
     assert of(after, "blackens") == {("before", 0): 1, ("before", 1): 1, ("after", 0): 0, ("after", 1): 0}
 
 
+@pytest.mark.usefixtures("small_classifier")
 def test_a_function_gets_a_cortex_of_its_own(run):
     alone = evaluate(run, measures="realism", settings=["realism.samples=8"], epochs="last")
     (run / "measures.csv").unlink()

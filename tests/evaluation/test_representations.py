@@ -19,7 +19,7 @@ from dreaming.evaluation.representations import latents
 from dreaming.runs.folder import RunFolder
 
 DIGITS = load_dataset("digits", limit=40)
-pytestmark = pytest.mark.usefixtures("without_drawing")
+pytestmark = pytest.mark.usefixtures("without_drawing", "shapes_unchecked")
 
 
 @pytest.fixture(scope="module")

@@ -5,10 +5,17 @@ import torch
 from torch.autograd import gradcheck, gradgradcheck
 from torch.nn import functional
 
+from dreaming.model import layers
 from dreaming.model.layers import conv, conv_transpose, conv_weight_grad
 
 CHANNELS = [(1, 2), (3, 5), (16, 3), (128, 4)]  # few, some and many channels of the fine map: all ways
 ROUNDING = 2**-8  # of bfloat16: one has 8 significant bits
+
+
+@pytest.fixture(autouse=True, params=[(), ("cpu",)], ids=["library", "products"])
+def ways(request, monkeypatch):
+    """Run each test also as on a GPU, where layers are matrix products."""
+    monkeypatch.setattr(layers, "PRODUCTS", {"cuda", *request.param})
 
 
 def maps(fine, coarse, dtype=torch.float64, layout=torch.channels_last):

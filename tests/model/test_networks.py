@@ -10,7 +10,8 @@ from torch import nn
 
 from dreaming.config.config import Networks
 from dreaming.errors import UserError
-from dreaming.model.networks import Cortex, Encoder, Generator
+from dreaming.model.cortex import Cortex
+from dreaming.model.networks import Encoder, Generator
 
 BIG = {"latent_dim": 256, "base_channels": 64}
 

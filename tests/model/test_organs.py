@@ -7,9 +7,9 @@ import torch
 from torch import nn
 
 from dreaming.errors import UserError
+from dreaming.model.cortex import Cortex
 from dreaming.model.cycle import sleep_wake_cycle
 from dreaming.model.hippocampus import Hippocampus
-from dreaming.model.networks import Cortex
 from dreaming.model.organs import grow_organs
 from dreaming.model.phases import NREM, REM, Outcome, Phase, Wake
 from dreaming.model.plasticity import Optimizer, Plasticity, Synapses

@@ -5,9 +5,9 @@ import copy
 import pytest
 import torch
 
+from dreaming.model.cortex import Cortex
 from dreaming.model.cycle import sleep_wake_cycle
 from dreaming.model.hippocampus import Hippocampus, Replay
-from dreaming.model.networks import Cortex
 from dreaming.model.phases import NREM, REM, Wake
 from dreaming.model.plasticity import Optimizer, Plasticity, Synapses
 from dreaming.rng import Random

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from scipy.special import softmax
 
 from dreaming.errors import UserError
-from dreaming.model.cycle import Step, draw, objective, sleep_wake_cycle
+from dreaming.model.cycle import Step, draw, phase_objective, sleep_wake_cycle
 from dreaming.model.hippocampus import Hippocampus, HippocampusConfig, Replay, hopfield_retrieval
 from dreaming.model.phases import NREM, REM, Outcome, Phase, Wake
 from dreaming.model.plasticity import Optimizer, Plasticity, Synapses
@@ -226,7 +226,7 @@ def test_nrem_replays_what_is_retrieved(retrieval, cortex, days):
     for seen in days:
         hippocampus = hippocampus.store(cortex.encoder.latents(seen))
     (drawn,) = draw([Step(NREM())], Random(0), 8, 8, hippocampus.config).values()
-    found = objective(NREM(), cortex, days[0], hippocampus, drawn).loss
+    found = phase_objective(NREM(), cortex, days[0], hippocampus, drawn).loss
     replayed = hippocampus.in_phase(cortex.encoder.latents, drawn).today
     expected = NREM().objective(cortex, days[0], Hippocampus(replayed), drawn).loss
     assert torch.equal(found, expected)

@@ -118,6 +118,20 @@ def test_a_second_time_nothing_is_run_or_measured(whole):
     assert content(whole) == kept
 
 
+def test_runs_that_lie_elsewhere_without_their_snapshots_are_drawn_and_nothing_is_trained(whole, tmp_path):
+    elsewhere = tmp_path / "runs"
+    shutil.copytree(whole / "runs", elsewhere, ignore=shutil.ignore_patterns("*.safetensors"))
+    before = sorted(elsewhere.rglob("*"))
+    three = TINY.but(["seeds=3"])
+    words = {"only": TWO, "device": "cpu", "runs": elsewhere, "training": False}
+    assert reproduce(TINY, out=tmp_path / "two", **words).failures == {}
+    assert content(tmp_path / "two") == content(whole)
+    found = reproduce(three, out=tmp_path / "three", **words)
+    assert {run.title for run in found.plan.missing} == {title[:-1] + "2" for title in RUNS}
+    assert incomplete(pd.read_csv(tmp_path / "three/figures/figure-4.csv"))
+    assert sorted(elsewhere.rglob("*")) == before
+
+
 def test_another_figure_shares_the_runs_that_are_there(whole, tmp_path):
     said, out = Told(), tmp_path / "copy"
     shutil.copytree(whole, out)
@@ -147,10 +161,10 @@ class Told(NoProgress):
         self.said.append(text)
 
 
-@pytest.mark.parametrize(("after", "missing"), [(1, RUNS), (4, RUNS[:3])])
-def test_stopped_and_started_again_it_comes_to_the_same(whole, tmp_path, after, missing):
+@pytest.mark.parametrize("after", [1, 2], ids=["within a run", "between two"])
+def test_stopped_and_started_again_it_comes_to_the_same(whole, tmp_path, after):
     shutil.copytree(whole / "runs", tmp_path / "runs")
-    for title in missing:
+    for title in RUNS[:2]:
         shutil.rmtree(tmp_path / "runs" / title)
     with pytest.raises((Stopped, KeyboardInterrupt)):
         reproduce(TINY, only=TWO, out=tmp_path, device="cpu", workers=1, progress=Told(after))

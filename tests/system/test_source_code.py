@@ -64,6 +64,14 @@ def test_a_cell_with_a_magic_is_passed_over(notebook, tmp_path):
     assert executed(source_of(module.Plain), tmp_path).Plain.depth == 1
 
 
+def test_a_class_below_the_magic_of_a_cell_is_found(notebook, tmp_path):
+    module = notebook("SCALE = 3\n")
+    cell = "class Timed:\n    depth = SCALE\n"
+    module.In.append(f"get_ipython().run_cell_magic('time', '', {cell!r})\n")
+    exec(compile(cell, "<timed exec>", "exec"), vars(module))
+    assert executed(source_of(module.Timed), tmp_path).Timed.depth == 3
+
+
 def test_the_same_cells_have_the_same_checksum_in_another_notebook(notebook):
     first = source_of(notebook(*CELLS).Own)
     assert source_of(notebook(*CELLS).Own) == first

@@ -14,7 +14,7 @@ from dreaming.system.progress import NoProgress
 from dreaming.training.loop import train
 from dreaming.training.population import train_together
 
-pytestmark = pytest.mark.usefixtures("shapes_unchecked")
+pytestmark = pytest.mark.usefixtures("without_drawing", "shapes_unchecked")
 
 
 def config(seed, epochs=2, **options):

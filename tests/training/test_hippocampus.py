@@ -14,6 +14,8 @@ from dreaming.runs.folder import RunFolder
 from dreaming.runs.tensors import read_tensors
 from dreaming.training.captured import CapturedCycle
 
+pytestmark = pytest.mark.usefixtures("shapes_unchecked")
+
 KINDS = {
     "uniform": {"retrieval": "uniform", "capacity": 4},
     "hopfield": {"retrieval": "hopfield", "capacity": 3, "beta": 1e4},

@@ -19,7 +19,7 @@ from dreaming.runs.folder import RunFolder
 from dreaming.training.captured import CapturedCycle
 
 TRAIN = load_dataset("digits", limit=32).train
-pytestmark = pytest.mark.usefixtures("shapes_unchecked")
+pytestmark = pytest.mark.usefixtures("without_drawing", "shapes_unchecked")
 
 
 def plain(life, config, epoch):

@@ -21,7 +21,7 @@ from dreaming.training.state import TrainingState
 
 FILE = Path(__file__).with_name("contrasting.py")
 BOTH = ("projector", "critic")
-pytestmark = pytest.mark.usefixtures("shapes_unchecked")
+pytestmark = pytest.mark.usefixtures("without_drawing", "shapes_unchecked")
 
 
 def config(name="both", seed=0, settings=(), **training):

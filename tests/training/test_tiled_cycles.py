@@ -5,9 +5,9 @@ import torch
 
 from dreaming.model import layers as convolution
 from dreaming.model import tiling
+from dreaming.model.cortex import Cortex
 from dreaming.model.cycle import sleep_wake_cycle
 from dreaming.model.hippocampus import Hippocampus
-from dreaming.model.networks import Cortex
 from dreaming.model.phases import NREM, REM, Wake
 from dreaming.model.plasticity import Optimizer, Synapses
 from dreaming.rng import Random

@@ -54,7 +54,7 @@ class _Run:
     schedule: Annotated[str | None, arg(metavar="CONDITION:EPOCH,...,CONDITION")] = None
     """conditions one after another, each until an epoch is done, such as pad:10,without_rem:20,pad"""
     name: Text = None
-    """what to call the condition; needed where --set makes it another"""
+    """what to call the condition; by default by what it is, such as pad+rem.replay.noise-0.1 after --set"""
     dataset: Annotated[str, arg(help=help_of("DatasetConfig", "name"))] = "digits"
     limit: Annotated[int | None, arg(metavar="INT", help=help_of("DatasetConfig", "limit"))] = None
     image_size: Annotated[
@@ -157,14 +157,8 @@ class Describe(_Run):
 
         found = describe(self.config(self.seed))
         print(found.config.to_yaml())
-        rows = []
-        for name, signs in found.signs.items():
-            shown = [f"{sign:+d}" if (sign := signs.get(each, 0)) else "0" for each in found.weights]
-            cost = found.multiply_accumulates.get(name)
-            rows.append((name, *shown, "not counted" if cost is None else f"{cost / 1e9:.2f} G"))
-        total = f"{sum(found.multiply_accumulates.values()) / 1e9:.2f} G"
-        rows.append((*[""] * (1 + len(found.weights)), total))
-        print_table(("phase", *found.weights, "multiply-accumulates of a cycle"), rows)
+        rows = found.in_words()
+        print_table([*rows[0]], [[*row.values()] for row in rows])
         for name, count in found.weights.items():
             print(f"{name}: {count:,} weights")
         if uncounted := [name for name in found.signs if name not in found.multiply_accumulates]:

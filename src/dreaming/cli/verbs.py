@@ -163,7 +163,7 @@ class Import(ImageOptions):
         str, arg(help=f"the images it was trained on, which the file does not say: {FETCHED} or folder:PATH")
     ] = "cifar10"
     limit: OptionalInt = None
-    """measure it on the first INT images of each split"""
+    """measure it on INT images of each split"""
     seed: int = 0
     """number of the run, and the seed of its measures; the published program has none"""
     epoch: OptionalInt = None
@@ -250,6 +250,10 @@ class Reproduce(ImageOptions):
     """auto, cpu, cuda or cuda:N"""
     out: Folder = None
     """the folder of all of it; reproduction/PROFILE by default"""
+    runs: Folder = None
+    """the folder of the runs, where they lie elsewhere than in OUT/runs"""
+    no_training: bool = False
+    """train nothing: measure, draw and report what is there, and say what is missing"""
     set: Words = ()
     """change the profile (seeds=2, epochs=20, datasets=svhn) or the config of every run; can be repeated"""
 
@@ -262,7 +266,7 @@ class Reproduce(ImageOptions):
         if self.dry_run:
             from dreaming.paper.plan.dry_run import dry_run
 
-            dry_run(chosen, self.only, self.out, self.device, self.data_dir)
+            dry_run(chosen, self.only, self.out, self.device, self.data_dir, self.runs)
             return
         from dreaming.paper.reproduction import raise_failures, reproduce
 
@@ -275,6 +279,8 @@ class Reproduce(ImageOptions):
                 trust_data=self.trust_data,
                 device=self.device,
                 workers=self.workers,
+                runs=self.runs,
+                training=not self.no_training,
                 progress=display,
             )
         raise_failures(found)

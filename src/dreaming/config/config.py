@@ -19,11 +19,13 @@ from pydantic import (
     model_validator,
 )
 
+from dreaming.config.naming import cycle_name, special
 from dreaming.config.schedule import PHASE_KINDS, Phases, Stage
 from dreaming.config.settings import assign, difference, path_and_value, sentence
 from dreaming.errors import UserError, brief
+from dreaming.model.cortex import Cortex
 from dreaming.model.hippocampus import HippocampusConfig
-from dreaming.model.networks import IMAGE_SIZE, Cortex, layer_widths
+from dreaming.model.networks import IMAGE_SIZE, layer_widths
 from dreaming.model.occlusion import Occlusion
 from dreaming.model.organs import grow_organs
 from dreaming.model.parameters import Parameters, Recorded
@@ -57,8 +59,8 @@ class DatasetConfig(Parameters):
     name: str = Field(default="digits", pattern=rf"^(folder:[^\x00-\x1f\x7f-\x9f]+|{FOLDER_NAME})$")
     """``digits``, ``house_digits``, ``cifar10``, ``cifar100``, ``stl10``, ``svhn`` or ``folder:PATH``."""
     limit: Annotated[int, Ge(1)] | None = None
-    """How many images of each split are taken, from the first; all by default. Of ``house_digits``, as many are
-    drawn as this says, 8,000 and 2,000 by default."""
+    """How many images of each split are taken, some of every class; all by default. Of ``house_digits``, as many
+    are drawn as this says, 8,000 and 2,000 by default."""
 
     @field_validator("name")
     @classmethod
@@ -143,20 +145,31 @@ class Training(Parameters):
         return self
 
 
+NAMELESS = frozenset(
+    {
+        *("condition", "dataset", "seed"),
+        *(f"networks.{name}" for name in Networks.model_fields),
+        *(f"training.{name}" for name in Training.model_fields if name != "memories_across_epochs"),
+    }
+)
+"""Fields that are not in the name of a condition: which images, how large, how long, where and how exactly.
+Seeds in which one of them differs that changes what is learnt are not trained beside one another, nor averaged."""
+
+
 class Config(Parameters):
     """Everything a run is.
 
     Examples
     --------
     >>> config = Config(phases=(Wake(), NREM()), seed=3)
-    >>> config.phases[1].weight
-    1.0
+    >>> config.phases[1].weight, config.condition
+    (1.0, 'wake-nrem')
     >>> Config.model_validate(config.model_dump()) == config
     True
     """
 
     condition: str = Field(default="pad", pattern=f"^{FOLDER_NAME}$")
-    """Name of the condition, and of its folder."""
+    """Name of the condition, and of its folder; by default that of its phases, with what is special in it."""
     dataset: DatasetConfig = DatasetConfig()
     """Which images are seen."""
     networks: Networks = Networks()
@@ -199,6 +212,13 @@ class Config(Parameters):
         return schedule
 
     @model_validator(mode="after")
+    def _called_by_what_it_is(self) -> "Config":
+        if "condition" not in self.model_fields_set:
+            name, phases = cycle_name(self.phases)
+            vars(self)["condition"] = name + self.special(Config.model_construct(phases=phases))
+        return self
+
+    @model_validator(mode="after")
     def _draw_for_their_size(self) -> "Config":
         """Refuse phases and occlusions of the user's own that draw for images of the paper's size alone."""
         size = self.networks.image_size
@@ -227,6 +247,16 @@ class Config(Parameters):
         """
         begun = [stage.phases for stage in self.schedule if epoch > stage.after]
         return begun[-1] if begun else self.phases
+
+    def special(self, usual: "Config") -> str:
+        """Return what is added to the name of a condition where it is not as usual (see `special`).
+
+        Examples
+        --------
+        >>> Config(phases=(Wake(), REM(replay={"noise": 0.1}))).special(Config(phases=(Wake(), REM())))
+        '+rem.replay.noise-0.1'
+        """
+        return special(self, usual, NAMELESS)
 
     def cortex(self) -> Cortex:
         """Make the untrained cortex, with the organs of all its phases; the seed decides its weights."""
@@ -306,15 +336,15 @@ class Config(Parameters):
         printer.text(self.to_yaml())
 
     @classmethod
-    def from_yaml(cls, path: Path) -> "Config":
-        """Read a config file.
+    def from_yaml(cls, path: str | Path) -> "Config":
+        """Read a config file, such as the ``config.yaml`` of a run.
 
         Raises
         ------
         UserError
             If the file is missing, no YAML, or no config.
         """
-        text = content_of(path)
+        text = content_of(Path(path))
         try:
             content = yaml_of(text)
         except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -327,6 +357,8 @@ class Config(Parameters):
     def but(self, settings: Sequence[str]) -> "Config":
         """Return this config with ``PATH=VALUE`` settings changed, each typed by the field it names.
 
+        Its condition is called by what they change, unless one of them is its name.
+
         Raises
         ------
         UserError
@@ -334,8 +366,9 @@ class Config(Parameters):
 
         Examples
         --------
-        >>> Config().but(["phases.rem.replay.noise=0.3"]).phases[2].replay.noise
-        0.3
+        >>> changed = Config().but(["phases.rem.replay.noise=0.3"])
+        >>> changed.phases[2].replay.noise, changed.condition
+        (0.3, 'pad+rem.replay.noise-0.3')
         """
         if not settings:
             return self
@@ -343,7 +376,19 @@ class Config(Parameters):
         content = self.content()
         for setting in settings:
             _set(content, *path_and_value(setting))
-        return validated(content, "--set", self.own())
+        changed = validated(content, "--set", self.own())
+        return (
+            changed if names_condition(settings) else changed.called(self.condition + changed.special(self))
+        )
+
+    def called(self, condition: str) -> "Config":
+        """Return this config with another name of its condition."""
+        return self.model_copy(update={"condition": condition})
+
+
+def names_condition(settings: Sequence[str]) -> bool:
+    """Return whether one of some ``PATH=VALUE`` settings is the name of the condition."""
+    return any(path_and_value(setting)[0] == ["condition"] for setting in settings)
 
 
 def _set(content: dict[str, Any], path: list[str], text: str) -> None:

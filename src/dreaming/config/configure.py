@@ -1,14 +1,17 @@
 """Configs made of a condition, sections and settings: one, a schedule's, or a sweep's."""
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from dreaming.config.config import Config, Networks, validated
+from dreaming.config.config import Config, Networks, names_condition, validated
 from dreaming.config.custom import load_networks, load_phases, networks_of, phases_of
+from dreaming.config.naming import phase_name, usual_phase
+from dreaming.config.schedule import Stage
 from dreaming.config.settings import fields_of
 from dreaming.errors import UserError, brief
 from dreaming.model.conditions import condition
-from dreaming.model.phases import Cycle, Phase
+from dreaming.model.phases import Cycle, Phase, usual_name
 
 
 def configure(
@@ -37,7 +40,9 @@ def configure(
         ``CONDITION:EPOCH,...,CONDITION``: conditions one after another in place of one, each until an epoch is
         done, such as ``pad:10,without_rem:20,pad``.
     name
-        What to call the condition, and its folder; by default what it is called.
+        What to call the condition, and its folder; by default what it is called, with what is special in this
+        config, such as ``pad+rem.replay.noise-0.1``. Sizes of networks, of images and of mini-batches, how many
+        images there are and the precision are in no such name.
     settings
         ``PATH=VALUE`` pairs, or one, applied last; those of a phase in every condition of a schedule that has the
         phase.
@@ -51,30 +56,38 @@ def configure(
 
     Examples
     --------
-    >>> configure("without_rem", settings=["phases.nrem.weight=1"]).phases[1].weight
-    1.0
+    >>> config = configure("without_rem", settings=["phases.nrem.weight=1"])
+    >>> config.phases[1].weight, config.condition
+    (1.0, 'without_rem+nrem.weight-1')
     """
     _require_sections(sections)
+    settings = [settings] if isinstance(settings, str) else settings
     cycle, label = condition(condition_name), condition_name
     later: list[dict[str, Any]] = []
     if schedule is not None:
         if condition_name != "pad":
             raise UserError("a schedule names its conditions itself; leave --condition out")
         cycle, later, label = _scheduled(schedule)
+    usual, usual_later = cycle, later
     if phases is not None:
         own = load_phases(phases) if isinstance(phases, str) else phases_of(phases)
         called = phases.rpartition(":")[2] if isinstance(phases, str) else _called(phases, own)
         label = called if label == "pad" else f"{label}+{called}"
+        named = isinstance(phases, str) or inspect.isfunction(
+            phases
+        )  # whatever it is: the name is of all of it
         if isinstance(own, Phase):
-            cycle = (*cycle, own)
-            later = [{**stage, "phases": (*stage["phases"], own)} for stage in later]
+            own_usual = own if named else usual_phase(own)
+            cycle, usual = (*cycle, own), (*cycle, own_usual)
+            usual_later = _followed(later, own_usual)
+            later = _followed(later, own)
         elif later:
             raise UserError(
                 "a schedule has the cycles of its conditions, and a single phase of --phases may follow them; give "
                 "cycles of your own in Python, as dreaming.Config(schedule=(dreaming.Stage(...), ...))"
             )
         else:
-            cycle = own
+            cycle, usual = own, own if named else tuple(map(usual_phase, own))
     if networks is not None and not isinstance(networks, Mapping):
         networks = load_networks(networks) if isinstance(networks, str) else networks_of(networks)
         label += f"+{type(networks).__name__}" * (type(networks) is not Networks)
@@ -84,10 +97,20 @@ def configure(
         {"condition": label if name is None else name, "phases": cycle, "schedule": later, **sections},
         "config",
     )
-    config = config.but([settings] if isinstance(settings, str) else settings)
+    config = config.but(settings)
+    if not names_condition(settings):
+        kind = type(config.networks)
+        follow = tuple(Stage(**stage) for stage in usual_later)
+        as_usual = Config.model_construct(phases=usual, schedule=follow, networks=kind.model_construct())
+        config = config.called(label + config.special(as_usual) if name is None else name)
     if not config.phases and not config.schedule:
         return config.model_copy(update={"training": config.training.model_copy(update={"epochs": 0})})
     return config
+
+
+def _followed(later: Sequence[Mapping[str, Any]], own: Phase) -> list[dict[str, Any]]:
+    """Return stages of a schedule whose phases a phase of the user's own follows."""
+    return [{**stage, "phases": (*stage["phases"], own)} for stage in later]
 
 
 def _require_sections(sections: Mapping[str, Any]) -> None:
@@ -102,8 +125,11 @@ def _require_sections(sections: Mapping[str, Any]) -> None:
 def _called(phases: Any, own: Phase | Cycle) -> str:
     """Return what phases are called that were given as objects: a class by its name, a cycle by its phases'."""
     if isinstance(phases, list | tuple) and isinstance(own, tuple):
-        return "-".join(phase.name for phase in own)
-    return type(phases).__name__ if isinstance(phases, Phase) else str(phases.__name__)
+        return "-".join(map(phase_name, own))
+    if not isinstance(phases, Phase):
+        return str(phases.__name__)
+    kind = type(phases)
+    return kind.__name__ + f"-{phases.name}" * (phases.name != usual_name(kind))
 
 
 def _scheduled(text: str) -> tuple[Cycle, list[dict[str, Any]], str]:

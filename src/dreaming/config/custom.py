@@ -1,9 +1,8 @@
 """Objects of the user's own, from a Python file of the user's, which is executed."""
 
 import inspect
-import traceback
 import typing
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -15,9 +14,9 @@ from pydantic_core import PydanticSerializationError, to_jsonable_python
 from torch import Tensor, nn
 
 from dreaming.config.config import Config, Networks
-from dreaming.errors import UserError, brief, nearest
+from dreaming.errors import UserError, brief, nearest, own_lines
 from dreaming.model.activity import at_rest
-from dreaming.model.networks import Cortex, require_float32
+from dreaming.model.cortex import Cortex, require_float32
 from dreaming.model.organs import storages
 from dreaming.model.parameters import Parameters, Recorded
 from dreaming.model.phases import Cycle, Phase
@@ -71,8 +70,7 @@ def called(option: str, place: object, call: Callable[[], Any]) -> Any:
         raise
     except (Exception, SystemExit) as error:
         said = " ".join(str(error).split())
-        *_, last = traceback.extract_tb(error.__traceback__)
-        where = f"{Path(last.filename).name}, line {last.lineno}"
+        *_, where = own_lines(error)
         raise UserError(f"{option}: {place} fails with {type(error).__name__}: {said} ({where})") from error
 
 
@@ -268,11 +266,41 @@ def check_networks(config: Config, beside: bool = False) -> None:
         return
     if isinstance(networks, Recorded):
         networks.build(config.seed)  # which says what is missing
-    cortex, again = (called("--networks", name, config.cortex) for _ in range(2))
+    cortex = called("--networks", name, config.cortex)
+    _check_weights(config, cortex)
+    b = 3
+    random = Random(config.seed, ("trial",))
+    images = random.uniform("images", (b, networks.image_channels, *(networks.image_size,) * 2)) * 2 - 1
+
+    def outputs() -> dict[str, Any]:
+        z, d_logit = called("--networks", f"the encoder of {name}", lambda: _pair(cortex.encoder(images)))
+        latents = torch.zeros(b, networks.latent_dim)
+        x = called("--networks", f"the generator of {name}", lambda: cortex.generator(latents))
+        return {"latents": z, "externality": d_logit, "images": x}
+
+    with drawing_allowed(config, f"--networks: {name}", beside):
+        outputs()
+    with at_rest(cortex), seeded(config.seed, "noise"):
+        found = outputs()
+    shapes = {"latents": (b, networks.latent_dim), "externality": (b,), "images": tuple(images.shape)}
+    _check_outputs(name, found, shapes)
+    for what in ("latents", "externality"):
+        with at_rest(cortex), seeded(config.seed, "noise"):
+            alone = called("--networks", f"{what} of {name}", partial(getattr(cortex, what), images))
+        same = isinstance(alone, Tensor) and alone.shape == found[what].shape
+        if not (same and torch.allclose(alone, found[what], rtol=1e-3, atol=1e-4)):
+            raise UserError(
+                f"--networks: the method {what} of {name} gives another {what} than a call; let both agree"
+            )
+
+
+def _check_weights(config: Config, cortex: Any) -> None:
+    """Make sure of the weights: those of a cortex, decided by the seed, float32, and none in both networks."""
+    name = type(config.networks).__name__
     if not isinstance(cortex, Cortex):
         raise UserError(f"--networks: build of {name} returns no Cortex; make one with Cortex.of")
-    states = cortex.state_dict(), again.state_dict()
-    if any(not torch.equal(value, states[1][weight]) for weight, value in states[0].items()):
+    again = called("--networks", name, config.cortex).state_dict()
+    if any(not torch.equal(value, again[weight]) for weight, value in cortex.state_dict().items()):
         raise UserError(
             f"--networks: the initial weights of {name} depend on more than torch's random numbers"
         )
@@ -282,41 +310,20 @@ def check_networks(config: Config, beside: bool = False) -> None:
         raise UserError(
             f"--networks: the encoder and the generator of {name} share weights; give each its own"
         )
-    b, n = 3, networks.latent_dim
-    random = Random(config.seed, ("trial",))
-    images = random.uniform("images", (b, networks.image_channels, *(networks.image_size,) * 2)) * 2 - 1
 
-    def outputs() -> tuple[Any, Any, Any]:
-        z, d_logit = called("--networks", f"the encoder of {name}", lambda: _pair(cortex.encoder(images)))
-        x = called("--networks", f"the generator of {name}", lambda: cortex.generator(torch.zeros(b, n)))
-        return z, d_logit, x
 
-    with drawing_allowed(config, f"--networks: {name}", beside):
-        outputs()
-    with at_rest(cortex), seeded(config.seed, "noise"):
-        z, d_logit, x = outputs()
-    for what, found, shape in (
-        ("latents", z, (b, n)),
-        ("the externality", d_logit, (b,)),
-        ("images", x, tuple(images.shape)),
-    ):
-        if not isinstance(found, Tensor) or tuple(found.shape) != shape:
-            got = tuple(found.shape) if isinstance(found, Tensor) else brief(found)
+def _check_outputs(name: str, found: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Make sure of what networks return: tensors of the shapes that are needed, with a gradient."""
+    for what, shape in shapes.items():
+        value = found[what]
+        if not isinstance(value, Tensor) or tuple(value.shape) != shape:
+            got = tuple(value.shape) if isinstance(value, Tensor) else brief(value)
             raise UserError(
-                f"--networks: {name} gives {what} of shape {got} for {b} images, and {shape} is needed"
+                f"--networks: {name} gives {what} of shape {got} for {shape[0]} images, and {shape} is needed"
             )
-    for what, found in (("latents", z), ("the externality", d_logit), ("images", x)):
-        if not found.requires_grad:
+    for what, value in found.items():
+        if not value.requires_grad:
             raise UserError(f"--networks: {what} of {name} have no gradient, so it could not learn")
-
-    for what, found in (("latents", z), ("externality", d_logit)):
-        with at_rest(cortex), seeded(config.seed, "noise"):
-            alone = called("--networks", f"{what} of {name}", partial(getattr(cortex, what), images))
-        same = isinstance(alone, Tensor) and alone.shape == found.shape
-        if not (same and torch.allclose(alone, found, rtol=1e-3, atol=1e-4)):
-            raise UserError(
-                f"--networks: the method {what} of {name} gives another {what} than a call; let both agree"
-            )
 
 
 @contextmanager

@@ -1,8 +1,10 @@
 """What a run would be, before anything is run: its config, its phases and signs, its size and its cost."""
 
+import html
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import pandas as pd
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -10,7 +12,7 @@ from dreaming.config.config import Config
 from dreaming.config.custom import called, check_networks
 from dreaming.config.trial import back_propagate, check_phases
 from dreaming.errors import UserError
-from dreaming.model.cycle import Step, draw, objective
+from dreaming.model.cycle import Step, draw, phase_objective
 from dreaming.model.hippocampus import Hippocampus
 from dreaming.model.phases import Outcome, Phase
 from dreaming.model.plasticity import Plasticity
@@ -40,6 +42,27 @@ class Description:
     signs: Mapping[str, Plasticity]
     weights: Mapping[str, int]
     multiply_accumulates: Mapping[str, int]
+
+    def in_words(self) -> list[dict[str, str]]:
+        """Return a row for each phase, as people read it: its signs and its cost; and one for the whole cycle."""
+        cost = "multiply-accumulates of a cycle"
+        rows = [
+            {
+                "phase": name,
+                **{each: f"{sign:+d}" if (sign := signs.get(each, 0)) else "0" for each in self.weights},
+                cost: f"{counted / 1e9:.2f} G"
+                if (counted := self.multiply_accumulates.get(name)) is not None
+                else "not counted",
+            }
+            for name, signs in self.signs.items()
+        ]
+        whole = f"{sum(self.multiply_accumulates.values()) / 1e9:.2f} G"
+        return [*rows, {"phase": "", **dict.fromkeys(self.weights, ""), cost: whole}]
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the rows, and the size of each network."""
+        sizes = ", ".join(f"{html.escape(name)}: {count:,} weights" for name, count in self.weights.items())
+        return f"{pd.DataFrame(self.in_words()).to_html(index=False)}<p>{sizes}</p>"
 
 
 @torch_defaults()
@@ -84,7 +107,7 @@ def describe(config: Config) -> Description:
                 [Step(phase)], random, batch, cortex.latent_dim, config.hippocampus, images.shape[1:]
             )
             with torch.device("meta"):  # what the objective makes of itself
-                outcome = objective(phase, cortex, images, hippocampus, draws[phase.name], labels)
+                outcome = phase_objective(phase, cortex, images, hippocampus, draws[phase.name], labels)
             back_propagate(phase, cortex, outcome)
             return outcome
 

@@ -8,9 +8,9 @@ from torch import Tensor
 from dreaming.config.config import Config
 from dreaming.config.custom import called, drawing_allowed
 from dreaming.errors import UserError, brief
-from dreaming.model.cycle import Step, draw, objective
+from dreaming.model.cortex import Cortex
+from dreaming.model.cycle import Step, draw, phase_objective
 from dreaming.model.hippocampus import Hippocampus
-from dreaming.model.networks import Cortex
 from dreaming.model.phases import Outcome, Phase
 from dreaming.rng import Random
 from dreaming.system.defaults import torch_defaults
@@ -66,7 +66,9 @@ def _tried(phase: Phase, cortex: Cortex, hippocampus: Hippocampus, config: Confi
         lambda: draw(steps, random, b, networks.latent_dim, config.hippocampus, images.shape[1:]),
     )[phase.name]
     seen, before = images.clone(), [weight.detach().clone() for weight in cortex.parameters()]
-    outcome = called("--phases", its, lambda: objective(phase, cortex, images, hippocampus, draws, labels))
+    outcome = called(
+        "--phases", its, lambda: phase_objective(phase, cortex, images, hippocampus, draws, labels)
+    )
     _look(its, outcome, (b, networks.latent_dim))
     if not torch.equal(images, seen):
         raise UserError(f"--phases: {its} writes into the images it is given; let it change a copy")

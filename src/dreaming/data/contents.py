@@ -41,9 +41,9 @@ class Split:
         """Copy the split to a device (or return it as it is, if it is there)."""
         return Split(self.images.to(device), self.labels.to(device))
 
-    def first(self, n: int) -> "Split":
-        """Return the first ``n`` images, or all if there are fewer."""
-        return Split(self.images[:n].clone(), self.labels[:n].clone())
+    def at(self, places: Int64[Tensor, "n"]) -> "Split":
+        """Return the images in some places, copied."""
+        return Split(self.images[places], self.labels[places])
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,10 @@ def fingerprint(train: Split, test: Split) -> str:
 
 
 def limited(contents: Contents, limit: int | None) -> Contents:
-    """Return the first images of each split.
+    """Return so many images of each split, in the set's own order, with all of its classes in both.
+
+    They are the first, where those of both splits show every class, or there are no labels; of a set that is
+    sorted, as a folder is, they are the first of each class, as many of one as of another as far as there are any.
 
     Parameters
     ----------
@@ -89,18 +92,39 @@ def limited(contents: Contents, limit: int | None) -> Contents:
     Raises
     ------
     UserError
-        If the limit is below 1, or leaves labelled images of one class only.
+        If the limit is below 1, or leaves out a class.
+
+    Examples
+    --------
+    >>> labels = torch.tensor([0, 0, 0, 0, 0, 1, 1, 1, 1])
+    >>> split = Split(torch.zeros(9, 1, 32, 32, dtype=torch.uint8), labels)
+    >>> limited(Contents(split, split, ("cat", "dog")), 4).train.labels.tolist()
+    [0, 0, 1, 1]
     """
     if limit is None:
         return contents
     if limit < 1:
         raise UserError(f"the limit on images is {limit}; --limit N needs N of at least 1")
-    for name, split in (("train", contents.train), ("test", contents.test)):
-        if contents.classes and (split.labels[:limit] == split.labels[0]).all():
-            other = (split.labels != split.labels[0]).nonzero()
-            enough = f"; --limit {int(other[0]) + 1} is the least with two" if len(other) else ""
+    splits = contents.train, contents.test
+    places = [torch.arange(min(limit, len(split))) for split in splits]
+    if contents.classes:
+        shown = [len(split.labels.unique()) for split in splits]
+        if limit < max(shown):
             raise UserError(
-                f"the first {limit} {name} images are all of class"
-                f" {contents.classes[int(split.labels[0])]!r}, and a readout needs two classes{enough}"
+                f"a limit of {limit} leaves out some of the {max(shown)} classes; --limit {max(shown)} is the "
+                "least that leaves out none"
             )
-    return replace(contents, train=contents.train.first(limit), test=contents.test.first(limit))
+        first = [len(split.labels[:limit].unique()) for split in splits]
+        if first != shown:
+            places = [_spread(split.labels, limit) for split in splits]
+    train, test = (split.at(where) for split, where in zip(splits, places, strict=True))
+    return replace(contents, train=train, test=test)
+
+
+def _spread(labels: Int64[Tensor, "n"], limit: int) -> Int64[Tensor, "m"]:
+    """Return the places, in order, of so many images: the first of each class, then the second, and so on."""
+    number = torch.empty_like(labels)  # of an image within its class
+    for label in labels.unique():
+        own = labels == label
+        number[own] = torch.arange(int(own.sum()))
+    return number.argsort(stable=True)[:limit].sort().values

@@ -35,7 +35,7 @@ class Dataset:
     place
         Absolute path of the folder that it was read from, if any.
     limit
-        How many images of each split were taken, from the first; all for None.
+        How many images of each split were taken; all for None.
 
     Examples
     --------
@@ -131,12 +131,14 @@ class Dataset:
         return replace(self, train=self.train.to(device), test=self.test.to(device))
 
     def limited(self, limit: int | None) -> "Dataset":
-        """Return the data set of the first so many images of each split; all of it for None.
+        """Return the data set of so many images of each split, with all classes in both; all of it for None.
+
+        They are the first, or of a set that is sorted by class the first of each class.
 
         Raises
         ------
         UserError
-            If the limit is below 1, or leaves labelled images of one class only.
+            If the limit is below 1, or leaves out a class.
         """
         if limit is None or limit >= max(len(self.train), len(self.test)):
             return self

@@ -127,7 +127,8 @@ def load_dataset(
     data_dir
         Where the files lie; without it, ``$DREAMING_DATA``. Digits, house_digits and folders need none.
     limit
-        Take only the first so many images of each split. ``house_digits`` are drawn as many as the limit says,
+        Take only so many images of each split: the first, or of a set that is sorted by class the first of each.
+        ``house_digits`` are drawn as many as the limit says,
         also where that is more than by default.
     trust
         Accept files whose checksum is not the official one; the data set then says so (``official``).
@@ -145,7 +146,7 @@ def load_dataset(
     ------
     UserError
         In one sentence, for an unknown name, files that are missing, damaged or not the official ones, and a
-        limit that leaves fewer than two classes (or asks for more than can be drawn).
+        limit that leaves out a class (or asks for more than can be drawn).
 
     Examples
     --------

@@ -26,7 +26,7 @@ from dreaming.system import hardware
 from dreaming.system.defaults import torch_defaults
 from dreaming.system.disk import require_writable
 from dreaming.system.locks import locked
-from dreaming.system.progress import NoProgress
+from dreaming.system.progress import NoProgress, told
 from dreaming.system.signals import stopping
 
 MEASURES: dict[str, type[Measure]] = {
@@ -103,7 +103,7 @@ def evaluate(
             f"evaluate measures one run, and got {brief(run_folder)}; call it for each run folder"
         )
     chosen = chosen_measures(measures, settings)
-    folder, progress = RunFolder.existing(Path(run_folder)), progress or NoProgress()
+    folder, progress = RunFolder.existing(Path(run_folder)), told(progress)
     with locked(folder.path, "measuring"):
         config = folder.read_config(own=True)
         wanted, table = _epochs(folder, epochs), MeasureTable(folder, config, progress)

@@ -6,10 +6,10 @@ from . import losses as losses
 from . import phases as phases
 from . import tiling as tiling
 from .conditions import condition as condition
+from .cortex import Cortex as Cortex
 from .cycle import sleep_wake_cycle as sleep_wake_cycle
 from .hippocampus import Hippocampus as Hippocampus
 from .hippocampus import Replay as Replay
-from .networks import Cortex as Cortex
 from .networks import Encoder as Encoder
 from .networks import Generator as Generator
 from .occlusion import Occlusion as Occlusion

@@ -13,8 +13,9 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from dreaming.errors import UserError
+from dreaming.model.cortex import Cortex
 from dreaming.model.hippocampus import Hippocampus, HippocampusConfig
-from dreaming.model.networks import IMAGE_SIZE, Cortex
+from dreaming.model.networks import IMAGE_SIZE
 from dreaming.model.phases import NREM, Draws, Outcome, Phase, Wake
 from dreaming.model.plasticity import Plasticity, Synapses
 from dreaming.rng import Random
@@ -35,7 +36,7 @@ class Step(NamedTuple):
         return f"{self.phase.name}.{self.number}" if self.number else self.phase.name
 
 
-def objective(
+def phase_objective(
     phase: Phase,
     cortex: Cortex,
     images: Tensor,
@@ -59,7 +60,7 @@ def run_cycle(
     hippocampus: Hippocampus,
     steps: Sequence[Step],
     draws: Mapping[str, Draws],
-    objective: ObjectiveFn = objective,
+    objective: ObjectiveFn = phase_objective,
     labels: Int64[Tensor, "*cortices b"] | None = None,
 ) -> tuple[Hippocampus, dict[str, Tensor]]:
     """Run one cycle of wake and sleep (paper, algorithm 1).
@@ -73,7 +74,7 @@ def run_cycle(
     draws
         The random numbers of each step, by its name.
     objective
-        Computes a phase's objective: `objective` for one cortex, `dreaming.training.ensemble.objective` for many.
+        Computes that of a phase: `phase_objective` of one cortex, or of many that of `dreaming.training.ensemble`.
     labels
         Of the images, for phases that see them.
 

@@ -8,8 +8,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dreaming.model.activity import at_rest
+from dreaming.model.cortex import Cortex
 from dreaming.model.hippocampus import Hippocampus
-from dreaming.model.networks import Cortex
 from dreaming.model.phases import NREM, REM, Phase
 from dreaming.rng import Random
 

@@ -28,6 +28,9 @@ KERNEL, STRIDE, PADDING = 4, 2, 1
 _side_by_side = ContextVar("side_by_side", default=False)
 FEW_CHANNELS = 16  # below, the library's transposed convolution is slow
 TILED_FROM = {torch.float32: 32, torch.bfloat16: 64}  # channels of the fine map from which tiles are faster
+PRODUCTS = {
+    "cuda"
+}  # devices on which one matrix product is faster than the library's repeatable convolutions
 TILES = 32  # how many there must be, for what changing the form of the kernels costs
 
 
@@ -142,6 +145,8 @@ class _Conv(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, w: Tensor, bias: Tensor | None) -> Tensor:
         ctx.save_for_backward(x, w)
+        if x.device.type in PRODUCTS:
+            return _conv_of_rows(x, w, bias)
         return functional.conv2d(x, w, bias, STRIDE, PADDING)
 
     @staticmethod
@@ -158,6 +163,8 @@ class _ConvTranspose(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, y: Tensor, w: Tensor, bias: Tensor | None) -> Tensor:
         ctx.save_for_backward(y, w)
+        if y.device.type in PRODUCTS:
+            return _conv_transpose_of_rows(y, w, bias)
         if y.device.type == "cpu" and w.shape[1] < FEW_CHANNELS:
             return _conv_transpose_by_blocks(y, w, bias)
         return functional.conv_transpose2d(y, w, bias, STRIDE, PADDING)
@@ -176,6 +183,8 @@ class _ConvWeightGrad(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, y: Tensor) -> Tensor:
         ctx.save_for_backward(x, y)
+        if x.device.type in PRODUCTS:
+            return _conv_weight_grad_of_rows(x, y)
         shape = (y.shape[1], x.shape[1], KERNEL, KERNEL)
         w = torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=torch.channels_last)
         size, padding, one = [STRIDE] * 2, [PADDING] * 2, [1, 1]
@@ -228,6 +237,51 @@ def _conv_transpose_by_product(y: Tensor, w: Tensor, bias: Tensor | None) -> Ten
     fine = blocks.permute(0, 1, 3, 2, 4, 5).reshape(b, 2 * height + 2, 2 * width + 2, i)
     fine = fine[:, 1:-1, 1:-1]
     return (fine if bias is None else fine + bias).permute(0, 3, 1, 2)
+
+
+def _conv_of_rows(x: Tensor, w: Tensor, bias: Tensor | None) -> Tensor:
+    """Convolve by one matrix product over all windows, outside of what torch derives."""
+    seen, taps = _rows(windows(_pixels(x))), _pixels(w).flatten(1).mT
+    rows = seen @ taps if bias is None else torch.addmm(bias, seen, taps)
+    return _maps(rows, len(x), x.shape[2] // STRIDE, x.shape[3] // STRIDE)
+
+
+def _conv_transpose_of_rows(y: Tensor, w: Tensor, bias: Tensor | None) -> Tensor:
+    """Spread by one matrix product into windows, and sum at once the four in which each block of 2 x 2 lies."""
+    b, o, height, width = y.shape
+    i = w.shape[1]
+    taps = _pixels(w).reshape(o, 2, 2, 2, 2 * i).flip(1, 3)  # o a p a' (p' i), the later block first
+    spread = (_rows(_pixels(y)) @ taps.flatten(1)).reshape(b, height, width, 2, 2, 2, 2 * i)
+    spread = functional.pad(spread, (0, 0) * 4 + (1, 1, 1, 1))
+    two = spread.unfold(1, 2, 1).diagonal(dim1=3, dim2=-1)  # b h+1 w+2 p a' (p' i), and a
+    four = two.unfold(2, 2, 1).diagonal(dim1=4, dim2=-1)  # b h+1 w+1 p (p' i), and a, a'
+    fine = four.transpose(2, 3).sum((-2, -1)).reshape(b, 2 * height + 2, 2 * width + 2, i)[:, 1:-1, 1:-1]
+    fine = fine.contiguous() if bias is None else fine + bias
+    return _maps(fine, b, 2 * height, 2 * width)
+
+
+def _conv_weight_grad_of_rows(x: Tensor, y: Tensor) -> Tensor:
+    """Correlate by one matrix product over all windows; of few channels, by one a map, for a long one is slow."""
+    coarse, seen = _pixels(y).flatten(1, 2), windows(_pixels(x)).flatten(1, 2)
+    narrow = x.shape[1] < FEW_CHANNELS
+    rows = (coarse.mT @ seen).sum(0) if narrow else coarse.flatten(0, 1).mT @ seen.flatten(0, 1)
+    return _maps(rows, y.shape[1], KERNEL, KERNEL)
+
+
+def _pixels(maps: Tensor) -> Tensor:
+    return maps.permute(0, 2, 3, 1)
+
+
+def _rows(pixels: Tensor) -> Tensor:
+    return pixels.flatten(0, 2)
+
+
+def _maps(rows: Tensor, b: int, height: int, width: int) -> Tensor:
+    """Let rows be maps that are channels-last, in their place: a view could not be changed in place later."""
+    channels = rows.numel() // (b * height * width)
+    return rows.as_strided_(
+        (b, channels, height, width), (height * width * channels, 1, width * channels, channels)
+    )
 
 
 def windows(x: Tensor) -> Tensor:

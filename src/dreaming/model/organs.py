@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from dreaming.errors import UserError
-from dreaming.model.networks import Cortex, require_float32
+from dreaming.model.cortex import Cortex, require_float32
 from dreaming.model.phases import Phase
 from dreaming.rng import seeded
 

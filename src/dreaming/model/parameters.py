@@ -27,14 +27,20 @@ class Parameters(BaseModel):
     """A frozen group of named parameters that refuses names it does not know.
 
     A class derived from a group can take its place. It is recorded by its name (``kind``) and, if it is a user's
-    own, with the file that defines it (``source``), and read back as what it was.
+    own, with the file that defines it (``source``), and read back as what it was. A group that is given in part, as
+    a mapping, is else as the field's default.
 
     Examples
     --------
     >>> class Learning(Parameters):
     ...     rate: float = 0.1
+    ...     decay: float = 0.0
     >>> Learning(rate=0.2)
-    Learning(rate=0.2)
+    Learning(rate=0.2, decay=0.0)
+    >>> class Plan(Parameters):
+    ...     learning: Learning = Learning(rate=0.3)
+    >>> Plan(learning={"decay": 0.5})
+    Plan(learning=Learning(rate=0.3, decay=0.5))
     """
 
     model_config = ConfigDict(
@@ -54,6 +60,18 @@ class Parameters(BaseModel):
         if isinstance(value, bool) and field is not None and field.annotation is not bool:
             raise ValueError(f"it is {str(value).lower()}, where no truth value is wanted")
         return value
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _as_by_default_where_nothing_is_said(cls, value: Any, info: Any) -> Any:
+        """Complete a group that is given in part by the field's default, which may be other than its class's."""
+        field = cls.model_fields.get(info.field_name or "")
+        if field is None or not isinstance(value, Mapping) or not isinstance(field.default, Parameters):
+            return value
+        declared, kind = field.annotation, type(field.default)
+        if declared is not kind and value.keys() >= getattr(declared, "model_fields", {}).keys():
+            return value  # all of another group than the default is, as a record has it
+        return _completed(field.default, value, info.context)
 
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:
@@ -164,6 +182,18 @@ def recorded(
     made: type[Parameters] = types.new_class(kind, (Recorded, cls), exec_body=lambda body: body.update(space))
     made.source, made.declared, made.run = source, cls, run  # type: ignore[attr-defined]  # of Recorded
     return made
+
+
+def _completed(default: Parameters, given: Mapping[str, Any], context: Any) -> Any:
+    """Return a group of the values given and, for all else, those of a default; of another kind, what is given."""
+    if "kind" in given:
+        return given
+    values = dict(default)
+    for name, value in given.items():
+        own = values.get(name)
+        in_part = isinstance(own, Parameters) and isinstance(value, Mapping)
+        values[name] = _completed(cast(Parameters, own), value, context) if in_part else value
+    return type(default).model_validate(values, context=context)
 
 
 def _is_whole(base: type) -> bool:

@@ -22,8 +22,9 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from dreaming.model import losses
+from dreaming.model.cortex import Cortex
 from dreaming.model.hippocampus import Hippocampus, Replay
-from dreaming.model.networks import IMAGE_SIZE, Cortex
+from dreaming.model.networks import IMAGE_SIZE
 from dreaming.model.occlusion import Occlusion
 from dreaming.model.parameters import Parameters
 from dreaming.model.plasticity import Plasticity
@@ -73,8 +74,7 @@ class Phase(Parameters, ABC):
     @model_validator(mode="before")
     @classmethod
     def _named(cls, values: Any) -> Any:
-        default = cls.model_fields["name"].default or cls.__name__.lower()
-        return {"name": default, **values} if isinstance(values, dict) else values
+        return {"name": usual_name(cls), **values} if isinstance(values, dict) else values
 
     def is_active(self, cycle: int) -> bool:
         """Return whether the phase is active in a cycle of an epoch, counted from 0; if in any, then in the first.
@@ -107,6 +107,11 @@ class Phase(Parameters, ABC):
 
         A phase with `sees_labels` has one argument more, ``labels: Tensor | None = None``.
         """
+
+
+def usual_name(kind: type[Phase]) -> str:
+    """Return the name of phases of a class that are given none."""
+    return str(kind.model_fields["name"].default or kind.__name__.lower())
 
 
 class Wake(Phase):

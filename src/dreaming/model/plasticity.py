@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dreaming.errors import UserError
-from dreaming.model.networks import Cortex
+from dreaming.model.cortex import Cortex
 from dreaming.model.parameters import Parameters
 
 Sign = Literal[-1, 0, 1]
@@ -76,6 +76,8 @@ class _Adam(torch.optim.Adam):
 
     add_param_group = inspect.unwrap(torch.optim.Optimizer.add_param_group)
     step = torch.no_grad()(inspect.unwrap(torch.optim.Adam.step))
+    state_dict = inspect.unwrap(torch.optim.Optimizer.state_dict)
+    load_state_dict = inspect.unwrap(torch.optim.Optimizer.load_state_dict)
 
 
 class Synapses:
@@ -101,22 +103,26 @@ class Synapses:
     def __init__(self, cortex: Cortex, optimizer: Optimizer) -> None:
         self.coasts = optimizer.idle_weights == "coast"
         self.pathways = cortex.pathways
-        # Adam sees each weight as the run of numbers that it is in memory: its fused step pairs weights, gradients
+        # Adam sees each weight flat, number by number as it lies in memory: its fused step pairs weights, gradients
         # and momenta by their place there, whatever their strides, or else copies them first.
-        self._runs = {
-            name: [(weight, _run(weight.detach())) for weight in pathway.parameters() if weight.requires_grad]
+        self._weights = {
+            name: [
+                (weight, _flattened(weight.detach()))
+                for weight in pathway.parameters()
+                if weight.requires_grad
+            ]
             for name, pathway in self.pathways.items()
         }
         self.optimizers = {
             name: _Adam(
-                [run for _, run in runs],
+                [flat for _, flat in pairs],
                 lr=optimizer.learning_rate,
                 betas=optimizer.betas,
                 fused=True,
                 capturable=cortex.device.type == "cuda",
             )
-            for name, runs in self._runs.items()
-            if runs
+            for name, pairs in self._weights.items()
+            if pairs
         }
 
     def change(self, loss: Float[Tensor, ""], signs: Plasticity) -> None:
@@ -142,26 +148,26 @@ class Synapses:
         plastic = {name: sign for name, sign in signs.items() if sign and name in self.optimizers}
         if not plastic or not (loss.requires_grad or self.coasts):
             return
-        weights = [weight for name in plastic for weight, _ in self._runs[name]]
+        weights = [weight for name in plastic for weight, _ in self._weights[name]]
         learned = torch.autograd.grad(loss, weights, allow_unused=True) if loss.requires_grad else ()
         gradients = iter(learned or [None] * len(weights))
         for name, sign in plastic.items():
-            for weight, run in self._runs[name]:
+            for weight, flat in self._weights[name]:
                 gradient = next(gradients)
                 if gradient is not None:
-                    run.grad = _run(_in_place_like(gradient, weight))
+                    flat.grad = _flattened(_in_place_like(gradient, weight))
             self._step(name, sign)
 
     def _step(self, name: str, sign: Sign) -> None:
         optimizer = self.optimizers[name]
         optimizer.param_groups[0]["maximize"] = sign < 0
         if self.coasts:
-            for _, run in self._runs[name]:
-                if run.grad is None and run in optimizer.state:
-                    run.grad = torch.zeros_like(run)
+            for _, flat in self._weights[name]:
+                if flat.grad is None and flat in optimizer.state:
+                    flat.grad = torch.zeros_like(flat)
         optimizer.step()
-        for _, run in self._runs[name]:
-            run.grad = None
+        for _, flat in self._weights[name]:
+            flat.grad = None
 
     def state(self) -> dict[str, Tensor]:
         """Return the optimisers' state as named tensors: ``PATHWAY.WEIGHT.{step,exp_avg,exp_avg_sq}``."""
@@ -169,21 +175,21 @@ class Synapses:
             f"{name}.{weight_name}.{key}": value
             if key == STEP
             else value.as_strided(weight.shape, weight.stride())
-            for name, weight_name, weight, run in self._named_runs()
-            for key, value in self.optimizers[name].state[run].items()
+            for name, weight_name, weight, flat in self._named_weights()
+            for key, value in self.optimizers[name].state[flat].items()
         }
 
     def restore(self, state: dict[str, Tensor]) -> None:
         """Restore a state that `state` returned, of a cortex of the same shape."""
         entries: dict[str, dict[int, dict[str, Tensor]]] = {name: {} for name in self.optimizers}
-        for name, weight_name, weight, here in self._named_runs():
+        for name, weight_name, weight, here in self._named_weights():
             prefix = f"{name}.{weight_name}."
             entry = {
-                key: value if key == STEP else _run(_in_place_like(value, weight))
+                key: value if key == STEP else _flattened(_in_place_like(value, weight))
                 for key in (STEP, "exp_avg", "exp_avg_sq")
                 if (value := state.get(prefix + key)) is not None
             }
-            position = next(i for i, (_, run) in enumerate(self._runs[name]) if run is here)
+            position = next(i for i, (_, flat) in enumerate(self._weights[name]) if flat is here)
             if entry:
                 entries[name][position] = entry
         for name, optimizer in self.optimizers.items():
@@ -211,11 +217,11 @@ class Synapses:
                 }
             )
 
-    def _named_runs(self) -> Iterator[tuple[str, str, Tensor, Tensor]]:
+    def _named_weights(self) -> Iterator[tuple[str, str, Tensor, Tensor]]:
         for name, pathway in self.pathways.items():
             named = [(key, weight) for key, weight in pathway.named_parameters() if weight.requires_grad]
-            for (weight_name, weight), (_, run) in zip(named, self._runs[name], strict=True):
-                yield name, weight_name, weight, run
+            for (weight_name, weight), (_, flat) in zip(named, self._weights[name], strict=True):
+                yield name, weight_name, weight, flat
 
 
 def _counts(name: str) -> bool:
@@ -223,8 +229,8 @@ def _counts(name: str) -> bool:
     return name.endswith(f".{STEP}")
 
 
-def _run(value: Tensor) -> Tensor:
-    """Return a view of a tensor without gaps as the run of numbers that it is in memory."""
+def _flattened(value: Tensor) -> Tensor:
+    """Return a view of a tensor without gaps as the numbers that it has in memory, one after another."""
     return value.as_strided((value.numel(),), (1,))
 
 

@@ -24,7 +24,7 @@ from dreaming.runs.tables import csv
 from dreaming.system.defaults import torch_defaults
 from dreaming.system.disk import write
 from dreaming.system.locks import locked
-from dreaming.system.progress import NoProgress
+from dreaming.system.progress import NoProgress, told
 from dreaming.training.population import require_workers, train_all
 
 FILE_KINDS = ("svg", "pdf", "png")
@@ -59,6 +59,8 @@ def reproduce(
     trust_data: bool = False,
     device: str = "auto",
     workers: int | None = None,
+    runs: str | Path | None = None,
+    training: bool = True,
     progress: NoProgress | None = None,
 ) -> Reproduction:
     """Make figures and tables of the paper: run what is missing, measure it, draw, and report.
@@ -78,6 +80,10 @@ def reproduce(
         Where to compute.
     workers
         How many runs are trained at once; see `dreaming.train_all`.
+    runs
+        The folder of the runs, where they lie elsewhere than in ``OUT/runs``.
+    training
+        Whether runs are trained that are not finished; without, what is there is measured, drawn and reported.
     progress
         Who is told how it goes.
 
@@ -95,14 +101,15 @@ def reproduce(
         On Ctrl-C or SIGTERM, after saving; the same call goes on.
     """
     require_workers(workers)
-    attempts = Attempts(progress or NoProgress())
-    plan = make_plan(profile, only, out, device)
+    attempts = Attempts(told(progress))
+    plan = make_plan(profile, only, out, device, runs)
     with locked(plan.out, "reproducing"):
         for said in plan.unavailable(data_dir):  # before days go into training
             attempts.progress.say(said)
         options = {"data_dir": data_dir, "trust_data": trust_data, "workers": workers}
-        _train(plan, attempts, **options)
-        plan = make_plan(profile, only, out, device)
+        if training:
+            _train(plan, attempts, **options)
+            plan = make_plan(profile, only, out, device, runs)
 
         @cache
         def images(name: str) -> Dataset:
@@ -133,7 +140,7 @@ def _train(plan: Plan, attempts: Attempts, **options: Any) -> None:
     def work() -> None:
         try:
             configs = [run.config for run in missing.values()]
-            train_all(configs, out=plan.out / "runs", progress=attempts.progress, **options)
+            train_all(configs, out=plan.place, progress=attempts.progress, **options)
         except RunsFailed as failure:
             for path, said in failure.failed.items():
                 attempts.note(missing[path].title, said)

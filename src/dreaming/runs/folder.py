@@ -42,6 +42,22 @@ def run_path(out: Path, dataset: str, condition: str, seed: int) -> Path:
     return expanded(out) / dataset / condition / f"seed-{seed}"
 
 
+def shipped() -> dict[str, Path]:
+    """Return the run folders that come with the project, by name: cortices that have lived the paper's 50 epochs.
+
+    Examples
+    --------
+    >>> sorted(shipped())[0]
+    'pad-cifar10'
+    """
+    package = Path(__file__).parents[1]
+    places = (
+        package / "weights",
+        package.parents[1] / "weights",
+    )  # of an installed package, and of a checkout
+    return {file.parent.name: file.parent for place in places for file in place.glob("*/config.yaml")}
+
+
 class RunFolder:
     """One run on disk.
 
@@ -64,16 +80,20 @@ class RunFolder:
 
     @classmethod
     def existing(cls, path: Path) -> "RunFolder":
-        """Return a folder that must hold a run.
+        """Return a folder that must hold a run: the one of this path, or else the weights of this name.
 
         Raises
         ------
         UserError
-            If it does not.
+            If there is neither.
         """
-        folder = cls(path)
+        folder = cls(path if path.exists() else shipped().get(str(path), path))
         if not folder.path.is_dir():
-            raise UserError(f"there is no run folder {path}")
+            names = shipped() if len(path.parts) == 1 else {}
+            there = (
+                f"; the weights that come with the project are {', '.join(sorted(names))}" if names else ""
+            )
+            raise UserError(f"there is no run folder {path}{there}")
         if not folder.config.is_file():
             inside = sorted(folder.path.glob("**/config.yaml"))[:1]
             hint = f"; did you mean {inside[0].parent}?" if inside else ""
@@ -134,10 +154,25 @@ class RunFolder:
         config = Config.from_yaml(self.config)
         if "seed" not in config.model_fields_set:  # it is written last: others may be missing too
             raise UserError(f"{self.config} is damaged: it is cut short, before the seed")
-        if own and any(isinstance(group, Recorded) for group in config.groups()):
-            content = config.content()
-            return validated(content, str(self.config), own_classes(self.path, content))
-        return config
+        return self._with_own(config) if own and _lacks_classes(config) else config
+
+    def at_hand(self, config: Config) -> Config:
+        """Return a config that was read without its maker's own classes with those that this folder keeps.
+
+        Only if it is the config of the run which lies here, and as far as their files are trusted.
+
+        Raises
+        ------
+        UserError
+            If a file is missing, is another than it was, or fails.
+        """
+        if not _lacks_classes(config) or not self.config.exists() or self.read_config().difference(config):
+            return config
+        return self._with_own(config)
+
+    def _with_own(self, config: Config) -> Config:
+        content = config.content()
+        return validated(content, str(self.config), own_classes(self.path, content))
 
     def trust(self) -> list[Path]:
         """Mark the code that its maker added to the run as this user's; return the files (see `dreaming.trust`)."""
@@ -223,6 +258,10 @@ class RunFolder:
         write(path, csv(table))
 
 
+def _lacks_classes(config: Config) -> bool:
+    return any(isinstance(group, Recorded) for group in config.groups())
+
+
 def _is_session(found: object) -> bool:
     groups = ("dataset", "machine", "versions")
     return isinstance(found, dict) and all(isinstance(found.get(group, {}), dict) for group in groups)
@@ -242,6 +281,23 @@ def require_same_config(folder: RunFolder, there: Config, wanted: Config, option
         raise UserError(
             f"{folder.path} holds a run of another config: its {path} is {old} and this command says {new}; "
             f"use another {options}"
+        )
+
+
+def require_seeds_of_one_config(place: Path, there: Config, wanted: Config) -> None:
+    """Make sure that two runs whose folders lie in one place differ in nothing but their seed.
+
+    Raises
+    ------
+    UserError
+        If they do: in what, and which options lead elsewhere.
+    """
+    found = there.difference(wanted.model_copy(update={"seed": there.seed}))
+    if found:
+        path, old, new = found
+        raise UserError(
+            f"{place} would hold seeds of two configs: {path} is {brief(old)} of one and {brief(new)} of the "
+            "other; use another --name or --out"
         )
 
 

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from dreaming.data import Dataset, to_activity
 from dreaming.errors import UserError
+from dreaming.model.cortex import Cortex
 from dreaming.model.dreams import dream, remember, sleep_of
-from dreaming.model.networks import Cortex
 from dreaming.model.phases import NREM, REM, Phase
 from dreaming.model.pixels import to_pixels
 from dreaming.rng import Random, generator
@@ -84,7 +84,7 @@ def dream_sheet(
     dataset: Dataset | None = None,
     to: str | Path | None = None,
 ) -> Path:
-    """Draw a sheet of dreams of a run, as its own phases dream; a phase it lacks dreams as PAD's.
+    """Draw a sheet of dreams of a run, as the phases of that epoch dream; a phase that it lacks dreams as PAD's.
 
     Parameters
     ----------
@@ -127,8 +127,8 @@ def dream_sheet(
         )
     order = torch.randperm(len(images), generator=generator(config.seed, "evaluation", "dreams"))[: 2 * count]
     seen = to_activity(images[order], config.networks.image_channels)
-    kind: type[NREM | REM] = NREM if phase == "nrem" else REM
-    sleep = next((own for own in config.phases if isinstance(own, kind)), kind())
+    phases = config.phases_in(epoch)
+    sleep, _ = sleep_of(phases, NREM()) if phase == "nrem" else sleep_of(phases, REM())
     dreamt = dream(
         cortex, sleep, remember(cortex, seen[:count], seen[count:]), Random(config.seed, ("dreams",))
     )

@@ -6,7 +6,8 @@ import torch
 
 from dreaming.config.config import Config
 from dreaming.errors import UserError, brief
-from dreaming.model.networks import IMAGE_SIZE, Cortex
+from dreaming.model.cortex import Cortex
+from dreaming.model.networks import IMAGE_SIZE
 from dreaming.runs.folder import RunFolder
 from dreaming.runs.tensors import read_tensors, write_tensors
 from dreaming.system.defaults import torch_defaults
@@ -30,7 +31,7 @@ def load(run_folder: str | Path, epoch: int | None = None) -> Cortex:
     Parameters
     ----------
     run_folder
-        A folder that `dreaming.train` made.
+        A folder that `dreaming.train` made, or the name of weights that come with the project.
     epoch
         Which epoch; 0 is the untrained cortex, None the last one kept.
 
@@ -43,6 +44,11 @@ def load(run_folder: str | Path, epoch: int | None = None) -> Cortex:
     ------
     UserError
         If the folder is no run, or the snapshot is missing, damaged, or another cortex's.
+
+    Examples
+    --------
+    >>> load("pad-cifar10").infer(torch.zeros(2, 3, 32, 32, dtype=torch.uint8)).shape
+    torch.Size([2, 256])
     """
     folder = RunFolder.existing(Path(run_folder))
     config = folder.read_config(own=True)

@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from rich.console import Console
 from rich.progress import (
@@ -22,6 +23,10 @@ from rich.text import Text
 
 from dreaming.errors import shown
 
+DRAWN_EVERY = 1.0
+"""Seconds after which a notebook's line is drawn anew."""
+WIDTH = 32
+"""Of its bar, in letters."""
 WITH_BAR = 120
 """Columns of a terminal from which there is room for a bar beside a run's name and its numbers."""
 
@@ -131,10 +136,13 @@ class TerminalProgress(NoProgress):
     def epoch(self, epoch: int, seconds: float, terms: Mapping[str, float]) -> None:
         """Show what an epoch came to, and how long the others will take."""
         shown = "  ".join(f"{name} {value:.4f}" for name, value in terms.items())
+        self.say(f"{self._name}epoch {epoch}/{self._epochs}  {shown}  {duration(seconds)}{self._rest()}")
+
+    def _rest(self) -> str:
+        """Return how long the cycles that are left will take, as the end of a line."""
         left = self._epochs * self._cycles - self._count
         pace = (time.monotonic() - self._began) / max(1, self._count - self._counted_at_start)
-        rest = f", about {duration(left * pace)} left" if left > 0 else ""
-        self.say(f"{self._name}epoch {epoch}/{self._epochs}  {shown}  {duration(seconds)}{rest}")
+        return f", about {duration(left * pace)} left" if left > 0 else ""
 
     def measured(self, title: str, seconds: Mapping[str, float], inferred: int) -> None:
         """Report the seconds of each stage of a measuring, and of how many images latents were inferred."""
@@ -161,6 +169,57 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], caption: 
         print(shown(f"{caption}:"))
     for row in rows:
         print(shown(", ".join(f"{name} {value}" for name, value in zip(columns, row, strict=True) if value)))
+
+
+class NotebookProgress(TerminalProgress):
+    """Progress in a notebook: a line an epoch, and above them one that counts the cycles as they are done."""
+
+    def __init__(self) -> None:
+        plain = Console(
+            file=sys.stdout, highlight=False, soft_wrap=True, force_jupyter=False, force_terminal=False
+        )
+        super().__init__(plain)  # lines of text, which a saved notebook keeps
+        self._line: Any = None
+        self._drawn = 0.0
+
+    def part(self, name: str) -> "NotebookProgress":
+        """Return who shows one of several runs."""
+        part = NotebookProgress()
+        part._name = f"{name}: "
+        return part
+
+    def start(self, title: str, epochs: int, cycles: int, done: int) -> None:
+        """Begin a run of so many epochs of so many cycles, of which so many cycles are done."""
+        from IPython.display import display
+
+        super().start(title, epochs, cycles, done)
+        self._line = display(self._counted(), raw=True, display_id=True)
+
+    def cycle(self) -> None:
+        """Count one cycle."""
+        super().cycle()
+        if time.monotonic() - self._drawn >= DRAWN_EVERY:
+            self._draw()
+
+    def epoch(self, epoch: int, seconds: float, terms: Mapping[str, float]) -> None:
+        """Show what an epoch came to, and how long the others will take."""
+        self._draw()
+        super().epoch(epoch, seconds, terms)
+
+    def _draw(self) -> None:
+        self._line.update(self._counted(), raw=True)
+        self._drawn = time.monotonic()
+
+    def _counted(self) -> dict[str, str]:
+        cycles = self._epochs * self._cycles
+        full = WIDTH * self._count // cycles
+        bar = "█" * full + "░" * (WIDTH - full)
+        return {"text/plain": f"{self._name}{bar} {self._count:,} of {cycles:,} cycles{self._rest()}"}
+
+
+def told(progress: NoProgress | None) -> NoProgress:
+    """Return who is told how work goes: whom the caller names, else the cell of a notebook, else nobody."""
+    return progress or (NotebookProgress() if Console().is_jupyter else NoProgress())
 
 
 def duration(seconds: float) -> str:

@@ -330,7 +330,10 @@ def _texts(value: Any, space: dict[str, Any]) -> Iterator[str]:
     for function in _functions(value) if _is_definition(value) else []:
         yield "".join(linecache.getlines(function.__code__.co_filename))
     yield "".join(linecache.getlines(space.get("__file__") or ""))
-    yield from reversed(space.get("In", []))
+    for cell in reversed(space.get("In", [])):
+        yield cell
+        if below := re.fullmatch(r"get_ipython\(\)\.run_cell_magic(\(.*\))\n?", cell):  # %%time, for example
+            yield ast.literal_eval(below[1])[-1]
 
 
 def _place(value: Any, name: str) -> tuple[str, str] | None:

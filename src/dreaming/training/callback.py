@@ -1,13 +1,12 @@
 """What is called after each epoch of a run, and how it is kept from changing the run."""
 
 import copy
-import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from dreaming.errors import Stopped, UserError
-from dreaming.model.networks import Cortex
+from dreaming.errors import Stopped, UserError, own_lines
+from dreaming.model.cortex import Cortex
 from dreaming.system.defaults import torch_defaults
 from dreaming.system.locks import lent
 from dreaming.training.run import Run
@@ -56,10 +55,10 @@ def call(on_epoch: OnEpoch, run: Run, losses: Mapping[str, float]) -> None:
     except Stopped:
         raise
     except Exception as fault:
-        last = traceback.extract_tb(fault.__traceback__)[-1]
+        *_, where = own_lines(fault)
         said = " ".join(f"{type(fault).__name__}: {fault}".split()).rstrip(": ")
         goes_on = "" if run.finished else ", and the same call goes on from there"
         raise UserError(
-            f"on_epoch raised {said} ({last.filename}, line {last.lineno}) after epoch {epoch} of "
+            f"on_epoch raised {said} ({where}) after epoch {epoch} of "
             f"{config.training.epochs}; all is saved in {run.folder.path}{goes_on}"
         ) from fault

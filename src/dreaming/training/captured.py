@@ -18,7 +18,7 @@ from torch import Tensor
 
 from dreaming.config.config import Config
 from dreaming.data import epoch_order, to_activity
-from dreaming.model.cycle import Step, active_phases, draw, objective, run_cycle, steps_of
+from dreaming.model.cycle import Step, active_phases, draw, phase_objective, run_cycle, steps_of
 from dreaming.model.hippocampus import Hippocampus
 from dreaming.model.phases import Draws, Phase
 from dreaming.model.plasticity import Synapses
@@ -193,7 +193,7 @@ class CapturedCycle:
             self.hippocampus,
             steps,
             draws,
-            ensemble.objective if self.many else objective,
+            ensemble.phase_objective if self.many else phase_objective,
             None if self.labels is None else self.labels[order],
         )
         self._remember(hippocampus)

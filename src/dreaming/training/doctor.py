@@ -16,7 +16,7 @@ from dreaming.runs.folder import RunFolder
 from dreaming.system import hardware
 from dreaming.system.defaults import torch_defaults
 from dreaming.system.disk import require_writable, write
-from dreaming.system.progress import NoProgress
+from dreaming.system.progress import NoProgress, told
 from dreaming.system.threads import one_thread
 from dreaming.training.precision import exactly, passed
 from dreaming.training.processes import in_processes
@@ -86,7 +86,7 @@ def examine(
     """
     if seeds < 2:
         raise UserError(f"the doctor wants at least 2 seeds, for an ensemble, and got {seeds}")
-    progress = progress or NoProgress()
+    progress = told(progress)
     where = hardware.device(device)
     configs = {
         precision: [

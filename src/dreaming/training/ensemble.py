@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from dreaming.model import cycle
+from dreaming.model.cortex import Cortex
 from dreaming.model.hippocampus import Hippocampus
 from dreaming.model.layers import side_by_side
-from dreaming.model.networks import Cortex
 from dreaming.model.phases import Draws, Outcome, Phase
 
 
@@ -28,7 +28,7 @@ def stack(cortices: Sequence[Cortex]) -> Cortex:
     Returns
     -------
     Cortex
-        Its weights and buffers have a leading axis; `objective` computes with it, and `unstack` copies them back.
+        Its weights and buffers have a leading axis; `phase_objective` computes with it, `unstack` copies them back.
 
     Examples
     --------
@@ -95,12 +95,12 @@ class _Objective(nn.Module):
         labels: Tensor | None,
     ) -> tuple[Tensor, dict[str, Tensor], dict[str, Tensor]]:
         hippocampus = self.hippocampus.holding(remembered)
-        outcome = cycle.objective(self.phase, self.cortex, images, hippocampus, draws, labels)
+        outcome = cycle.phase_objective(self.phase, self.cortex, images, hippocampus, draws, labels)
         memory = {} if outcome.memory is None else {"memory": outcome.memory}
         return outcome.loss, outcome.terms, memory
 
 
-def objective(
+def phase_objective(
     phase: Phase,
     ensemble: Cortex,
     images: Tensor,

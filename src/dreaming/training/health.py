@@ -13,7 +13,7 @@ from torch import Tensor
 
 from dreaming.data import to_activity
 from dreaming.model.activity import at_rest
-from dreaming.model.networks import Cortex
+from dreaming.model.cortex import Cortex
 from dreaming.model.phases import REM, Phase, Wake
 from dreaming.runs.findings import COLLAPSED, CORTEX, DEAD, DEAD_ORGAN, NOT_FINITE, WON, Finding
 

@@ -20,7 +20,7 @@ from dreaming.runs.folder import RunFolder
 from dreaming.runs.images import images_for, named_as_beside, named_for
 from dreaming.system.defaults import torch_defaults
 from dreaming.system.locks import locked
-from dreaming.system.progress import NoProgress
+from dreaming.system.progress import NoProgress, told
 from dreaming.system.signals import listening
 from dreaming.training import callback
 from dreaming.training.callback import OnEpoch
@@ -61,7 +61,7 @@ def train(
         Called with an `EpochDone` after each epoch, when all of it is kept: to watch, draw or measure. It cannot
         change the run. If it raises, the run stops with all saved; `dreaming.Stopped` is the wish to stop.
     progress
-        Who is told how it goes; nobody by default.
+        Who is told how it goes; by default the cell of a notebook, and elsewhere nobody.
 
     Returns
     -------
@@ -90,10 +90,10 @@ def train(
     ['config.yaml', 'dreams', 'environment.json', 'losses.csv', 'snapshots', 'state.before.safetensors',
      'state.safetensors']
     """
-    progress = progress or NoProgress()
+    progress = told(progress)
     config = named_for(config, dataset)
     path = run_folder_path(config, Path(out))
-    config = resolved(config, RunFolder(path))
+    config = resolved(RunFolder(path).at_hand(config), RunFolder(path))
     dataset = images_of(config, dataset, data_dir, trust_data)
     config = named_as_beside(config, RunFolder(path), dataset)
     with listening() as interrupt, locked(path, "training"):

@@ -12,12 +12,12 @@ import torch
 from dreaming.config.config import Config
 from dreaming.data import Dataset
 from dreaming.errors import RunsFailed, Stopped, UserError
-from dreaming.runs.folder import RunFolder, run_path
+from dreaming.runs.folder import RunFolder, require_seeds_of_one_config, run_path
 from dreaming.runs.images import named_as_beside, named_for
 from dreaming.system import hardware
 from dreaming.system.defaults import torch_defaults
 from dreaming.system.locks import locked
-from dreaming.system.progress import NoProgress
+from dreaming.system.progress import NoProgress, told
 from dreaming.system.signals import Interrupt, listening
 from dreaming.system.threads import cores
 from dreaming.training.callback import OnEpoch
@@ -64,7 +64,7 @@ def train_all(
         As for `train`. A run in a process of its own calls a copy of it there: what that writes to the disk lasts,
         what it changes in memory is not seen here.
     progress
-        Who is told how it goes; nobody by default.
+        Who is told how it goes; by default the cell of a notebook, and elsewhere nobody.
 
     Returns
     -------
@@ -95,13 +95,15 @@ def train_all(
     ...     [run.relative_to(out).as_posix() for run in runs]
     ['digits/pad/seed-0', 'digits/pad/seed-1']
     """
-    progress = progress or NoProgress()
+    progress = told(progress)
     require_workers(workers)
     configs = [named_for(config, dataset) for config in configs]
     paths = [run_path(Path(out), config.dataset.name, config.condition, config.seed) for config in configs]
-    for path in paths:
+    alike: dict[Path, Config] = {}
+    for path, config in zip(paths, configs, strict=True):
         if paths.count(path) > 1:
             raise UserError(f"two of these runs would be written into {path}; give them other seeds or names")
+        require_seeds_of_one_config(path.parent, alike.setdefault(path.parent, config), config)
     options: dict[str, Any] = {
         "out": out,
         "data_dir": data_dir,
@@ -275,9 +277,12 @@ def train_together(
     Each run is what `train` makes of it up to the order of summation: in float32, losses of the first 20 cycles
     agree within a relative 1e-3 (`dreaming doctor` measures it). Resume mixes freely with `train`.
     """
-    progress = progress or NoProgress()
+    progress = told(progress)
     configs = [named_for(config, dataset) for config in configs]
-    configs = [resolved(config, RunFolder(run_folder_path(config, Path(out)))) for config in configs]
+    folders = [RunFolder(run_folder_path(config, Path(out))) for config in configs]
+    configs = [
+        resolved(folder.at_hand(config), folder) for folder, config in zip(folders, configs, strict=True)
+    ]
     if len(_alike({run_folder_path(config, Path(out)): config for config in configs})) > 1:
         raise UserError("cortices train side by side only where their configs differ in nothing but the seed")
     images = images_of(configs[0], dataset, data_dir, trust_data)

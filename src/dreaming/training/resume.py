@@ -11,7 +11,12 @@ from dreaming.data import Dataset
 from dreaming.errors import UserError
 from dreaming.model.parameters import Recorded
 from dreaming.runs import findings
-from dreaming.runs.folder import RunFolder, require_same_config, require_same_images
+from dreaming.runs.folder import (
+    RunFolder,
+    require_same_config,
+    require_same_images,
+    require_seeds_of_one_config,
+)
 from dreaming.runs.own_code import keep_own, own_files
 from dreaming.system import hardware
 from dreaming.system.disk import sweep
@@ -55,6 +60,7 @@ def open_run(config: Config, dataset: Dataset, out: Path, beside: bool = False) 
         environment = folder.read_environment()
     else:
         _require_untrained(folder)
+        _require_seeds_alike(folder, config, dataset)
     environment["sessions"].append(_session(run))
     folder.write_environment(environment)
     folder.write_config(config)
@@ -101,6 +107,14 @@ def _require_untrained(folder: RunFolder) -> None:
                 f"{folder.path} was imported, without what training could go on from; use another --out or --name"
             )
         raise UserError(f"{folder.state} is missing; restore it, or train into another --out")
+
+
+def _require_seeds_alike(folder: RunFolder, config: Config, dataset: Dataset) -> None:
+    """Refuse to begin beside seeds of another config, or that saw other images."""
+    for other in sorted(folder.path.parent.glob("seed-*/config.yaml"))[:1]:
+        seed = RunFolder(other.parent)
+        require_seeds_of_one_config(folder.path.parent, seed.read_config(), config)
+        require_same_images(seed, dataset, "; use another --name or --out")
 
 
 def _require_all_kept(folder: RunFolder, epochs: int) -> None:

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from dreaming.config.config import Config, validated
 from dreaming.errors import UserError, brief
+from dreaming.model.cortex import Cortex
 from dreaming.model.hippocampus import Hippocampus
-from dreaming.model.networks import Cortex
 from dreaming.model.plasticity import Synapses
 from dreaming.runs.folder import RunFolder
 from dreaming.runs.tensors import read_tensors, write_tensors

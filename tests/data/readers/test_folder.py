@@ -1,6 +1,7 @@
 """A user's own folder of images: what is read, what is refused, and the cache."""
 
 import os
+import shutil
 import zlib
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 from PIL import Image, ImageOps
 
 from dreaming.data import check, dataset_info, fetch, load_dataset
+from dreaming.data.readers import folder as reader
 from dreaming.data.readers.pictures import open_picture, to_square
 from dreaming.errors import UserError
 
@@ -132,24 +134,48 @@ def test_a_file_that_is_cut_off_or_no_image_is_named(folder, cache, file):
     assert not cache.exists()
 
 
-def test_a_limit_within_the_first_class_says_how_many_are_needed(folder):
-    with pytest.raises(UserError, match=r"first 2 train images are all of class 'ant'.*--limit 4 "):
-        load_dataset(f"folder:{folder}", limit=2)
+def test_a_limited_folder_shows_every_class_in_both_splits(folder):
+    dataset = load_dataset(f"folder:{folder}", limit=2)
+    assert (dataset.train.labels.tolist(), dataset.test.labels.tolist()) == ([0, 1], [0, 1])
+    assert torch.equal(dataset.train.images[1], pixels_of(folder / "train/cat/a.PNG"))
+    with pytest.raises(
+        UserError, match="a limit of 1 leaves out some of the 2 classes; --limit 2 is the least"
+    ):
+        load_dataset(f"folder:{folder}", limit=1)
 
 
-def test_the_cache_is_used_until_a_file_changes(folder, cache):
+def test_the_cache_is_used_for_the_same_pictures_wherever_and_whenever(folder, cache, monkeypatch):
     before = load_dataset(f"folder:{folder}")
     (kept,) = cache.iterdir()
-    written = kept.stat().st_mtime_ns
-    path = folder / "train/ant/a.PNG"
-    status = path.stat()
-    path.write_bytes(bytes(status.st_size))  # no image, but of the same size and time: it is not looked at
-    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
-    assert load_dataset(f"folder:{folder}").fingerprint == before.fingerprint
-    assert kept.stat().st_mtime_ns == written
-    Image.new("RGB", (32, 32), "red").save(path)
-    assert load_dataset(f"folder:{folder}").train.images[0, :, 0, 0].tolist() == [255, 0, 0]
-    assert len(list(cache.iterdir())) == 2
+    folder.rename(folder.with_name("moved"))
+    os.utime(folder.with_name("moved") / "train/ant/a.PNG", ns=(0, 0))
+    monkeypatch.setattr(reader, "_decode", None)
+    assert load_dataset(f"folder:{folder.with_name('moved')}").fingerprint == before.fingerprint
+    assert list(cache.iterdir()) == [kept]
+
+
+def test_no_picture_is_another_of_the_same_name_size_and_time(folder, tmp_path):
+    """As two folders have it that one program wrote, or one in which files were replaced and their times kept."""
+    twin = tmp_path / "twin"
+    shutil.copytree(folder, twin)
+    for place, grey in ((folder, 10), (twin, 20)):
+        file = place / "train/ant/a.PNG"
+        Image.new("RGB", (32, 32), (grey, grey, grey)).save(file)
+        os.utime(file, ns=(0, 0))
+    assert (folder / "train/ant/a.PNG").stat().st_size == (twin / "train/ant/a.PNG").stat().st_size
+    both = [load_dataset(f"folder:{place}") for place in (folder, twin)]
+    assert [each.train.images[0].unique().tolist() for each in both] == [[10], [20]]
+    assert both[0].fingerprint != both[1].fingerprint
+
+
+def test_the_same_pictures_in_other_classes_or_splits_are_other_images(folder, cache):
+    names = [load_dataset(f"folder:{folder}").fingerprint]
+    for old, new in (("train/cat", "held"), ("train/ant", "train/cat"), ("held", "train/ant")):
+        (folder / old).rename(folder / new)
+    names.append(load_dataset(f"folder:{folder}").fingerprint)
+    (folder / "train/ant/b.png").rename(folder / "test/ant/b.png")
+    names.append(load_dataset(f"folder:{folder}").fingerprint)
+    assert len(set(names)) == len(list(cache.iterdir())) == 3
 
 
 def test_a_damaged_cache_is_made_anew(folder, cache):

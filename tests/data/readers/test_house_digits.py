@@ -64,9 +64,9 @@ def test_as_many_are_drawn_as_are_asked_for(monkeypatch):
     assert (dataset_info("house_digits").n_train, dataset_info("house_digits").n_test) == (8000, 2000)
     monkeypatch.setattr(house_digits, "N_TRAIN", 20)
     monkeypatch.setattr(house_digits, "N_TEST", 10)
-    usual, more, fewer = (load_dataset("house_digits", limit=limit) for limit in (None, 50, 7))
-    assert [len(data.train) for data in (usual, more, fewer)] == [20, 50, 7]
-    assert [len(data.test) for data in (usual, more, fewer)] == [10, 50, 7]
+    usual, more, fewer = (load_dataset("house_digits", limit=limit) for limit in (None, 50, 12))
+    assert [len(data.train) for data in (usual, more, fewer)] == [20, 50, 12]
+    assert [len(data.test) for data in (usual, more, fewer)] == [10, 50, 12]
     for data in (more, fewer):
         n = min(len(data.train), 20)
         assert torch.equal(data.train.images[:n], usual.train.images[:n])
@@ -79,7 +79,7 @@ def test_as_many_are_drawn_as_are_asked_for(monkeypatch):
     [
         (0, "at least 1"),
         (-5, "at least 1"),
-        (1, "--limit 2 is"),
+        (9, "--limit 10 is"),
         (1_000_001, "at most 1,000,000 .*lower --limit"),
     ],
 )

@@ -123,7 +123,7 @@ def test_a_cache_that_cannot_be_written_is_done_without_and_that_is_said(images,
 
 def test_threads_are_as_before_and_grey_or_few_images_do_as_well(images):
     before = torch.get_num_threads()
-    few = images.train.first(9)
+    few = images.train.at(torch.arange(9))
     grey = type(few)(few.images[:, :1].contiguous(), few.labels)
     network = train_classifier(grey, 10, QUICK)
     assert torch.get_num_threads() == before

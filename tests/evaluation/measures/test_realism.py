@@ -138,6 +138,16 @@ def test_a_phase_of_weight_0_is_not_taken_for_the_runs_own(measured, run):
     assert measured(2, config=config) == measured(2)
 
 
+def test_in_a_schedule_each_epoch_dreams_by_the_recipes_of_its_stage(measured, run, monkeypatch):
+    monkeypatch.setattr(module, "load", lambda _, epoch: lively(2))
+    later = dreaming.Stage(after=1, condition="rem_noise_only", phases=dreaming.condition("rem_noise_only"))
+    config = run.read_config().model_copy(update={"schedule": (later,)})
+    first, second = ([row[3] for row in measured(0, 2, config=config)][place : place + 2] for place in (0, 2))
+    assert first == [row[3] for row in measured(2)]
+    assert second == [row[3] for row in measured(2, config=with_phases(run, "rem_noise_only"))]
+    assert second[1] != first[1]
+
+
 def test_fewer_samples_may_be_taken_and_one_is_refused(measured):
     usual, sixty, twenty = measured(2), measured(2, samples=60), measured(2, samples=20)
     assert [row[2] for row in sixty] == ["classifier;samples=60"] * 2
@@ -147,7 +157,7 @@ def test_fewer_samples_may_be_taken_and_one_is_refused(measured):
 
 
 def test_a_single_image_is_refused(run, images):
-    alone = dataclasses.replace(images, train=images.train.first(1))
+    alone = dataclasses.replace(images, train=images.train.at(torch.arange(1)))
     with pytest.raises(UserError, match="needs two images or more, and got 1"):
         Realism().measure(SnapshotBatch(run, run.read_config(), alone, [2], CPU))
 

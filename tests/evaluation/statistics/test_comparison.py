@@ -256,7 +256,10 @@ def test_seeds_of_one_config_and_of_the_same_images_are_averaged_however_long_th
     [
         ({"fingerprint": "0" * 64}, "images is 'ffffffffffff' of one and '000000000000' of the other"),
         ({"dataset": DatasetConfig(limit=40)}, r"dataset\.limit is None of one and 40 of the other"),
-        ({"phases": (Wake(), NREM(weight=0.5), REM())}, r"phases\.nrem\.weight is 1\.0 of one and 0\.5"),
+        (
+            {"phases": (Wake(), NREM(weight=0.5), REM()), "condition": "pad"},
+            r"phases\.nrem\.weight is 1\.0 of one and 0\.5",
+        ),
     ],
 )
 def test_runs_that_differ_in_more_than_their_seed_are_not_averaged(other, because, seeds, tmp_path):

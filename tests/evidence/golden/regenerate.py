@@ -12,9 +12,9 @@ from pathlib import Path
 import torch
 
 from dreaming.model.conditions import condition, conditions
+from dreaming.model.cortex import Cortex
 from dreaming.model.cycle import sleep_wake_cycle
 from dreaming.model.hippocampus import Hippocampus
-from dreaming.model.networks import Cortex
 from dreaming.model.phases import Phase
 from dreaming.model.plasticity import Optimizer, Synapses
 from dreaming.rng import Random, generator

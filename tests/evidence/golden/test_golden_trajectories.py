@@ -18,6 +18,8 @@ from dreaming.model.hippocampus import Replay
 from dreaming.model.occlusion import Occlusion
 from dreaming.model.phases import NREM, REM, Wake
 
+pytestmark = pytest.mark.usefixtures("shapes_unchecked")
+
 DRAWN = torch.randn(4096, generator=torch.Generator().manual_seed(0)).numpy().tobytes()
 SAME = hashlib.sha256(DRAWN).hexdigest().startswith("a25207107225c7f6")  # as where the trajectories were run
 TERMS, WEIGHTS = (1e-8, 1e-8) if SAME else (1e-4, 1e-5)

@@ -10,9 +10,9 @@ import torch
 from tests.evidence.oracle import naive_pad as naive
 
 from dreaming.model.conditions import condition, conditions
+from dreaming.model.cortex import Cortex
 from dreaming.model.cycle import sleep_wake_cycle
 from dreaming.model.hippocampus import Hippocampus, Replay
-from dreaming.model.networks import Cortex
 from dreaming.model.occlusion import Occlusion
 from dreaming.model.phases import NREM, REM, Wake
 from dreaming.model.plasticity import Optimizer, Synapses

@@ -101,31 +101,20 @@ def uninterrupted(without_drawing, configured, small_dataset, tmp_path_factory):
     ("condition", "precision"),
     [*((name, "float32") for name in conditions()), ("pad", "bfloat16"), ("nrem_mixed", "bfloat16")],
 )
-class TestEveryCondition:
-    def test_four_epochs_equal_two_and_two(
-        self, condition, precision, configured, uninterrupted, small_dataset, tmp_path
-    ):
-        for epochs in (2, 4):
-            config = configured(condition, epochs, precision=precision)
-            run = dreaming.train(config, out=tmp_path, dataset=small_dataset)
-        assert not difference(run, uninterrupted(condition, precision))
-        assert len(RunFolder(run).snapshots()) == (1 if condition == "untrained" else 5)
-
-    def test_four_epochs_equal_a_stop_in_the_middle_of_one_and_the_rest(
-        self, condition, precision, configured, uninterrupted, small_dataset, tmp_path
-    ):
-        config = configured(condition, precision=precision)
-        stops = pytest.raises(Stopped, match="stopped in epoch 3 of 4, after 2 of 3 cycles")
-        with nullcontext() if condition == "untrained" else stops:  # which has no cycles to stop after
-            dreaming.train(config, out=tmp_path, dataset=small_dataset, progress=StopAfter(8))
-        run = dreaming.train(config, out=tmp_path, dataset=small_dataset)
-        assert not difference(run, uninterrupted(condition, precision))
+def test_four_epochs_equal_two_and_a_stop_in_the_middle_of_the_third_and_the_rest(
+    condition, precision, configured, uninterrupted, small_dataset, tmp_path
+):
+    dreaming.train(configured(condition, 2, precision=precision), out=tmp_path, dataset=small_dataset)
+    config = configured(condition, precision=precision)
+    stops = pytest.raises(Stopped, match="stopped in epoch 3 of 4, after 2 of 3 cycles")
+    with nullcontext() if condition == "untrained" else stops:  # which has no cycles to stop after
+        dreaming.train(config, out=tmp_path, dataset=small_dataset, progress=StopAfter(2))
+    run = dreaming.train(config, out=tmp_path, dataset=small_dataset)
+    assert not difference(run, uninterrupted(condition, precision))
+    assert len(RunFolder(run).snapshots()) == (1 if condition == "untrained" else 5)
 
 
-@pytest.mark.parametrize(
-    ("cycles", "number"),
-    [*((cycles, signal.SIGTERM) for cycles in (1, 2, 3, 4, 6, 11)), (5, signal.SIGINT)],
-)
+@pytest.mark.parametrize(("cycles", "number"), [(1, signal.SIGTERM), (3, signal.SIGTERM), (5, signal.SIGINT)])
 def test_a_stop_after_any_cycle_loses_nothing(
     cycles, number, configured, uninterrupted, small_dataset, tmp_path
 ):
@@ -154,7 +143,7 @@ def test_a_stop_in_the_last_cycle_comes_too_late(configured, uninterrupted, smal
 
 
 @pytest.mark.parametrize("setting", ["training.memories_across_epochs=true", "optimizer.idle_weights=coast"])
-@pytest.mark.parametrize("cycles", [2, 3, 4, 7])
+@pytest.mark.parametrize("cycles", [3, 7])
 def test_options_that_look_back_survive_a_stop(
     setting, cycles, configured, uninterrupted, small_dataset, tmp_path
 ):
@@ -313,7 +302,7 @@ def two_epochs(without_drawing, configured, small_dataset, tmp_path_factory):
 
 
 class TestDamage:
-    """A run of two epochs is damaged and gone on with to the fourth."""
+    """A run of two epochs is damaged and gone on with."""
 
     @pytest.fixture
     def half(self, two_epochs, tmp_path):
@@ -342,11 +331,11 @@ class TestDamage:
 
     @pytest.mark.parametrize("damage", DAMAGES)
     def test_a_damaged_state_is_repaired_from_the_one_before(
-        self, damage, half, configured, uninterrupted, small_dataset
+        self, damage, half, configured, two_epochs, small_dataset
     ):
         DAMAGES[damage](half / "state.safetensors")
-        dreaming.train(configured(), out=half.parents[2], dataset=small_dataset)
-        assert not difference(half, uninterrupted())
+        dreaming.train(configured(epochs=2), out=half.parents[2], dataset=small_dataset)
+        assert not difference(half, two_epochs)
 
     def test_losses_that_somebody_corrected_are_read_and_kept(self, half, configured, small_dataset):
         folder = RunFolder(half)

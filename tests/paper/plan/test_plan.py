@@ -109,7 +109,7 @@ def test_a_run_that_went_elsewhere_without_an_epoch_that_a_figure_needs_is_named
     config = planned(tmp_path)["digits/pad/seed-0"].config.but(["training.snapshots=ends"])
     dreaming.train(config, out=tmp_path / "runs")
     run = planned(tmp_path, "figure-4")["digits/pad/seed-0"]
-    assert "did not keep epoch 1, 2, which figure-4 needs" in run.lacking
+    assert "has no snapshot of epoch 1, 2, which figure-4 needs" in run.lacking
     assert planned(tmp_path, "appendix-figure-1")["digits/pad/seed-0"].lacking == ""
 
 
@@ -157,3 +157,21 @@ def test_a_run_that_began_where_auto_was_another_precision_is_taken(tmp_path):
     folder = RunFolder(tmp_path / "runs/digits/pad/seed-0")
     folder.write_config(folder.read_config().but(["training.precision=bfloat16"]))
     assert planned(tmp_path, "figure-5", profile=profile)["digits/pad/seed-0"].state == "finished"
+
+
+def test_snapshots_of_what_is_measured_may_be_thrown_away(tmp_path):
+    train(tmp_path, "figure-5", titles=["digits/pad/seed-0"])
+    folder = planned(tmp_path, "figure-5")["digits/pad/seed-0"].folder
+    weights = folder.snapshot(2).read_bytes()
+    folder.snapshot(2).unlink()
+    lacking = planned(tmp_path, "figure-5")["digits/pad/seed-0"].lacking
+    assert "has no snapshot of epoch 2, which figure-5 needs" in lacking
+    folder.snapshot(2).write_bytes(weights)
+    evaluate(folder.path, measures="robustness", epochs="2", device="cpu")
+    folder.snapshot(2).unlink()
+    assert planned(tmp_path, "figure-5")["digits/pad/seed-0"].lacking == ""
+
+
+def test_runs_may_lie_elsewhere(tmp_path):
+    plan = make_plan(TINY, ["figure-5"], tmp_path / "out", "cpu", tmp_path / "elsewhere")
+    assert {run.folder.path.parents[2] for run in plan.runs} == {tmp_path / "elsewhere"}

@@ -1,7 +1,6 @@
 """A user's own images, resized once and then cached."""
 
 import hashlib
-import json
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,15 +14,15 @@ from dreaming.data.readers.listing import Listing, list_folder
 from dreaming.data.readers.pictures import RESIZE_VERSION, open_picture, to_square
 from dreaming.errors import UserError
 from dreaming.system.disk import cache_dir, sweep, write
+from dreaming.system.texts import content_of
 
 
 def read_folder(root: Path, image_size: int = 32) -> Contents:
-    """Read a folder of images, from the cache if nothing has changed since.
+    """Read a folder of images, from the cache if the same were read before.
 
     Each image is made RGB, its largest centred square is cut out and resized by Lanczos' filter.
     The result is kept in ``$DREAMING_CACHE`` (else the user's cache directory), under a hash of every file's
-    path, size and time of change; a cache that is damaged is made anew, one that cannot be written is done
-    without.
+    content and class; a cache that is damaged is made anew, one that cannot be written is done without.
 
     Parameters
     ----------
@@ -63,12 +62,11 @@ def _decode(files: tuple[tuple[Path, int], ...], size: int) -> Split:
 
 
 def _cache_file(listing: Listing, size: int) -> Path:
-    # The paper's size goes without saying, as in caches from when there was no other.
-    digest = hashlib.sha256(f"resize {RESIZE_VERSION}{'' if size == 32 else f' to {size}'}".encode())
-    for path, _ in listing.train + listing.test:
-        status = path.stat()
-        entry = [path.relative_to(listing.root).as_posix(), status.st_size, status.st_mtime_ns]
-        digest.update(json.dumps(entry).encode())
+    digest = hashlib.sha256(f"resize {RESIZE_VERSION} to {size}".encode())
+    for name, files in (("train", listing.train), ("test", listing.test)):
+        for path, label in files:
+            content = hashlib.sha256(content_of(path)).hexdigest()
+            digest.update(f"{name} {label} {content}\n".encode())
     return cache_dir() / "folders" / f"{digest.hexdigest()}.safetensors"
 
 

@@ -281,7 +281,7 @@ def _speck(scene: Scene, i: int) -> _Plane:
 
 def _limited(limit: int | None) -> Contents:
     """Draw as many images of each split as the limit says, also where that is more than by default."""
-    n_train, n_test = (N_TRAIN, N_TEST) if limit is None else (max(limit, 2), max(limit, 2))
+    n_train, n_test = (N_TRAIN, N_TEST) if limit is None else (max(limit, 10), max(limit, 10))
     return read_house_digits(n_train, n_test)
 
 

@@ -17,8 +17,8 @@ from dreaming.evaluation.features.frechet import frechet_distance
 from dreaming.evaluation.measures.measure import Measure, Quantity, Row, parameter, tabled
 from dreaming.evaluation.measures.snapshot_batch import SnapshotBatch
 from dreaming.model import dreams
+from dreaming.model.cortex import Cortex
 from dreaming.model.hippocampus import Hippocampus
-from dreaming.model.networks import Cortex
 from dreaming.model.phases import NREM, REM
 from dreaming.model.pixels import to_pixels
 from dreaming.rng import Random, generator
@@ -41,8 +41,9 @@ class Realism(Measure):
     distance of finite samples is biased upwards, the more the fewer they are: compare values of equal ``samples``.
 
     The same images (drawn by the run's seed) are the ones that dreams are compared with and the ones that are
-    remembered: NREM dreams are G(z), REM dreams G(z_mix), by the recipes of the run's own phases. A run without a
-    phase dreams as PAD would in it. The noise is the same after each epoch. Cortices dream in float32.
+    remembered: NREM dreams are G(z), REM dreams G(z_mix), by the recipes of the phases that the run had in that
+    epoch. A cycle without a phase dreams as PAD would in it. The noise is the same after each epoch. Cortices dream
+    in float32.
 
     Examples
     --------
@@ -101,14 +102,15 @@ class Realism(Measure):
         waking = torch.cat([_rgb(to_activity(part, channels)) for part in seen.split(DREAMS_AT_ONCE)])
         references = [each.moments(waking, device) for each in extractors]
         random = Random(config.seed, ("realism",), device)
-        nights: dict[str, NREM | REM] = {
-            "nrem": dreams.sleep_of(config.phases, NREM())[0],
-            "rem": dreams.sleep_of(config.phases, REM())[0],
-        }
         rows: list[Row] = []
         for epoch in snapshots.epochs:
             cortex = load(snapshots.folder.path, epoch).to(device)
             latents = cortex.infer(seen)
+            phases = config.phases_in(epoch)
+            nights: dict[str, NREM | REM] = {
+                "nrem": dreams.sleep_of(phases, NREM())[0],
+                "rem": dreams.sleep_of(phases, REM())[0],
+            }
             for kind, phase in nights.items():
                 dreamt = dream_of(cortex, phase, latents, random.at(kind), config.training.batch_size)
                 for each, real in zip(extractors, references, strict=True):

@@ -16,7 +16,8 @@ from dreaming.data import Dataset
 from dreaming.errors import UserError, nearest
 from dreaming.evaluation.readout import Protocol, Weights, train_readout
 from dreaming.model.activity import LATENT
-from dreaming.model.networks import BATCH, IMAGE_SIZE, Cortex
+from dreaming.model.cortex import BATCH, Cortex
+from dreaming.model.networks import IMAGE_SIZE
 from dreaming.model.occlusion import Occlusion
 from dreaming.rng import Random
 from dreaming.runs.folder import RunFolder

@@ -22,7 +22,8 @@ from dreaming.config.config import Config
 from dreaming.config.configure import configure
 from dreaming.data import Dataset, load_dataset
 from dreaming.errors import UserError
-from dreaming.model.networks import Cortex, Encoder
+from dreaming.model.cortex import Cortex
+from dreaming.model.networks import Encoder
 from dreaming.runs import snapshots
 from dreaming.runs.folder import RunFolder, run_path
 from dreaming.system import disk, hardware

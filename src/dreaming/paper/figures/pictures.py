@@ -60,7 +60,8 @@ def seen_and_dreamt(
     for letter, epoch in zip("bcdefgh", epochs, strict=False):
         cortex = load(folder.path, epoch)
         memories = remember(cortex, yesterday, today)
-        for phase in (sleep_of(config.phases, NREM())[0], sleep_of(config.phases, REM())[0]):
+        phases = config.phases_in(epoch)
+        for phase in (sleep_of(phases, NREM())[0], sleep_of(phases, REM())[0]):
             night = type(phase).__name__
             dreamt = dream(cortex, phase, memories, random.at(night.lower()))
             strips.append((f"{letter}  {night}, epoch {epoch}", epoch, dreamt))

@@ -208,6 +208,7 @@ def dry_run(
     out: str | Path | None = None,
     device: str = "auto",
     data_dir: str | Path | None = None,
+    runs: str | Path | None = None,
 ) -> Plan:
     """Print the plan, its cost, and what cannot be measured here; run nothing, and write nothing.
 
@@ -216,7 +217,7 @@ def dry_run(
     UserError
         If there is no such figure, or the folder holds other runs.
     """
-    plan = make_plan(profile, only, out, device)
+    plan = make_plan(profile, only, out, device, runs)
     cost = estimate(plan)
     rows = [
         (

@@ -1,7 +1,7 @@
 """The plan: which runs the figures need, which of them are there, what is missing of each, and measuring it."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -187,12 +187,15 @@ class Plan:
         Each run once, however many figures need it.
     out
         The folder of all of it.
+    place
+        The folder of the runs.
     """
 
     profile: Profile
     figures: tuple[str, ...]
     runs: tuple[PlannedRun, ...]
     out: Path
+    place: Path
 
     @property
     def measures(self) -> Measures:
@@ -224,7 +227,11 @@ class Plan:
 
 
 def make_plan(
-    profile: Profile, only: Sequence[str] = (), out: str | Path | None = None, device: str = "auto"
+    profile: Profile,
+    only: Sequence[str] = (),
+    out: str | Path | None = None,
+    device: str = "auto",
+    runs: str | Path | None = None,
 ) -> Plan:
     """Plan the runs that figures need; nothing is written, and nothing is run.
 
@@ -235,9 +242,11 @@ def make_plan(
     only
         Figures by name; all of the profile by default.
     out
-        The folder of all of it, ``reproduction/PROFILE`` by default; runs lie in ``OUT/runs``.
+        The folder of all of it, ``reproduction/PROFILE`` by default.
     device
         Where runs are to be trained.
+    runs
+        The folder of the runs, ``OUT/runs`` by default.
 
     Raises
     ------
@@ -257,8 +266,9 @@ def make_plan(
         dataset_info(dataset)  # refuses one that there is not, before anything is run
     needed = _needed(profile, figures)
     kept = _needed(profile, dict.fromkeys((*chosen(profile, ()), *figures)))
-    runs = (_planned(profile, run, needs, kept[run], place / "runs", device) for run, needs in needed.items())
-    return Plan(profile, figures, tuple(runs), place)
+    where = Path(runs) if runs is not None else place / "runs"
+    planned = (_planned(profile, run, needs, kept[run], where, device) for run, needs in needed.items())
+    return Plan(profile, figures, tuple(planned), place, where)
 
 
 @dataclass
@@ -312,12 +322,24 @@ def _planned(
             require_same_config(folder, there, resolved(config(), folder), "--out")
         # What is kept cannot be changed for epochs that are done, and the record of a run has to say what is kept.
         kept = {epoch for epoch in kept if epoch > done} | set(folder.snapshots())
-    gone = [e for e in sorted(needs.snapshots) if e <= done and e not in folder.snapshots()] if done else []
-    if gone:
-        lacking = (
-            f"{folder.path} is trained to epoch {done} and did not keep epoch {', '.join(map(str, gone))}, which "
-            f"{', '.join(needs.figures)} needs; train into another --out"
-        )
     epochs = {measure: tuple(sorted(own)) for measure, own in needs.epochs.items() if measure != "losses"}
     shown = epochs.pop("pictures", ())
-    return PlannedRun(config(), folder, tuple(needs.figures), epochs, shown, done, lacking)
+    found = PlannedRun(config(), folder, tuple(needs.figures), epochs, tuple(sorted(shown)), done, lacking)
+    return found if lacking or not done else replace(found, lacking=_thrown_away(found, measures_of(profile)))
+
+
+def _thrown_away(run: PlannedRun, measures: Measures) -> str:
+    """Say which snapshots that are still needed a run no longer has, or never kept; empty if it has all."""
+    try:
+        unmeasured = run.unmeasured(measures)
+    except UserError as damage:
+        return str(damage)
+    needed = {*run.shown, *(epoch for epochs in unmeasured.values() for epoch in epochs)}
+    gone = [e for e in sorted(needed) if e <= run.done and e not in run.folder.snapshots()]
+    if not gone:
+        return ""
+    epochs = ", ".join(map(str, gone))
+    return (
+        f"{run.folder.path} is trained to epoch {run.done} and has no snapshot of epoch {epochs}, "
+        f"which {', '.join(run.figures)} needs; train into another --out"
+    )

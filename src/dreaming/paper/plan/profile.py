@@ -184,10 +184,11 @@ class Profile(Parameters):
         passed_over = tuple(f"phases.{phase}." for phase in absent)
         settings = [setting for setting in self.settings if not setting.strip().startswith(passed_over)]
         if dose:
-            settings += [f"{dose.field}={dose.value}", f"condition={name}"]
+            settings += [f"{dose.field}={dose.value}"]
         return configure(
             base,
             schedule=schedule,
+            name=name,
             settings=settings,
             dataset={"name": dataset, "limit": self.limit},
             training={"epochs": epochs, "snapshots": snapshots, "device": device},
@@ -197,7 +198,7 @@ class Profile(Parameters):
     def deviations(self) -> list[str]:
         """Return where the runs are other than those the paper's numbers come from, but for the number of seeds."""
         epochs = [] if self.epochs == EPOCHS else [f"{self.epochs} epochs in place of {EPOCHS}"]
-        limit = [] if self.limit is None else [f"the first {self.limit} images of each split"]
+        limit = [] if self.limit is None else [f"{self.limit} images of each split"]
         settings = [s for s in self.settings if s.partition("=")[0].strip() not in NOT_OF_THE_PROTOCOL]
         return [*epochs, *limit, *settings]
 
