@@ -266,7 +266,7 @@ def make_plan(
         dataset_info(dataset)  # refuses one that there is not, before anything is run
     needed = _needed(profile, figures)
     kept = _needed(profile, dict.fromkeys((*chosen(profile, ()), *figures)))
-    where = Path(runs) if runs is not None else place / "runs"
+    where = expanded(runs) if runs is not None else place / "runs"
     planned = (_planned(profile, run, needs, kept[run], where, device) for run, needs in needed.items())
     return Plan(profile, figures, tuple(planned), place, where)
 
