@@ -1,16 +1,23 @@
 """The program ``dreaming``: it hears signals and settles its process before it imports what the command needs."""
 
-import os
-import signal
 import sys
 
+if __name__ == "__main__" and not sys.flags.safe_path:
+    # python -m looks in the working folder first, where a user may have a queue.py of their own.
+    sys.path.append(sys.path.pop(0))
+
+import os
+import signal
+
 from dreaming.errors import shown
+from dreaming.system.output import settle_output
 from dreaming.system.signals import SIGNALS, end_at_signals
 from dreaming.system.threads import settle
 
 
 def main() -> int:
     """Run the command line; see `dreaming.cli.main.main`."""
+    settle_output()
     end_at_signals()
     settle()
     _say_what_starts(sys.argv[1:])

@@ -66,6 +66,10 @@ class RunsFailed(UserError):  # noqa: N818 - it names what happened, as its sent
         return type(self), (self.failed, str(self))
 
 
+class Notice(UserWarning):
+    """What a user should know of though nothing is wrong: the command line shows its text as a line."""
+
+
 class Stopped(Said):
     """Work was interrupted, what was done is saved, and the same command goes on with it."""
 

@@ -43,6 +43,17 @@ def derived_seed(seed: int, stream: Stream, *address: int | str) -> int:
     return int(entropy >> np.uint64(1))
 
 
+def short_seed(seed: int) -> int:
+    """Return a seed of 32 bits, for libraries that take no more: a seed itself, or one derived from a larger.
+
+    Examples
+    --------
+    >>> short_seed(7), short_seed(2**32) < 2**32
+    (7, True)
+    """
+    return seed if seed < 2**32 else derived_seed(seed, "evaluation") % 2**32
+
+
 def generator(seed: int, stream: Stream, *address: int | str) -> torch.Generator:
     """Return a fresh CPU generator for one stream at one address (see `derived_seed`).
 

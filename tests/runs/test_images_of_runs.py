@@ -10,7 +10,7 @@ from tests.data.readers.test_cifar10 import batch_files, write_folder
 
 import dreaming
 from dreaming.cli.main import main
-from dreaming.errors import UserError
+from dreaming.errors import Notice, UserError
 from dreaming.runs.folder import RunFolder
 from dreaming.runs.images import images_of_run
 from dreaming.runs.sheets import dream_sheet
@@ -74,6 +74,22 @@ def test_a_run_on_a_folder_that_was_moved_goes_on(of_folder, config_of, told, tm
     assert dreaming.train(more, out=tmp_path / "new runs", data_dir=tmp_path / told)
     with pytest.raises(UserError, match="there is no folder"):
         dreaming.train(more, out=tmp_path / "runs", data_dir=tmp_path)
+
+
+@pytest.mark.parametrize("told", ["cats", "."], ids=["the folder", "what it was moved into"])
+def test_a_folder_without_splits_is_told_from_a_class_of_its_name_by_what_it_holds(
+    told, config_of, tmp_path, monkeypatch
+):
+    write_pictures(tmp_path / "made")
+    (tmp_path / "made/train").rename(tmp_path / "cats")
+    shutil.copytree(tmp_path / "cats/cat", tmp_path / "cats/cats")
+    with pytest.warns(Notice, match="no train and test"):
+        run = dreaming.train(config_of(f"folder:{tmp_path}/cats"), out=tmp_path / "runs")
+    (tmp_path / "new").mkdir()
+    shutil.move(tmp_path / "cats", tmp_path / "new/cats")
+    with pytest.warns(Notice, match="no train and test"):
+        images = found(run, data_dir=tmp_path / "new" / told)
+    assert images.place == str(tmp_path / "new/cats")
 
 
 def test_where_one_has_said_the_place_it_is_named_and_not_asked_for_again(of_folder, tmp_path):
@@ -147,3 +163,34 @@ def test_arrays_are_asked_for_in_a_sentence_and_taken_when_given(config_of, tmp_
     assert main(["evaluate", str(run)]) == 2
     assert "given as arrays" in capsys.readouterr().err
     assert found(run, dataset=mine) is mine
+
+
+@pytest.mark.parametrize(
+    "name", ["cats/", "./cats", "../here/cats", "{root}/here/cats", "~/here/cats", "~/linked/cats"]
+)
+def test_a_folder_is_one_data_set_however_it_is_written(name, of_folder, config_of, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "linked").symlink_to(tmp_path / "here")
+    again = config_of(f"folder:{name.format(root=tmp_path)}")
+    assert dreaming.train(again.but(["training.epochs=1"]), out=tmp_path / "runs") == of_folder
+    beside = dreaming.train(again.but(["seed=1"]), out=tmp_path / "runs")
+    assert beside.parent == of_folder.parent
+    assert {RunFolder(run).read_config().dataset.name for run in (of_folder, beside)} == {"folder:cats"}
+
+
+def test_a_folder_that_was_moved_is_the_same_under_its_new_name(of_folder, config_of, tmp_path):
+    shutil.move(tmp_path / "here/cats", tmp_path / "new/cats")
+    more = config_of(f"folder:{tmp_path}/new/cats").but(["training.epochs=1"])
+    assert dreaming.train(more, out=tmp_path / "runs") == of_folder
+    assert found(of_folder).place == str(tmp_path / "new/cats")
+    write_pictures(tmp_path / "other/cats", seed=1)
+    more = config_of(f"folder:{tmp_path}/other/cats").but(["training.epochs=1"])
+    with pytest.raises(UserError, match=r"holds a run of another config: its dataset\.name is folder:cats"):
+        dreaming.train(more, out=tmp_path / "runs")
+
+
+def test_tables_of_a_name_that_was_written_otherwise_are_the_runs_own(of_folder):
+    table = "dataset,condition,seed,epoch,measure,parameter,value\nfolder:./cats/,pad,0,0,size,,1\n"
+    (of_folder / "measures.csv").write_text(table)
+    assert RunFolder(of_folder).read_measures()["dataset"].tolist() == ["folder:cats"]

@@ -87,8 +87,8 @@ def test_an_ensemble_remembers_as_each_alone(kind, monkeypatch):
 
 def test_another_hippocampus_is_another_run(tmp_path):
     run = dreaming.train(config("uniform", epochs=1), out=tmp_path)
+    other = config("uniform").but(["hippocampus.capacity=9", f"condition={run.parent.name}"])
     with pytest.raises(dreaming.UserError, match=r"its hippocampus\.capacity is 4 and this command says 9"):
-        other = config("uniform").but(["hippocampus.capacity=9", f"condition={run.parent.name}"])
         dreaming.train(other, out=tmp_path)
     assert RunFolder(run).read_config().hippocampus.retrieval == "uniform"
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from tests.cli.tiny_runs import TINY, WAITING, results, told_to_stop
+from tests.evaluation.heard import Heard
 
 import dreaming
 from dreaming.cli.main import main
@@ -18,6 +19,7 @@ from dreaming.errors import RunsFailed
 from dreaming.system.progress import NoProgress
 from dreaming.system.signals import Interrupt
 from dreaming.training import population
+from dreaming.training.processes import ended
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
 
@@ -125,6 +127,96 @@ def test_runs_that_fail_are_named_with_the_reason_when_the_others_are_done(toget
     assert said.endswith("; the other 3 came to their end\n")
     assert said.count("\n") == 1
     assert "0 children are left" in log
+
+
+def test_the_traceback_of_a_child_is_shown_line_by_line(tmp_path):
+    ending, heard = ended(lambda: 1 / 0), Heard()
+    with pytest.raises(RunsFailed, match="ZeroDivisionError"):
+        population._whole({tmp_path: ending}, [tmp_path], tmp_path, heard)
+    assert heard.lines == ending.fault.splitlines()
+    assert len(heard.lines) > 3
+
+
+POOL = """
+import multiprocessing, sys
+import dreaming
+from tests.training.test_processes import configured
+
+def sweep(workers):
+    try:
+        runs = dreaming.train_all([configured(seed=seed) for seed in (0, 1)], out="runs", workers=workers)
+        return [run.name for run in runs]
+    except dreaming.UserError as refused:
+        return str(refused)
+
+if __name__ == "__main__":
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        print(*pool.map(sweep, [2, None]), sep="\\n")
+"""
+
+
+def run_python(folder, *words, **more):
+    """Run Python in a folder, with what these tests can import."""
+    root = str(Path(__file__).parents[2])
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([root, *sys.path])}
+    command = [sys.executable, *words]
+    return subprocess.run(
+        command, cwd=folder, env=env, capture_output=True, text=True, check=True, **more
+    ).stdout
+
+
+def test_a_worker_of_a_pool_trains_one_after_another_and_says_that_it_may_not_have_children(tmp_path):
+    (tmp_path / "script.py").write_text(POOL)
+    refused, trained = run_python(tmp_path, "script.py").splitlines()
+    assert refused.startswith(
+        "a worker of a multiprocessing.Pool may begin no process of its own; train with"
+    )
+    assert trained == "['seed-0', 'seed-1']"
+
+
+def test_a_script_on_standard_input_trains_several_runs(tmp_path):
+    script = """
+import dreaming
+from tests.training.test_processes import configured
+print(len(dreaming.train_all([configured(seed=seed) for seed in (0, 1)], out="runs", workers=2)))
+"""
+    assert run_python(tmp_path, "-", input=script) == "2\n"
+
+
+NOTEBOOK = """
+import sys
+
+CELL = '''
+from pathlib import Path
+import dreaming
+from tests.training.test_processes import configured
+
+class Nap(dreaming.NREM):
+    def objective(self, *words):
+        return super().objective(*words)
+
+class Noted:
+    def __call__(self, done):
+        Path(done.run.name).touch()
+
+configs = [configured(phases=Nap, seed=seed) for seed in (0, 1)]
+print(len(dreaming.train_all(configs, out="runs", workers=2, on_epoch=Noted())))
+'''
+import queue  # as a notebook has, before it looks into the working folder
+sys.path.insert(0, "")
+del globals()["__file__"]
+In = ["", CELL]
+exec(CELL)
+"""
+
+
+def test_classes_of_a_notebook_are_trained_beside_a_queue_py_of_the_users(tmp_path):
+    for name in ("elsewhere", "here"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "elsewhere/notebook.py").write_text(NOTEBOOK)
+    (tmp_path / "here/queue.py").write_text("raise RuntimeError('the queue of the user')")
+    assert run_python(tmp_path / "here", "../elsewhere/notebook.py").splitlines()[-1] == "2"
+    assert {path.name for path in (tmp_path / "here").iterdir()} >= {"seed-0", "seed-1"}
 
 
 def test_each_line_of_an_epoch_names_its_run(together):

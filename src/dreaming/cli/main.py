@@ -3,7 +3,9 @@
 import errno
 import re
 import sys
+import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -31,7 +33,8 @@ from dreaming.cli.verbs import (
     Trust,
     Words,
 )
-from dreaming.errors import Stopped, UserError, shown
+from dreaming.errors import Notice, Stopped, UserError, shown
+from dreaming.system.output import READER_LEFT, not_shown
 from dreaming.system.signals import INTERRUPTED
 from dreaming.system.terminal import tell
 
@@ -197,17 +200,12 @@ class Describe(_Run):
 
     def __call__(self) -> None:
         """Describe."""
-        from rich.table import Table
-
         from dreaming.config.description import describe
-        from dreaming.system.progress import console
+        from dreaming.system.progress import print_table
 
         found = describe(self.config(self.seed))
         rows = found.in_words()
-        table = Table(*rows[0])
-        for row in rows:
-            table.add_row(*row.values())
-        console().print(table)
+        print_table([*rows[0]], [[*row.values()] for row in rows])
         for name, count in found.weights.items():
             print(f"{name}: {count:,} weights")
         if uncounted := [name for name in found.signs if name not in found.multiply_accumulates]:
@@ -283,35 +281,68 @@ def main(words: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 done, 2 a mistake of the user's in one sentence, 3 stopped and resumable. A fault of ours raises, and
-        Python exits with 1.
+        0 done, 2 a mistake of the user's in one sentence, 3 stopped and resumable, 141 nobody reads what is printed
+        any more. A fault of ours raises, and Python exits with 1.
     """
     words = (sys.argv[1:] if words is None else words) or ["--help"]
-    if words[0] == "--version":
-        print(f"dreaming {__version__}")
-        return 0
-    description = "A laboratory for dreaming neural networks: train, sleep, dream, measure."
     try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", Notice)
+            warnings.showwarning = partial(_show_warning, set(), warnings.showwarning)
+            _run(words)
+            return 0
+    except UserError as mistake:
+        said, status = str(mistake), 2
+    except OSError as error:
+        said, status = _about(error)
+    except Stopped as stopped:
+        said, status = str(stopped), STOPPED
+    except KeyboardInterrupt:
+        said, status = INTERRUPTED.removeprefix("dreaming: "), STOPPED
+    _say(said)
+    return status
+
+
+def _run(words: Sequence[str]) -> None:
+    try:
+        if words[0] == "--version":
+            print(f"dreaming {__version__}")
+            return
+        description = "A laboratory for dreaming neural networks: train, sleep, dream, measure."
         verb: Callable[[], None] = arguments.read(VERBS, words, "dreaming", description)
         verb()
-    except UserError as mistake:
-        tell(f"dreaming: {mistake}", sys.stderr)
-        return 2
-    except OSError as error:
-        if error.errno != errno.ENAMETOOLONG:
-            raise
-        name = shown(str(error.filename))
-        print(
-            f"dreaming: {name[:200]}... is too long for the name of a file; choose another", file=sys.stderr
-        )
-        return 2
-    except Stopped as stopped:
-        tell(f"dreaming: {stopped}", sys.stderr)
-        return STOPPED
-    except KeyboardInterrupt:
-        print(INTERRUPTED, file=sys.stderr)
-        return STOPPED
-    return 0
+    finally:
+        sys.stdout.flush()
+
+
+def _about(error: OSError) -> tuple[str, int]:
+    """Return the sentence and the status for an error of the system, or raise it again if it is a fault of ours."""
+    if not_shown(error):
+        if error.errno == errno.EPIPE:
+            return "", READER_LEFT
+        said = f"what is to be shown cannot be written ({error.strerror}); what was finished is kept"
+        return f"{said}: let the output go elsewhere, and give the same command again", 2
+    if error.errno != errno.ENAMETOOLONG:
+        raise error
+    return f"{shown(str(error.filename))[:200]}... is too long for the name of a file; choose another", 2
+
+
+def _say(text: str) -> None:
+    """Print a sentence, if there is one, where mistakes are printed."""
+    if text:
+        with suppress(OSError):  # where nobody can be told, the status says it
+            tell(f"dreaming: {text}", sys.stderr)
+
+
+def _show_warning(
+    told: set[str], show: Callable[..., None], message: Warning | str, category: type[Warning], *about: Any
+) -> None:
+    """Show a notice of ours as a line, once; other warnings as they are shown."""
+    if not issubclass(category, Notice):
+        show(message, category, *about)
+    elif str(message) not in told:
+        told.add(str(message))
+        _say(str(message))
 
 
 def _by_option(said: str) -> str:

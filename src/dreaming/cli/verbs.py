@@ -1,7 +1,7 @@
 """Verbs of the command line about data sets, finished runs and the paper; the others are in `dreaming.cli.main`."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
@@ -257,10 +257,12 @@ class Compare:
     def __call__(self) -> None:
         """Compare."""
         from dreaming.evaluation.statistics.comparison import compare
+        from dreaming.system.progress import print_table
 
         found = compare(_some(self.runs, "compare"), self.to, measures=self.measures)
         for measure in found.measures.values():
-            _show(measure.in_words(), measure.caption)
+            rows = measure.in_words()
+            print_table([*rows[0]], [[*row.values()] for row in rows], measure.caption)
         for line in found.findings:
             print(shown(f"found while it learned: {line}"))
         print(shown("written: " + ", ".join(str(path) for path in found.files)))
@@ -341,22 +343,20 @@ class ListData:
 
     def __call__(self) -> None:
         """List."""
-        from rich.table import Table
-
         from dreaming.data import dataset_info, names
         from dreaming.data.weights import NETWORKS
-        from dreaming.system.progress import console
+        from dreaming.system.progress import print_table
 
-        table = Table("name", "train", "test", "fetched from", "download", "licence")
+        rows = []
         for name in names():
             found = dataset_info(name)
             size = f"{found.size / 1e6:.0f} MB" if found.size else "none"
-            table.add_row(name, f"{found.n_train:,}", f"{found.n_test:,}", found.host, size, found.licence)
-        table.add_row("folder:PATH", "", "", "PATH, on this machine", "none", "yours")
+            rows.append((name, f"{found.n_train:,}", f"{found.n_test:,}", found.host, size, found.licence))
+        rows.append(("folder:PATH", "", "", "PATH, on this machine", "none", "yours"))
         for network in NETWORKS.values():
             size = f"{sum(file.size for file in network.files) / 1e6:.0f} MB"
-            table.add_row(f"{network.name} (weights)", "", "", network.host, size, network.licence)
-        console().print(table)
+            rows.append((f"{network.name} (weights)", "", "", network.host, size, network.licence))
+        print_table(("name", "train", "test", "fetched from", "download", "licence"), rows)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -420,20 +420,3 @@ def _some(runs: Sequence[str], verb: str) -> Sequence[str]:
     if not runs:
         raise UserError(f"{verb} wants at least one run folder, such as runs/digits/pad/seed-0")
     return runs
-
-
-def _show(rows: Sequence[Mapping[str, str]], caption: str) -> None:
-    """Print a table; where it is wider than the terminal, a line for each row, so that nothing is shortened."""
-    from rich.table import Table
-
-    from dreaming.system.progress import cells, console
-
-    table, screen = Table(*rows[0], caption=caption), console()
-    for row in rows:
-        table.add_row(*cells(*row.values()))
-    if screen.measure(table, options=screen.options.update(width=100_000)).maximum <= screen.width:
-        screen.print(table)
-        return
-    tell(f"{caption}:")
-    for row in rows:
-        tell(", ".join(f"{name} {value}" for name, value in row.items() if value))

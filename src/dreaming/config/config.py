@@ -41,6 +41,18 @@ ImageSize = Literal[16, 32, 64, 128]
 IMAGE_SIZES: tuple[int, ...] = get_args(ImageSize)
 
 
+def plain_name(dataset: str) -> str:
+    """Return the name of a data set with the path of a folder as it is written plainly.
+
+    Examples
+    --------
+    >>> plain_name("folder:./cats//grey/"), plain_name("digits")
+    ('folder:cats/grey', 'digits')
+    """
+    kind, colon, path = dataset.partition(":")
+    return f"{kind}:{Path(path).as_posix()}" if colon and kind == "folder" else dataset
+
+
 class DatasetConfig(Parameters):
     """Which images are seen."""
 
@@ -49,6 +61,12 @@ class DatasetConfig(Parameters):
     limit: Annotated[int, Ge(1)] | None = None
     """How many images of each split are taken, some of every class; all by default. Of ``house_digits``, as many
     are drawn as this says, 8,000 and 2,000 by default."""
+
+    @field_validator("name")
+    @classmethod
+    def _one_name(cls, name: str) -> str:
+        """Write the path of a folder in one way: folder:imgs/ and folder:./imgs are folder:imgs."""
+        return plain_name(name)
 
 
 class Networks(Parameters):

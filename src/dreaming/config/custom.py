@@ -22,6 +22,7 @@ from dreaming.model.parameters import Parameters, Recorded
 from dreaming.model.phases import Cycle, Phase
 from dreaming.model.plasticity import Plasticity
 from dreaming.rng import Random, seeded
+from dreaming.system.disk import expanded
 from dreaming.system.source_code import SourceCode, execute, source_of
 
 
@@ -43,7 +44,7 @@ def load_object(option: str, spec: str, wanted: Callable[[object], bool]) -> obj
         If the file or the name is missing, or the file fails.
     """
     file, colon, name = spec.rpartition(":")
-    path = Path(file)
+    path = expanded(file)
     if not colon or path.suffix != ".py" or not name.isidentifier():
         raise UserError(f"{option} wants FILE.py:NAME, and got '{spec}'")
     if not path.is_file():

@@ -7,7 +7,8 @@ from pathlib import Path
 from dreaming.data.contents import Contents, limited
 from dreaming.data.dataset import Dataset
 from dreaming.data.known import SOURCES, image_folder
-from dreaming.data.readers.folder import list_folder, read_folder
+from dreaming.data.readers.folder import read_folder
+from dreaming.data.readers.listing import list_folder
 from dreaming.data.sources import FileCheck, Layout, Source, check_file, check_files, found_checksum, locate
 from dreaming.data.weights import NETWORKS
 from dreaming.errors import UserError
@@ -100,12 +101,12 @@ def check(name: str, data_dir: Path) -> list[FileCheck]:
     ['missing', 'missing']
     """
     if name in NETWORKS:
-        return [check_file(file, data_dir) for file in NETWORKS[name].files]
+        return [check_file(file, expanded(data_dir)) for file in NETWORKS[name].files]
     folder = image_folder(name, *NETWORKS)
     if folder is not None:
         listing = list_folder(folder)
-        return [FileCheck(listing.root / split, "ok") for split in ("train", "test")]
-    return check_files(SOURCES[name], data_dir)
+        return [FileCheck(place, "ok") for place in listing.places]
+    return check_files(SOURCES[name], expanded(data_dir))
 
 
 @torch_defaults()
@@ -166,8 +167,8 @@ def load_dataset(
             f"{name} is read from files: say where they lie with --data-dir DIR or DREAMING_DATA,"
             f" or get them with `dreaming data fetch {name} --data-dir DIR`"
         )
-    images = load_source(source, expanded(Path(data_dir)), limit=limit, trust=trust, image_size=image_size)
-    return replace(images, place=str(expanded(Path(data_dir)).resolve()))
+    images = load_source(source, expanded(data_dir), limit=limit, trust=trust, image_size=image_size)
+    return replace(images, place=str(expanded(data_dir).resolve()))
 
 
 def load_source(

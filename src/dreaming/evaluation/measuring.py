@@ -24,6 +24,7 @@ from dreaming.runs.folder import RunFolder
 from dreaming.runs.images import images_of_run
 from dreaming.system import hardware
 from dreaming.system.defaults import torch_defaults
+from dreaming.system.disk import require_writable
 from dreaming.system.locks import locked
 from dreaming.system.progress import NoProgress, told
 from dreaming.system.signals import stopping
@@ -117,6 +118,7 @@ def evaluate(
         if not todo and not controls:
             progress.say(f"{table.title}: measured already")
             return table.measures
+        require_writable(folder.measures)
         for measure in dict.fromkeys(measure for lacking, _ in todo for measure in lacking):
             if said := asked(measure, partial(measure.unavailable, data_dir)):
                 raise UserError(said)  # before hours go into the other measures

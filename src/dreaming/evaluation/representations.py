@@ -19,7 +19,7 @@ from dreaming.runs.images import images_of_run
 from dreaming.runs.snapshots import load
 from dreaming.system import hardware
 from dreaming.system.defaults import torch_defaults
-from dreaming.system.disk import write
+from dreaming.system.disk import expanded, require_writable, write
 
 Arrays = dict[str, np.ndarray]
 SplitName = Literal["train", "test"]
@@ -166,14 +166,15 @@ def write_latents(
         raise UserError(f"--rdm {rdm}: rsatoolbox reads distances from a file that ends in .h5 or .hdf5")
     if rdm is not None and find_spec("rsatoolbox") is None:
         raise UserError("--rdm needs rsatoolbox, which is not installed: pip install 'dreaming[brain]'")
+    require_writable(*(expanded(path) for path in (to, rdm) if path is not None))
     arrays = latents(run, **options)
     contents: dict[Path, bytes] = {}
     if rdm is not None:
-        contents[Path(rdm)] = dissimilarities(arrays, RunFolder(Path(run)).title)
+        contents[expanded(rdm)] = dissimilarities(arrays, RunFolder(Path(run)).title)
     if to is not None:
         buffer = io.BytesIO()
         np.savez(buffer, allow_pickle=False, **arrays)
-        contents[Path(to)] = buffer.getvalue()
+        contents[expanded(to)] = buffer.getvalue()
     for path, content in contents.items():
         write(path, content)
     return list(contents)

@@ -13,13 +13,13 @@ from typing import Any
 
 import pandas as pd
 
-from dreaming.config.config import Config, validated
+from dreaming.config.config import Config, plain_name, validated
 from dreaming.data import Dataset
 from dreaming.errors import UserError, brief, shown
 from dreaming.model.parameters import Recorded
 from dreaming.runs.own_code import own_classes, trust_own
 from dreaming.runs.tables import csv, read_table
-from dreaming.system.disk import write
+from dreaming.system.disk import expanded, write
 from dreaming.system.texts import content_of
 
 MEASURE_COLUMNS = ("dataset", "condition", "seed", "epoch", "measure", "parameter", "value")
@@ -37,9 +37,9 @@ def run_path(out: Path, dataset: str, condition: str, seed: int) -> Path:
     'runs/folder-my-cats/pad/seed-0'
     """
     if dataset.startswith("folder:"):
-        name = Path(dataset.removeprefix("folder:")).resolve().name
+        name = expanded(dataset.removeprefix("folder:")).resolve().name
         dataset = "folder-" + (re.sub(r"[^A-Za-z0-9_.]+", "-", name).strip("-.") or "images")
-    return out / dataset / condition / f"seed-{seed}"
+    return expanded(out) / dataset / condition / f"seed-{seed}"
 
 
 def shipped() -> dict[str, Path]:
@@ -68,7 +68,7 @@ class RunFolder:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = Path(path)
+        self.path = expanded(path)
         self.config = self.path / "config.yaml"
         self.environment = self.path / "environment.json"
         self.losses = self.path / "losses.csv"
@@ -95,7 +95,7 @@ class RunFolder:
             )
             raise UserError(f"there is no run folder {path}{there}")
         if not folder.config.is_file():
-            inside = sorted(path.glob("**/config.yaml"))[:1]
+            inside = sorted(folder.path.glob("**/config.yaml"))[:1]
             hint = f"; did you mean {inside[0].parent}?" if inside else ""
             raise UserError(f"{path} is no run folder: config.yaml is missing{hint}")
         return folder
@@ -240,6 +240,7 @@ class RunFolder:
         if not path.exists():
             return pd.DataFrame(columns=list(columns))
         table, config = read_table(path, columns, needed=("value",)), config or self.read_config()
+        table["dataset"] = table["dataset"].map(plain_name, na_action="ignore")
         run = {"dataset": config.dataset.name, "condition": config.condition, "seed": config.seed}
         for name, own in run.items():
             others = table.loc[~table[name].isin([own]), name]

@@ -2,12 +2,12 @@
 
 import os
 import re
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from dreaming.config.config import IMAGE_SIZES, Config, DatasetConfig
 from dreaming.data import Dataset, load_dataset, names
+from dreaming.data.readers.listing import split_folders
 from dreaming.errors import UserError, brief
 from dreaming.runs.folder import RunFolder, require_same_images
 from dreaming.system.disk import expanded
@@ -87,6 +87,20 @@ def images_for(
     return dataset.limited(about.limit)
 
 
+def named_as_beside(config: Config, folder: RunFolder, images: Dataset) -> Config:
+    """Return the config of a run with the name that it, or a seed beside it, gave to the same folder of images.
+
+    Wherever one stands, and wherever the folder was moved, it is one data set.
+    """
+    if config.dataset.name.startswith("folder:"):
+        for other in sorted(folder.path.parent.glob("seed-*/config.yaml")):
+            beside = RunFolder(other.parent)
+            if beside.fingerprint() == images.fingerprint:
+                about = config.dataset.model_copy(update={"name": beside.read_config().dataset.name})
+                return config.model_copy(update={"dataset": about})
+    return config
+
+
 def images_of_run(
     folder: RunFolder,
     config: Config,
@@ -113,51 +127,73 @@ def images_of_run(
     UserError
         If they cannot be found, or are others than the run saw.
     """
-    if dataset is None:
-        name, place = _found(folder, config.dataset.name, data_dir)
-        found = config.model_copy(update={"dataset": config.dataset.model_copy(update={"name": name})})
-        images = replace(images_for(found, None, place, trust_data), name=config.dataset.name)
-    else:
+    if dataset is not None:
         images = images_for(config, dataset)
+    elif config.dataset.name.startswith("folder:"):
+        images = _of_folder(folder, config, data_dir)
+    else:
+        images = images_for(config, None, data_dir or _archives(folder, config.dataset.name), trust_data)
     untold = images.place is not None and data_dir is None
     moved = "; if they were moved, say where they are with --data-dir DIR" * untold
     require_same_images(folder, images, moved)
     return images
 
 
-def _found(folder: RunFolder, name: str, data_dir: str | Path | None) -> tuple[str, str | Path | None]:
-    """Return the name under which the images of a run are read today, and the folder of archives."""
+def _place(folder: RunFolder) -> Path | None:
+    """Return where the images of a run lay when it was trained last, if its record says so."""
     hint = folder.read_environment()["sessions"][-1].get("dataset", {}).get("place")
-    before = Path(hint) if isinstance(hint, str) else None
-    if not name.startswith("folder:"):
-        if name not in names():
-            raise UserError(
-                f"{folder.path} was trained on images that were given as arrays, {name}, and are kept nowhere; "
-                f"give them again from Python, as in dreaming.evaluate({str(folder.path)!r}, dataset={name})"
-            )
-        there = before if before is not None and before.is_dir() else None
-        return name, data_dir or os.environ.get("DREAMING_DATA") or there
-    own = expanded(Path(name.removeprefix("folder:")))
-    found = _first_folder([*_told(own, data_dir), *([] if before is None else [before]), own])
-    if found is None:
+    return Path(hint) if isinstance(hint, str) else None
+
+
+def _archives(folder: RunFolder, name: str) -> str | Path | None:
+    """Return where the archives of a run's data set lie, if nobody says so."""
+    if name not in names():
         raise UserError(
-            f"the images that {folder.path} was trained on are not in {before or own}; say where they are with "
-            "--data-dir DIR, the folder that holds train and test"
+            f"{folder.path} was trained on images that were given as arrays, {name}, and are kept nowhere; "
+            f"give them again from Python, as in dreaming.evaluate({str(folder.path)!r}, dataset={name})"
         )
-    return f"folder:{found}", data_dir
+    before = _place(folder)
+    return os.environ.get("DREAMING_DATA") or (before if before is not None and before.is_dir() else None)
+
+
+def _of_folder(folder: RunFolder, config: Config, data_dir: str | Path | None) -> Dataset:
+    """Return the images of a run on a folder from wherever they are the same; else those found first."""
+    own, before = expanded(config.dataset.name.removeprefix("folder:")), _place(folder)
+    places = [*_told(own, data_dir), *([] if before is None else [before]), own]
+    there = {place.resolve(): place for place in places if place.is_dir()}
+    found: list[Dataset] = []
+    refused: list[UserError] = []
+    for place in there.values():
+        about = config.dataset.model_copy(update={"name": f"folder:{place}"})
+        try:
+            images = images_for(config.model_copy(update={"dataset": about}), None)
+        except UserError as error:  # it is no folder of images, and may hold or stand beside one
+            refused.append(error)
+            continue
+        found.append(replace(images, name=config.dataset.name))
+        if images.fingerprint == folder.fingerprint():
+            return found[-1]
+    if found:
+        return found[0]
+    if refused:
+        raise refused[-1]
+    raise UserError(
+        f"the images that {folder.path} was trained on are not in {before or own}; say where they are with "
+        "--data-dir DIR, the folder that holds them"
+    )
 
 
 def _named_today(name: str, data_dir: str | Path | None) -> str:
     """Return the name by which images are read: a folder that is gone, by where it was moved to."""
-    own = expanded(Path(name.removeprefix("folder:")))
-    moved = None if not name.startswith("folder:") or own.is_dir() else _first_folder(_told(own, data_dir))
-    return name if moved is None else f"folder:{moved}"
+    own = expanded(name.removeprefix("folder:"))
+    if not name.startswith("folder:") or own.is_dir():
+        return name
+    for place in _told(own, data_dir):
+        if place.is_dir() and (place.name == own.name or split_folders(place)):
+            return f"folder:{place}"
+    return name
 
 
 def _told(own: Path, data_dir: str | Path | None) -> list[Path]:
-    """List where a folder of images is now if it was moved to, or into, a place."""
-    return [] if data_dir is None else [expanded(Path(data_dir)), expanded(Path(data_dir)) / own.name]
-
-
-def _first_folder(places: Sequence[Path]) -> Path | None:
-    return next((place for place in places if (place / "train").is_dir()), None)
+    """List where a folder of images is now if it was moved into, or to, a place."""
+    return [] if data_dir is None else [expanded(data_dir) / own.name, expanded(data_dir)]

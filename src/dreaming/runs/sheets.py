@@ -21,7 +21,7 @@ from dreaming.runs import snapshots
 from dreaming.runs.folder import RunFolder
 from dreaming.runs.images import images_of_run
 from dreaming.system.defaults import torch_defaults
-from dreaming.system.disk import write
+from dreaming.system.disk import expanded, require_writable, write
 
 SCALE, GAP, MARGIN, LABEL, COLUMNS = 3, 6, 12, 150, 8
 INK, PAPER = (40, 40, 40), (255, 255, 255)
@@ -118,6 +118,8 @@ def dream_sheet(
     config = folder.read_config(own=True)
     cortex = snapshots.load(folder.path, epoch)
     epoch = folder.snapshots()[-1] if epoch is None else epoch
+    path = folder.path / "dreams" / f"{phase}-{epoch:04d}.png" if to is None else expanded(to)
+    require_writable(path)
     images = images_of_run(folder, config, dataset, data_dir, trust_data).test.images
     if not 1 <= count <= len(images) // 2:
         raise UserError(
@@ -130,7 +132,6 @@ def dream_sheet(
     dreamt = dream(
         cortex, sleep, remember(cortex, seen[:count], seen[count:]), Random(config.seed, ("dreams",))
     )
-    path = folder.path / "dreams" / f"{phase}-{epoch:04d}.png" if to is None else Path(to)
     write(path, grid(dreamt, COLUMNS))
     return path
 

@@ -1,6 +1,8 @@
 from . import disk as disk
 from . import hardware as hardware
 from . import locks as locks
+from . import output as output
+from . import plotting as plotting
 from . import progress as progress
 from . import signals as signals
 from . import source_code as source_code

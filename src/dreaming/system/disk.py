@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -43,6 +44,28 @@ def write(path: Path, content: bytes) -> None:
     finally:  # also where somebody interrupts
         with suppress(OSError):  # the folder itself may not be there, or not ours: then nothing was written
             unfinished.unlink(missing_ok=True)
+
+
+def require_writable(*paths: Path) -> None:
+    """Make sure, before work begins, that files can be written once it is done.
+
+    Raises
+    ------
+    UserError
+        If the folder of one, or the first above it that is there, takes no files, or a folder has its name.
+
+    Examples
+    --------
+    >>> require_writable(Path("/dev/null/measures.csv"))
+    Traceback (most recent call last):
+    dreaming.errors.UserError: cannot write /dev/null/measures.csv: /dev/null takes no files; nothing was begun
+    """
+    for path in paths:
+        there = next(folder for folder in path.absolute().parents if folder.exists())
+        if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+            raise UserError(f"cannot write {path}: {there} takes no files; nothing was begun")
+        if path.is_dir():
+            raise UserError(f"cannot write {path}: it is a folder; nothing was begun")
 
 
 def keep(path: Path, also: Path) -> None:
@@ -139,8 +162,8 @@ def _not_written(path: Path, error: OSError) -> UserError:
     )
 
 
-def expanded(path: Path) -> Path:
-    """Return a path with a user's home in place of ``~``.
+def expanded(path: str | Path) -> Path:
+    """Return a path with a user's home in place of ``~`` or ``~user``.
 
     Raises
     ------
@@ -148,18 +171,26 @@ def expanded(path: Path) -> Path:
         If there is no such user.
     """
     try:
-        return path.expanduser()
+        return Path(path).expanduser()
     except RuntimeError:
         raise UserError(f"{path}: there is no such user's home here; write the path out") from None
 
 
 def cache_dir() -> Path:
     """Return where what can be made again is kept: ``$DREAMING_CACHE``, else the user's cache directory."""
-    chosen = os.environ.get("DREAMING_CACHE")
-    return Path(chosen).expanduser() if chosen else user_cache_path("dreaming")
+    return _own_place("DREAMING_CACHE", user_cache_path)
 
 
 def state_dir() -> Path:
     """Return where this user's own marks lie: ``$DREAMING_STATE``, else the user's state directory."""
-    chosen = os.environ.get("DREAMING_STATE")
-    return Path(chosen).expanduser() if chosen else user_state_path("dreaming")
+    return _own_place("DREAMING_STATE", user_state_path)
+
+
+def _own_place(variable: str, usual: Callable[[str], Path]) -> Path:
+    """Return the place that a variable names, else the usual one; without a home, where nothing can be written."""
+    if chosen := os.environ.get(variable):
+        return expanded(chosen)
+    try:
+        return usual("dreaming")
+    except RuntimeError:
+        return Path(os.devnull) / f"no home is known; set {variable}"

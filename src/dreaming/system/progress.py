@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +18,7 @@ from rich.progress import (
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
+from rich.table import Column, Table
 from rich.text import Text
 
 from dreaming.errors import shown
@@ -27,6 +28,20 @@ DRAWN_EVERY = 1.0
 """Seconds after which a notebook's line is drawn anew."""
 WIDTH = 32
 """Of its bar, in letters."""
+WITH_BAR = 120
+"""Columns of a terminal from which there is room for a bar beside a run's name and its numbers."""
+
+
+IN_A_LOG = 10_000
+"""Columns of what is no terminal: as many as a table needs."""
+
+
+class Screen(Console):
+    """Where people read; one whose reader has left is an error like any other that keeps us from writing."""
+
+    def on_broken_pipe(self) -> None:
+        """Raise what was caught, rather than end the program."""
+        raise  # noqa: PLE0704 - it is called where that was caught
 
 
 class NoProgress:
@@ -92,7 +107,7 @@ class TerminalProgress(NoProgress):
     """
 
     def __init__(self, target: Console | None = None) -> None:
-        self._console = target or Console(file=sys.stdout, highlight=False, soft_wrap=True)
+        self._console = target or Screen(file=sys.stdout, highlight=False, soft_wrap=True)
         self._live: Progress | None = None
         self._whole = self
         self._costs: dict[str, float] = {}
@@ -240,6 +255,21 @@ def _left(seconds: float, done: float, before: float) -> str:
     return f", {about} left"
 
 
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], caption: str = "") -> None:
+    """Print a table; where it is wider than the terminal, a line for each row, so that nothing is shortened."""
+    table, rows = Table(*columns, caption=caption or None), list(rows)
+    screen = Screen(file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else IN_A_LOG)
+    for row in rows:
+        table.add_row(*(Text(shown(value)) for value in row))
+    if screen.measure(table, options=screen.options.update(width=IN_A_LOG)).maximum <= screen.width:
+        screen.print(table)
+        return
+    if caption:
+        print(shown(f"{caption}:"))
+    for row in rows:
+        print(shown(", ".join(f"{name} {value}" for name, value in zip(columns, row, strict=True) if value)))
+
+
 class NotebookProgress(TerminalProgress):
     """Progress in a notebook: a line an epoch, and above them one that counts the cycles as they are done."""
 
@@ -292,17 +322,6 @@ def told(progress: NoProgress | None) -> NoProgress:
     return progress or (NotebookProgress() if Console().is_jupyter else NoProgress())
 
 
-def cells(*values: object) -> tuple[Text, ...]:
-    """Return cells of a table that show values as they are, without markup or control characters."""
-    return tuple(Text(shown(str(value))) for value in values)
-
-
-def console() -> Console:
-    """Return where tables are printed: as wide as the terminal, or wide enough for all of it in a log."""
-    wide = None if sys.stdout.isatty() else 180
-    return Console(file=sys.stdout, highlight=False, width=wide)
-
-
 def duration(seconds: float) -> str:
     """Return a duration as people write it.
 
@@ -320,8 +339,16 @@ def duration(seconds: float) -> str:
 @contextmanager
 def downloading() -> Iterator[Callable[[str, int, int], None]]:
     """Show downloads within the block: the function it gives takes a file's name, bytes done and bytes in all."""
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, TextColumn("left"), TimeRemainingColumn()) as bar:
+    screen = Screen(file=sys.stdout)
+    with Progress(
+        TextColumn("{task.description}", table_column=Column(overflow="fold")),
+        *([] if screen.width < WITH_BAR else [BarColumn()]),
+        DownloadColumn(table_column=Column(no_wrap=True)),
+        TransferSpeedColumn(table_column=Column(no_wrap=True)),
+        TextColumn("left"),
+        TimeRemainingColumn(table_column=Column(no_wrap=True)),
+        console=screen,
+    ) as bar:
         tasks: dict[str, TaskID] = {}
 
         def show(file: str, done: int, total: int) -> None:

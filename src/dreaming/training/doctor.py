@@ -15,7 +15,7 @@ from dreaming.errors import UserError
 from dreaming.runs.folder import RunFolder
 from dreaming.system import hardware
 from dreaming.system.defaults import torch_defaults
-from dreaming.system.disk import write
+from dreaming.system.disk import require_writable, write
 from dreaming.system.progress import NoProgress, told
 from dreaming.system.threads import one_thread
 from dreaming.training.precision import exactly, passed
@@ -106,6 +106,8 @@ def examine(
         ]
         for precision in ("float32", "tf32", "bfloat16")
     }
+    if where.type == "cuda":
+        require_writable(passed(where))
     progress.say(f"{CYCLES} cycles on every path, {base_channels} channels, batch {batch_size}, on {where}")
     checks = []
     for check in _checked(configs, where):

@@ -17,7 +17,7 @@ from dreaming.model.cycle import active_phases, sleep_wake_cycle
 from dreaming.model.hippocampus import Hippocampus
 from dreaming.rng import Random, generator, seeded
 from dreaming.runs.folder import RunFolder
-from dreaming.runs.images import images_for, named_for
+from dreaming.runs.images import images_for, named_as_beside, named_for
 from dreaming.system.defaults import torch_defaults
 from dreaming.system.locks import locked
 from dreaming.system.progress import NoProgress, told
@@ -95,6 +95,7 @@ def train(
     path = run_folder_path(config, Path(out))
     config = resolved(RunFolder(path).at_hand(config), RunFolder(path))
     dataset = images_of(config, dataset, data_dir, trust_data)
+    config = named_as_beside(config, RunFolder(path), dataset)
     with listening() as interrupt, locked(path, "training"):
         run = open_run(config, dataset, Path(out))
         show_repairs_and_stages(run, progress)

@@ -13,7 +13,7 @@ from dreaming.config.config import Config
 from dreaming.data import Dataset
 from dreaming.errors import RunsFailed, Stopped, UserError
 from dreaming.runs.folder import RunFolder, require_seeds_of_one_config, run_path
-from dreaming.runs.images import named_for
+from dreaming.runs.images import named_as_beside, named_for
 from dreaming.system import hardware
 from dreaming.system.defaults import torch_defaults
 from dreaming.system.locks import locked
@@ -24,7 +24,7 @@ from dreaming.training.callback import OnEpoch
 from dreaming.training.captured import CapturedCycle
 from dreaming.training.loop import close_and_show, images_of, show_repairs_and_stages, timed, train
 from dreaming.training.precision import auto_path, exactly, resolved
-from dreaming.training.processes import Child, Ending, ended, pickled, train_in_child
+from dreaming.training.processes import Child, Ending, children_allowed, ended, pickled, train_in_child
 from dreaming.training.resume import open_run
 from dreaming.training.run import Run, run_folder_path
 
@@ -59,7 +59,7 @@ def train_all(
         As for `train`, for all runs.
     workers
         How many processes, at least 1; with 1, runs are trained in this process, one after another. By default
-        one a core; and on a GPU one for all.
+        one a core; one for all on a GPU, and in a worker of a `multiprocessing.Pool`, which may begin no other.
     on_epoch
         As for `train`. A run in a process of its own calls a copy of it there: what that writes to the disk lasts,
         what it changes in memory is not seen here.
@@ -121,7 +121,7 @@ def train_all(
     with listening() as interrupt:  # also for a wish that comes between two runs, or too late for one
         if workers is None and on_gpu and all(auto_path(device) == "captured" for device in devices):
             endings = _one_after_another(_alike(runs), {**options, "on_epoch": on_epoch}, progress, interrupt)
-        elif (count := workers or (1 if on_gpu else cores())) == 1:
+        elif (count := workers or (1 if on_gpu or not children_allowed() else cores())) == 1:
             each = [{path: config} for path, config in runs.items()]
             endings = _one_after_another(each, {**options, "on_epoch": on_epoch}, progress, interrupt)
         else:
@@ -168,8 +168,8 @@ def _whole(endings: Mapping[Path, Ending], paths: Sequence[Path], out: Path, pro
         path: endings[path].said for path in paths if path in endings and endings[path].kind == "failed"
     }
     faults = "\n".join(ending.fault for ending in endings.values() if ending.fault)
-    if faults:
-        progress.say(faults)
+    for line in faults.splitlines():
+        progress.say(line)
     cause = RuntimeError(faults) if faults else None
     each = "; ".join(f"{RunFolder(path).title}: {said}" for path, said in failed.items())
     why = f"{len(failed)} of {len(paths)} runs failed, {each}"
@@ -298,6 +298,9 @@ def train_together(
     if len(_alike({run_folder_path(config, Path(out)): config for config in configs})) > 1:
         raise UserError("cortices train side by side only where their configs differ in nothing but the seed")
     images = images_of(configs[0], dataset, data_dir, trust_data)
+    configs = [
+        named_as_beside(config, RunFolder(run_folder_path(config, Path(out))), images) for config in configs
+    ]
     with listening() as interrupt, ExitStack() as locks:
         for config in configs:
             locks.enter_context(locked(run_folder_path(config, Path(out)), "training"))

@@ -1,6 +1,7 @@
 """One run in a process of its own: how it is started, what it tells its parent, how it is told to stop."""
 
 import atexit
+import multiprocessing
 import os
 import pickle
 import signal
@@ -8,10 +9,12 @@ import sys
 import threading
 import time
 import traceback
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import Pipe, resource_tracker
 from multiprocessing.connection import Connection
 from typing import Any, ClassVar, Generic, Literal, TypeVar
@@ -22,7 +25,7 @@ from joblib.externals.loky import ProcessPoolExecutor
 from joblib.externals.loky.backend import resource_tracker as loky_tracker
 
 from dreaming.config.config import Config
-from dreaming.errors import Stopped, UserError
+from dreaming.errors import Notice, Stopped, UserError
 from dreaming.system.progress import NoProgress
 from dreaming.system.source_code import own_modules
 from dreaming.system.threads import keep_memory, wishes
@@ -31,6 +34,9 @@ from dreaming.training.loop import train
 
 Task = TypeVar("Task")
 Found = TypeVar("Found")
+STANDARD_FIRST = {"PYTHONSAFEPATH": "1"}
+"""Environment in which a new interpreter does not look for the standard library in the working folder first, where
+a user may have a queue.py of their own. Once it runs, it is told where this one looks."""
 TELL_EVERY = 1.0  # seconds between two counts of cycles
 
 
@@ -64,6 +70,11 @@ def ended(work: Callable[[], object]) -> Ending:
         said = " ".join(f"{type(fault).__name__}: {fault}".split())
         return Ending("failed", said, traceback.format_exc())
     return Ending("finished")
+
+
+def children_allowed() -> bool:
+    """Return whether this process may have children: a worker of a `multiprocessing.Pool` may not."""
+    return not multiprocessing.current_process().daemon
 
 
 def in_processes(work: Callable[[Task], Found], tasks: Sequence[Task]) -> list[Found]:
@@ -134,26 +145,31 @@ class Child(Generic[Found]):
     work, words
         What is called there, and its arguments.
 
+    Raises
+    ------
+    UserError
+        If this process may begin no other.
+
     Attributes
     ----------
     result
         What it returns.
     ear
         Where it is heard. What `train_in_child` tells are tuples: the name of a method of `NoProgress` and its
-        arguments, or ``"cycles"`` and how many more are done, and last ``"over"``.
+        arguments, ``"cycles"`` and how many more are done, or ``"notice"`` and its text; and last ``"over"``.
     """
 
     def __init__(self, threads: int, work: Callable[..., Found], *words: Any) -> None:
+        if not children_allowed():
+            raise UserError(
+                "a worker of a multiprocessing.Pool may begin no process of its own; train with workers=1, or in a "
+                "concurrent.futures.ProcessPoolExecutor"
+            )
         self.ear, mouth = Pipe()
         self._begun = self._told = False
-        sys.warnoptions.append("ignore")  # they clear up after processes that were killed, and would say so
-        try:
-            loky_tracker.ensure_running()
-            resource_tracker.ensure_running()
-        finally:
-            sys.warnoptions.remove("ignore")
+        _begin_trackers()
         self._pool = ProcessPoolExecutor(
-            1, initializer=_settle, initargs=(mouth, threads), env=wishes(threads)
+            1, initializer=_settle, initargs=(mouth, threads), env={**wishes(threads), **STANDARD_FIRST}
         )
         # SIGINT, which a terminal sends to parent and children alike, reaches the parent alone.
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
@@ -173,6 +189,8 @@ class Child(Generic[Found]):
         if what == "cycles":
             for _ in range(about[0]):
                 progress.cycle()
+        elif what == "notice":
+            warnings.warn(about[0], Notice, stacklevel=2)
         elif what != "over":
             getattr(progress, what)(*about)
         return bool(what != "over")
@@ -202,6 +220,20 @@ class Child(Generic[Found]):
         if self._told:
             return None
         return Ending("failed", "its process was killed, or memory ran out, before the run was done")
+
+
+def _begin_trackers() -> None:
+    """Begin what clears up after processes that were killed: without a word, and without a user's queue.py."""
+    before = {name: os.environ.get(name) for name in STANDARD_FIRST}
+    os.environ.update(STANDARD_FIRST)
+    sys.warnoptions.append("ignore")
+    try:
+        loky_tracker.ensure_running()
+        resource_tracker.ensure_running()
+    finally:
+        sys.warnoptions.remove("ignore")
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
 def _settle(parent: Connection, threads: int) -> None:
@@ -252,12 +284,24 @@ class _Relay(NoProgress):
         self.tell("say", text)
 
 
+def _relay_notice(
+    relay: _Relay, show: Callable[..., None], message: Warning | str, category: type[Warning], *about: Any
+) -> None:
+    """Let the parent show a notice of ours; show other warnings here."""
+    if issubclass(category, Notice):
+        relay.tell("notice", str(message))
+    else:
+        show(message, category, *about)
+
+
 def train_in_child(config: bytes, on_epoch: bytes, options: dict[str, Any]) -> Ending:
     """Train a run; its config and what is called after its epochs are `pickled`. This is all that a child does.
 
     Until `train` listens, SIGTERM ends it, since nothing is to be saved yet.
     """
     relay = _Relay()
+    warnings.simplefilter("always", Notice)
+    warnings.showwarning = partial(_relay_notice, relay, warnings.showwarning)
 
     def work() -> None:
         sent, called = pickle.loads(config), pickle.loads(on_epoch)  # noqa: S301 - the parent's

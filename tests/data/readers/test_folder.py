@@ -7,7 +7,7 @@ import zlib
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 
 from dreaming.data import check, dataset_info, fetch, load_dataset
 from dreaming.data.readers import folder as reader
@@ -33,7 +33,6 @@ def folder(tmp_path):
                 pixels = random.integers(0, 256, (32, 32, 3), dtype=np.uint8)
                 Image.fromarray(pixels).save(root / split / name / file, lossless=True)
     (root / "train/.hidden").mkdir()
-    (root / "train/cat/notes.txt").write_text("not an image")
     return root
 
 
@@ -66,6 +65,12 @@ def test_other_sizes_and_modes_become_32_by_32_rgb(tmp_path):
         "clear.png": (Image.new("RGBA", (40, 40), (255, 0, 0, 0)), (0, 0, 0)),
         "palette.png": (Image.new("RGB", (40, 40), (1, 2, 3)).quantize(), (1, 2, 3)),
         "bit.png": (Image.new("1", (40, 40), 1), (255, 255, 255)),
+        "colour.bmp": (Image.new("RGB", (40, 40), (1, 2, 3)), (1, 2, 3)),
+        "moving.gif": (Image.new("RGB", (40, 40), (1, 2, 3)), (1, 2, 3)),
+        "microscope.tif": (Image.fromarray(grey16), (156, 156, 156)),
+        "scan.tiff": (Image.new("RGB", (40, 40), (1, 2, 3)), (1, 2, 3)),
+        "net.ppm": (Image.new("RGB", (40, 40), (1, 2, 3)), (1, 2, 3)),
+        "net.pgm": (Image.new("L", (40, 40), 7), (7, 7, 7)),
     }
     for name, (picture, colour) in pictures.items():
         picture.save(tmp_path / name)
@@ -77,6 +82,32 @@ def test_other_sizes_and_modes_become_32_by_32_rgb(tmp_path):
     exif[0x0112] = 3  # upside down
     turned.save(tmp_path / "turned.png", exif=exif)
     assert open_picture(tmp_path / "turned.png", "").getpixel((0, 0)) == (255, 0, 0)
+
+
+@pytest.mark.parametrize(
+    "numbers", [np.float32([[0.5]]), np.int32([[2**16]]), np.int32([[-1]]), np.float32([[np.nan]])]
+)
+def test_pixels_of_which_nobody_says_what_is_white_are_refused(numbers, tmp_path):
+    Image.fromarray(np.tile(numbers, (40, 40))).save(tmp_path / "measured.tif")
+    with pytest.raises(
+        UserError, match=r"measured\.tif has pixels beyond 0 to 65535, or of no whole numbers"
+    ):
+        open_picture(tmp_path / "measured.tif", "measured.tif")
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("damaged", [False, True])
+def test_a_picture_is_brought_upright_whatever_else_its_camera_wrote(orientation, damaged, tmp_path):
+    exif = Image.Exif()
+    exif[0x0112], exif[0x011A] = orientation, 72.0
+    pixels = np.random.default_rng(0).integers(0, 256, (30, 40, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "turned.png", exif=exif)
+    upright = ImageOps.exif_transpose(Image.open(tmp_path / "turned.png"))
+    if damaged:  # the resolution becomes a text, at which Pillow's own turning stumbles
+        record = bytearray(exif.tobytes())
+        record[record.index(b"\x01\x1a") + 3] = 2
+        Image.fromarray(pixels).save(tmp_path / "turned.png", exif=bytes(record))
+    assert np.array_equal(open_picture(tmp_path / "turned.png", ""), upright)
 
 
 def test_a_picture_too_large_is_refused_by_its_header(tmp_path, monkeypatch):
@@ -96,37 +127,11 @@ def test_a_picture_too_large_is_refused_by_its_header(tmp_path, monkeypatch):
 def test_a_file_that_is_cut_off_or_no_image_is_named(folder, cache, file):
     path = folder / file
     whole = path.read_bytes()
-    for content in (whole[: len(whole) // 2], b"", b"no image", b"GIF89a" + bytes(20)):
+    for content in (whole[: len(whole) // 2], b"", b"no image", b"GIF89a" + bytes(20), b"II*\0" + bytes(20)):
         path.write_bytes(content)
-        with pytest.raises(UserError, match=f"{file} is no PNG, JPEG, WEBP image, or is cut off"):
+        with pytest.raises(UserError, match=f"{file} is no PNG, .* image, or is cut off"):
             load_dataset(f"folder:{folder}")
     assert not cache.exists()
-
-
-def test_folders_that_are_laid_out_otherwise_are_refused(folder, tmp_path):
-    def refuses(sentence):
-        with pytest.raises(UserError, match=sentence):
-            load_dataset(f"folder:{folder}")
-
-    with pytest.raises(UserError, match="names no folder"):
-        load_dataset("folder:")
-    with pytest.raises(UserError, match=r"there is no folder .*nowhere"):
-        load_dataset(f"folder:{tmp_path}/nowhere")
-    (folder / "train/dog").mkdir()
-    refuses(r"train/dog holds no \.png")
-    Image.new("RGB", (9, 9)).save(folder / "train/dog/1.png")
-    refuses("train has a class 'dog' that .*test has not")
-    (folder / "train/dog").rename(folder / "test/dog")
-    refuses("test has a class 'dog' that .*train has not")
-    (folder / "test").rename(tmp_path / "away")
-    refuses("there is no folder .*test")
-    (folder / "test").mkdir()
-    refuses("test is empty")
-    for split in ("train", "test"):
-        os.renames(folder / split, tmp_path / "old" / split)
-        (folder / split / "cat").mkdir(parents=True)
-        Image.new("RGB", (9, 9)).save(folder / split / "cat/1.png")
-    refuses("only one class, 'cat'")
 
 
 def test_a_limited_folder_shows_every_class_in_both_splits(folder):

@@ -4,6 +4,7 @@ from . import cifar100 as cifar100
 from . import digits as digits
 from . import folder as folder
 from . import house_digits as house_digits
+from . import listing as listing
 from . import parquet as parquet
 from . import pickled as pickled
 from . import pictures as pictures

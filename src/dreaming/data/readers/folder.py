@@ -1,8 +1,7 @@
-"""A user's own images: ``PATH/train/CLASS/*`` and ``PATH/test/CLASS/*``, resized once and then cached."""
+"""A user's own images, resized once and then cached."""
 
 import hashlib
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,100 +10,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from dreaming.data.contents import Contents, Split, fingerprint
+from dreaming.data.readers.listing import Listing, list_folder
 from dreaming.data.readers.pictures import RESIZE_VERSION, open_picture, to_square
 from dreaming.errors import UserError
-from dreaming.system.disk import cache_dir, expanded, sweep, write
+from dreaming.system.disk import cache_dir, sweep, write
 from dreaming.system.texts import content_of
-
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
-
-
-@dataclass(frozen=True)
-class Listing:
-    """The images of a folder, not yet read.
-
-    Attributes
-    ----------
-    root
-        The folder that holds ``train`` and ``test``.
-    classes
-        Names of the class folders, sorted.
-    train, test
-        Files with the index of their class, sorted by class, then by name.
-    """
-
-    root: Path
-    classes: tuple[str, ...]
-    train: tuple[tuple[Path, int], ...]
-    test: tuple[tuple[Path, int], ...]
-
-    @property
-    def size(self) -> int:
-        """Bytes of all image files together."""
-        return sum(path.stat().st_size for path, _ in self.train + self.test)
-
-
-def list_folder(root: Path) -> Listing:
-    """Find the images of a folder and see that both splits have the same two or more classes.
-
-    Files that do not end in .png, .jpg, .jpeg or .webp are passed over, and so is what begins with a dot.
-
-    Parameters
-    ----------
-    root
-        The folder; ``~`` is understood.
-
-    Raises
-    ------
-    UserError
-        If the folder, ``train`` or ``test`` is missing, if there are fewer than two classes or a class has no
-        images, or if the classes of train and test differ.
-    """
-    root = expanded(root)
-    if not root.is_dir():
-        raise UserError(f"there is no folder {root}; folder:PATH needs PATH/train/CLASS and PATH/test/CLASS")
-    try:
-        found = {split: _list_split(root / split) for split in ("train", "test")}
-    except OSError as error:
-        raise UserError(f"{error.filename or root} cannot be read: {error.strerror or error}") from error
-    train, test = found["train"], found["test"]
-    for a, b, name, other in ((train, test, "train", "test"), (test, train, "test", "train")):
-        only = sorted(set(a) - set(b))
-        if only:
-            raise UserError(
-                f"{root / name} has a class {only[0]!r} that {root / other} has not;"
-                " both need the same classes"
-            )
-    if len(train) < 2:
-        raise UserError(f"{root} has only one class, {next(iter(train))!r}; a readout needs two or more")
-    classes = tuple(sorted(train))
-    return Listing(
-        root,
-        classes,
-        *(
-            tuple((path, label) for label, name in enumerate(classes) for path in split[name])
-            for split in (train, test)
-        ),
-    )
-
-
-def _list_split(folder: Path) -> dict[str, list[Path]]:
-    if not folder.is_dir():
-        raise UserError(f"there is no folder {folder}; put images into {folder}/CLASS/")
-    classes = {}
-    for entry in sorted(folder.iterdir()):
-        if entry.name.startswith(".") or not entry.is_dir():
-            continue
-        classes[entry.name] = sorted(
-            path
-            for path in entry.iterdir()
-            if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
-        )
-        if not classes[entry.name]:
-            raise UserError(f"{entry} holds no {', '.join(SUFFIXES)} files; fill it or take it away")
-    if not classes:
-        raise UserError(f"{folder} is empty; put images into {folder}/CLASS/")
-    return classes
 
 
 def read_folder(root: Path, image_size: int = 32) -> Contents:
@@ -117,7 +27,7 @@ def read_folder(root: Path, image_size: int = 32) -> Contents:
     Parameters
     ----------
     root
-        The folder that holds ``train`` and ``test``.
+        The folder, as `list_folder` reads it.
     image_size
         Height and width to which images are resized, in pixels.
 

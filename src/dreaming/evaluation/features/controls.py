@@ -88,7 +88,7 @@ def pca(
     solver = "full" if len(x) < x.shape[1] else "covariance_eigh"
     if train.shape[-1] > IMAGE_SIZE:
         solver = "randomized"
-    found = PCA(components, whiten=True, svd_solver=solver, random_state=seed).fit(x)
+    found = PCA(components, whiten=True, svd_solver=solver, random_state=rng.short_seed(seed)).fit(x)
     features = [torch.from_numpy(found.transform(split).astype(np.float32)) for split in (x, y)]
     return f"pca-{components}", features[0], features[1]
 

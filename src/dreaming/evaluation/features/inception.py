@@ -16,7 +16,7 @@ from torch import Tensor
 from dreaming.data.sources import checksum, locate
 from dreaming.data.weights import INCEPTION
 from dreaming.errors import UserError
-from dreaming.system.disk import cache_dir
+from dreaming.system.disk import cache_dir, expanded
 
 WEIGHTS = INCEPTION.files[0]
 LAYER = "2048"
@@ -100,9 +100,9 @@ def find_weights(data_dir: str | Path | None = None) -> Path:
         If they are not there, or are others.
     """
     data_dir = data_dir or os.environ.get("DREAMING_DATA")
-    folders = [*([Path(data_dir).expanduser()] if data_dir else []), cache_dir() / "inception"]
+    folders = [*([expanded(data_dir)] if data_dir else []), cache_dir() / "inception"]
     if chosen := os.environ.get("DREAMING_INCEPTION"):
-        there = [Path(chosen).expanduser()]
+        there = [expanded(chosen)]
     else:
         there = [file for folder in folders if (file := locate(WEIGHTS, folder)) is not None]
     if not there:

@@ -10,9 +10,6 @@ from typing import Any
 from urllib.parse import quote
 
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from dreaming.config.config import Config
 from dreaming.errors import UserError, brief, shown
@@ -25,7 +22,8 @@ from dreaming.model.conditions import colours_of
 from dreaming.runs import findings
 from dreaming.runs.folder import RunFolder
 from dreaming.runs.tables import csv
-from dreaming.system.disk import write
+from dreaming.system.disk import expanded, require_writable, write
+from dreaming.system.plotting import Panel, Picture, own_settings
 
 LINES = ("-", "--", "-.", ":")
 FINDINGS = ("dataset", "condition", "seed", *findings.FINDING_COLUMNS)
@@ -143,7 +141,8 @@ def compare(
         in more than their seed, or a measure of your own is by other files in some of them.
     """
     listed = [run_folders] if isinstance(run_folders, str | Path) else run_folders
-    folders = _found([Path(folder) for folder in listed])
+    require_writable(expanded(to) / "findings.csv")
+    folders = _found([expanded(folder) for folder in listed])
     runs, tables, said = [], [], []
     alike: dict[tuple[str, str], tuple[RunFolder, Config]] = {}
     wrong: dict[tuple[object, ...], None] = {}  # a run may be given twice, under two names
@@ -193,8 +192,8 @@ def compare(
     contents = {name: content for each in compared.items() for name, content in _files(*each)}
     contents["findings.csv"] = csv(pd.DataFrame(list(wrong), columns=list(FINDINGS)))
     for name, content in contents.items():
-        write(Path(to) / name, content)
-    return Comparison(compared, [Path(to) / name for name in contents], tuple(dict.fromkeys(said)))
+        write(expanded(to) / name, content)
+    return Comparison(compared, [expanded(to) / name for name in contents], tuple(dict.fromkeys(said)))
 
 
 def _found(paths: Sequence[Path]) -> list[RunFolder]:
@@ -238,11 +237,12 @@ def _files(name: str, found: MeasureComparison) -> Iterator[tuple[str, bytes]]:
     """Yield the name and the content of each file about a measure; its name may be anything that a table holds."""
     stem = "" if name == READOUT_ACCURACY else f"{quote(name, safe='')}_"
     drawn = f"{stem}plot" if stem else "accuracy"
-    figure = plot_measure(found.values, found.quantity)
-    for kind in ("png", "svg"):
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format=kind, dpi=150)
-        yield f"{drawn}.{kind}", buffer.getvalue()
+    with own_settings():
+        figure = plot_measure(found.values, found.quantity)
+        for kind in ("png", "svg"):
+            buffer = io.BytesIO()
+            figure.savefig(buffer, format=kind, dpi=150)
+            yield f"{drawn}.{kind}", buffer.getvalue()
     yield f"{stem}curves.csv", csv(found.values)
     yield f"{stem}table.csv", csv(found.table)
 
@@ -314,8 +314,10 @@ def _row(
     }
 
 
-def plot_measure(values: pd.DataFrame, quantity: Quantity) -> Figure:
+def plot_measure(values: pd.DataFrame, quantity: Quantity) -> Picture:
     """Draw a measure over epochs: a column a data set, a row a parameter, a colour a condition."""
+    from matplotlib.figure import Figure
+
     values = values.assign(
         **{name: values[name].map(unformatted) for name in ("dataset", "condition", "parameter")}
     )
@@ -344,9 +346,11 @@ def unformatted(name: object) -> str:
 
 
 def _panel(
-    panel: Axes, values: pd.DataFrame, controls: pd.DataFrame, quantity: Quantity, colours: Mapping[str, str]
+    panel: Panel, values: pd.DataFrame, controls: pd.DataFrame, quantity: Quantity, colours: Mapping[str, str]
 ) -> None:
     """Draw each seed behind the mean ± SEM; what belongs to no epoch is a level."""
+    from matplotlib.ticker import MaxNLocator
+
     for condition in dict.fromkeys(values["condition"]):
         colour = colours[condition]
         alike = [name for name in colours if colours[name] == colour]

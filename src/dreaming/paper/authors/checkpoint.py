@@ -99,7 +99,7 @@ def import_checkpoint(
     UserError
         If the file is no such checkpoint, or the folder is there already.
     """
-    path = Path(file)
+    path = disk.expanded(file)
     content = _content(path)
     parts = _parts(content, path)
     cortex = _cortex(path, parts)
@@ -125,6 +125,7 @@ def import_checkpoint(
     disk.sweep(folder.path.parent)
     if folder.path.exists():
         raise UserError(f"{folder.path} is there already; use another --out or --name")
+    disk.require_writable(folder.path)
     images = load_dataset(dataset, data_dir, limit=limit, trust=trust_data)
     losses = _losses(path, parts, epochs, config)
     unfinished = RunFolder(disk.beside(folder.path))

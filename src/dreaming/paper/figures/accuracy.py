@@ -6,10 +6,11 @@ from functools import partial
 import pandas as pd
 
 from dreaming.model.conditions import CONDITIONS, colours_of
-from dreaming.paper.figures.drawing import Panel, curves, epochs_below, one_row, schedule_parts
+from dreaming.paper.figures.drawing import curves, epochs_below, one_row, schedule_parts
 from dreaming.paper.figures.figure import SCHEDULES, Figure, Need
 from dreaming.paper.published import TABLE_1_CONDITIONS
 from dreaming.paper.tables import measured
+from dreaming.system.plotting import Panel
 
 OF_TEST = "Accuracy of a linear readout of the latents on test images"
 

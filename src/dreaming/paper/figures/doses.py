@@ -5,9 +5,10 @@ import pandas as pd
 from dreaming.evaluation.measures.readout import READOUT_ACCURACY
 from dreaming.evaluation.measures.robustness import OCCLUDED_ACCURACY
 from dreaming.paper.figures.accuracy import OF_TEST
-from dreaming.paper.figures.drawing import PANEL, Panel, Picture, canvas, curve, dataset_title
+from dreaming.paper.figures.drawing import PANEL, canvas, curve, dataset_title
 from dreaming.paper.figures.figure import DOSES, Figure, Need
 from dreaming.paper.tables import Tables, by_seed, measured
+from dreaming.system.plotting import Panel, Picture
 
 CURVES = (
     (READOUT_ACCURACY, "clean images", "#000000", "o"),

@@ -6,7 +6,7 @@ matplotlib is imported when something is drawn, so that a plan, which reads what
 import io
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,13 +14,8 @@ import pandas as pd
 from dreaming.data.known import SOURCES
 from dreaming.model.conditions import CONDITIONS, colours_of
 from dreaming.paper.tables import by_seed, incomplete, measured, over_seeds
+from dreaming.system.plotting import Panel, Picture, own_settings
 
-if TYPE_CHECKING:
-    import matplotlib.axes
-    import matplotlib.figure
-
-Panel: TypeAlias = "matplotlib.axes.Axes"
-Picture: TypeAlias = "matplotlib.figure.Figure"
 WARNING = "#A00000"
 PANEL = (4.4, 3.6)
 STYLE: dict[Any, Any] = {
@@ -97,9 +92,7 @@ def canvas(width: float, height: float) -> Picture:
 
 def draw_figure(plot: Callable[[pd.DataFrame], Picture], table: pd.DataFrame) -> Picture:
     """Draw a figure from its table in the paper's style, with a note of what it lacks."""
-    from matplotlib import rc_context
-
-    with rc_context(STYLE):
+    with own_settings(STYLE):
         picture = plot(table)
         if "source" in table:
             _note_gaps(picture, incomplete(table))
@@ -208,10 +201,8 @@ def bars(panel: Panel, groups: Sequence[tuple[str, Sequence[tuple[str, str, pd.S
 
 def saved(picture: Picture, kind: str) -> bytes:
     """Return a picture as a file of a kind: svg, pdf or png; the same bytes for the same picture."""
-    from matplotlib import rc_context
-
     undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind, {})
     buffer = io.BytesIO()
-    with rc_context(STYLE):
+    with own_settings(STYLE):
         picture.savefig(buffer, format=kind, metadata=undated)
     return buffer.getvalue()

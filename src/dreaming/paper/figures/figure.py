@@ -6,8 +6,8 @@ from typing import Literal
 
 import pandas as pd
 
-from dreaming.paper.figures.drawing import Picture
 from dreaming.paper.tables import Tables
+from dreaming.system.plotting import Picture
 
 When = Literal["curve", "long curve", "end", "start and end", "early and end", "trained"]
 """Epochs by what they are for; a profile has the numbers. ``curve``: from the untrained cortex to the end, every so

@@ -2,10 +2,11 @@
 
 import pandas as pd
 
-from dreaming.paper.figures.drawing import WARNING, Panel, Picture, bars, canvas, dataset_title
+from dreaming.paper.figures.drawing import WARNING, bars, canvas, dataset_title
 from dreaming.paper.figures.figure import Figure, Need
 from dreaming.paper.figures.pictures import image_of
 from dreaming.paper.tables import Tables, measured
+from dreaming.system.plotting import Panel, Picture
 
 EARLY, LATE = "#A6BDDB", "#034E7B"
 NIGHTS = {"frechet_nrem": "NREM", "frechet_rem": "REM"}

@@ -6,9 +6,10 @@ import pandas as pd
 
 from dreaming.evaluation.measures.organisation import CLEAN_OCCLUDED, INTRA_INTER
 from dreaming.model.conditions import CONDITIONS
-from dreaming.paper.figures.drawing import Panel, Picture, bars, canvas, dataset_title, label, note
+from dreaming.paper.figures.drawing import bars, canvas, dataset_title, label, note
 from dreaming.paper.figures.figure import Figure, Need
 from dreaming.paper.tables import Tables, measured
+from dreaming.system.plotting import Panel, Picture
 
 CONDITIONS_SHOWN = ("pad", "without_rem", "without_nrem")
 CLASS_COLOURS = ("#7B3294", "#00A6CA", "#C8A200", "#D7191C")

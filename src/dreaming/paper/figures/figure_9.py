@@ -2,10 +2,11 @@
 
 import pandas as pd
 
-from dreaming.paper.figures.drawing import Panel, Picture, canvas, dataset_title
+from dreaming.paper.figures.drawing import canvas, dataset_title
 from dreaming.paper.figures.figure import Figure
 from dreaming.paper.figures.pictures import image_of
 from dreaming.paper.tables import Tables
+from dreaming.system.plotting import Panel, Picture
 
 
 def of_pictures(table: pd.DataFrame, tables: Tables) -> pd.DataFrame:

@@ -2,10 +2,11 @@
 
 import pandas as pd
 
-from dreaming.paper.figures.drawing import Panel, Picture, canvas, curves, dataset_title, epochs_below, note
+from dreaming.paper.figures.drawing import canvas, curves, dataset_title, epochs_below, note
 from dreaming.paper.figures.figure import Figure, Need
 from dreaming.paper.published import TABLE_1_CONDITIONS
 from dreaming.paper.tables import DISCRIMINATOR, LOSS, Tables, measured
+from dreaming.system.plotting import Panel, Picture
 
 REAL, FAKE = "wake.externality", "rem.externality"
 TERMS = {

@@ -7,9 +7,10 @@ import textwrap
 import pandas as pd
 
 from dreaming.evaluation.measures.measure import Quantity
-from dreaming.paper.figures.drawing import Panel, Picture, canvas, curves, dataset_title, epochs_below, note
+from dreaming.paper.figures.drawing import canvas, curves, dataset_title, epochs_below, note
 from dreaming.paper.figures.figure import EVERY, OWN_MEASURES, Figure, Need
 from dreaming.paper.tables import Tables, measured
+from dreaming.system.plotting import Panel, Picture
 
 ACROSS = 3
 """Panels side by side."""

@@ -12,7 +12,6 @@ from pathlib import Path
 from statistics import median
 
 import torch
-from rich.table import Table
 
 from dreaming import data
 from dreaming.config.config import Config
@@ -22,7 +21,7 @@ from dreaming.paper.figures.figure import OWN_MEASURES
 from dreaming.paper.plan.plan import Plan, make_plan
 from dreaming.paper.plan.profile import Profile
 from dreaming.system import hardware
-from dreaming.system.progress import console, duration
+from dreaming.system.progress import duration, print_table
 from dreaming.system.terminal import tell
 from dreaming.system.texts import plural
 from dreaming.system.threads import cores
@@ -222,9 +221,8 @@ def dry_run(
     """
     plan = make_plan(profile, only, out, device, runs)
     cost = estimate(plan)
-    table = Table("run", "epochs", "state", "training left", "measuring left")
-    for run in plan.runs:
-        table.add_row(
+    rows = [
+        (
             run.title,
             f"{min(run.done, run.config.training.epochs)} of {run.config.training.epochs}",
             run.state + (", lacks epochs" if run.lacking else ""),
@@ -233,7 +231,9 @@ def dry_run(
                 for left in (cost.training, cost.measuring)
             ),
         )
-    console().print(table)
+        for run in plan.runs
+    ]
+    print_table(("run", "epochs", "state", "training left", "measuring left"), rows)
     needing = {run.title.rpartition("/")[0]: run.figures for run in reversed(plan.runs)}
     for name, figures in reversed(needing.items()):
         tell(f"{name}: for {', '.join(figures)}")

@@ -17,6 +17,7 @@ from dreaming.paper.figures.figure import OWN_MEASURES
 from dreaming.paper.plan.presets import chosen
 from dreaming.paper.plan.profile import Profile
 from dreaming.runs.folder import RunFolder, require_same_config, run_path
+from dreaming.system.disk import expanded
 from dreaming.system.progress import NoProgress
 from dreaming.training.precision import resolved
 
@@ -260,12 +261,12 @@ def make_plan(
     (24, 'cifar10/pad/seed-0', 50)
     """
     figures = chosen(profile, only)
-    place = Path(out) if out is not None else Path("reproduction") / profile.name
+    place = expanded(out) if out is not None else Path("reproduction") / profile.name
     for dataset in profile.datasets:
         dataset_info(dataset)  # refuses one that there is not, before anything is run
     needed = _needed(profile, figures)
     kept = _needed(profile, dict.fromkeys((*chosen(profile, ()), *figures)))
-    where = Path(runs) if runs is not None else place / "runs"
+    where = expanded(runs) if runs is not None else place / "runs"
     planned = (_planned(profile, run, needs, kept[run], where, device) for run, needs in needed.items())
     return Plan(profile, figures, tuple(planned), place, where)
 

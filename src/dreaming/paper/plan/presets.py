@@ -10,6 +10,7 @@ from dreaming.errors import UserError, nearest
 from dreaming.paper.figures import FIGURES, named
 from dreaming.paper.figures.figure import DOSES, OWN_MEASURES, SCHEDULES
 from dreaming.paper.plan.profile import Profile, profile_of
+from dreaming.system.disk import expanded
 from dreaming.system.texts import content_of, yaml_of
 
 _FIGURES = ("table-1", "figure-3", "figure-4", "figure-5", "figure-6", "figure-9")
@@ -61,7 +62,7 @@ def profile(name: str | Path, settings: Sequence[str] = ()) -> Profile:
     >>> profile("quick", ["seeds=3"]).seeds
     3
     """
-    path = Path(name)
+    path = expanded(name)
     if path.suffix in (".yaml", ".yml"):
         return _read(path).but(settings)
     if str(name) not in PROFILES:

@@ -20,6 +20,7 @@ from dreaming.paper.figures import FIGURES, OF_THE_PAPER, named
 from dreaming.paper.figures.figure import DOSES, EVERY, SCHEDULES, Need, When
 from dreaming.paper.plan.own_conditions import Dose, schedule_config, sweep_doses
 from dreaming.paper.published import EPOCHS, LONG_EPOCHS
+from dreaming.system.disk import expanded
 
 PLANNED = (
     "condition",
@@ -91,7 +92,7 @@ class Profile(Parameters):
     @classmethod
     def _measurable(cls, value: tuple[str, ...], info: Any) -> tuple[str, ...]:
         folder = info.context or Path()
-        found = tuple(str(folder / spec) if ":" in spec else spec for spec in value)
+        found = tuple(str(folder / expanded(spec)) if ":" in spec else spec for spec in value)
         of_the_paper = {need.measure for figure in OF_THE_PAPER for need in FIGURES[figure].needs}
         try:
             kinds = {type(measure) for measure in chosen_measures(found)}
