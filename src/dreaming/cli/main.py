@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from tyro.conf import arg
 
@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, kw_only=True)
 class _Run:
     """Which run."""
+
+    configures: ClassVar = True
+    """Whether --set changes a run's config."""
 
     condition: Annotated[str, arg(help=", ".join(condition_names()))] = "pad"
     phases: Annotated[str | None, arg(metavar="FILE.py:NAME")] = None

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from tyro.conf import Positional, UseAppendAction, arg
 
@@ -230,6 +230,9 @@ class Compare:
 @dataclass(frozen=True, kw_only=True)
 class Reproduce(ImageOptions):
     """Make figures and tables of the paper: train and measure what is missing, draw, and write a report."""
+
+    configures: ClassVar = True
+    """Whether --set changes a run's config."""
 
     profile: str = "demo"
     """demo (minutes, no download), quick (CIFAR-10, hours), paper (as published), or FILE.yaml of your own"""

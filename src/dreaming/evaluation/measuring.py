@@ -10,9 +10,9 @@ import pandas as pd
 from pydantic import ValidationError
 
 from dreaming.config.config import groups_in
-from dreaming.config.settings import assign, path_and_value, sentence
+from dreaming.config.settings import assign, path_and_value
 from dreaming.data import Dataset
-from dreaming.errors import UserError, brief, nearest
+from dreaming.errors import UserError, brief, nearest, spelled
 from dreaming.evaluation import measures as modules
 from dreaming.evaluation.features.controls import CONTROLS
 from dreaming.evaluation.measures.measure import Measure
@@ -27,6 +27,7 @@ from dreaming.system.defaults import torch_defaults
 from dreaming.system.locks import locked
 from dreaming.system.progress import NoProgress
 from dreaming.system.signals import stopping
+from dreaming.system.texts import sentence
 
 MEASURES: dict[str, type[Measure]] = {
     name: getattr(import_module(f"{modules.__name__}.{name}"), name.title().replace("_", ""))
@@ -186,6 +187,7 @@ def chosen_measures(measures: str | Own | Sequence[str | Own], settings: Sequenc
     if isinstance(measures, Measure) or callable(measures):
         measures = [measures]
     listed = measures.split(",") if isinstance(measures, str) else list(measures)
+    listed = [spelled(item, (*MEASURES, "all")) if isinstance(item, str) else item for item in listed]
     listed = [each for item in listed for each in (MEASURES if item == "all" else [item])]
     named: dict[str, Measure] = {}
     specs: dict[str, str] = {}

@@ -11,19 +11,39 @@ from annotated_types import Ge
 from pydantic import (
     BaseModel,
     ConfigDict,
+    ValidationError,
     field_validator,
     model_serializer,
     model_validator,
 )
+from pydantic._internal._model_construction import ModelMetaclass  # which has no public name
 
 from dreaming.errors import UserError, nearest
 from dreaming.system.source_code import SourceCode, source_of
+from dreaming.system.texts import sentence
 
 Count = Annotated[int, Ge(1)]
 """A whole number, at least 1."""
 
 
-class Parameters(BaseModel):
+class _InOneSentence(ModelMetaclass):
+    """Makes groups of parameters; values that do not fit are refused in one sentence."""
+
+    def __call__(self, *args: Any, **values: Any) -> Any:
+        """Make one.
+
+        Raises
+        ------
+        UserError
+            Naming the first mistake.
+        """
+        try:
+            return super().__call__(*args, **values)
+        except ValidationError as error:
+            raise UserError(f"{self.__name__}: {sentence(error, cast(type[BaseModel], self))}") from None
+
+
+class Parameters(BaseModel, metaclass=_InOneSentence):
     """A frozen group of named parameters that refuses names it does not know.
 
     A class derived from a group can take its place. It is recorded by its name (``kind``) and, if it is a user's
@@ -35,6 +55,9 @@ class Parameters(BaseModel):
     ...     rate: float = 0.1
     >>> Learning(rate=0.2)
     Learning(rate=0.2)
+    >>> Learning(rat=0.2)
+    Traceback (most recent call last):
+    dreaming.errors.UserError: Learning: there is no 'rat'; did you mean 'rate'?
     """
 
     model_config = ConfigDict(
@@ -54,6 +77,20 @@ class Parameters(BaseModel):
         if isinstance(value, bool) and field is not None and field.annotation is not bool:
             raise ValueError(f"it is {str(value).lower()}, where no truth value is wanted")
         return value
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Refuse to change a value.
+
+        Raises
+        ------
+        UserError
+            If there is a field of that name, or none.
+        """
+        try:
+            super().__setattr__(name, value)
+        except ValidationError:
+            kind = type(self).__name__
+            raise UserError(f"{kind} is frozen: its {name} cannot be changed; make another {kind}") from None
 
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:
