@@ -1,6 +1,7 @@
 """The errors a user can cause: each is one sentence that says what is wrong, where, and what to do."""
 
 import reprlib
+import shlex
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -56,6 +57,20 @@ def shown(text: str) -> str:
 _BRIEF = reprlib.Repr()
 _BRIEF.maxstring = _BRIEF.maxother = _BRIEF.maxlong = 120
 _BRIEF.maxlevel, _BRIEF.maxlist, _BRIEF.maxdict, _BRIEF.maxtuple = 3, 8, 8, 8
+
+
+def command(*words: object) -> str:
+    """Write a command of this program so that a shell, and the program, read it as it is meant.
+
+    Examples
+    --------
+    >>> command("evaluate", Path("my runs/digits/pad/seed-0"))
+    "dreaming evaluate 'my runs/digits/pad/seed-0'"
+    """
+    said = [
+        f"./{word}" if isinstance(word, Path) and str(word).startswith("-") else str(word) for word in words
+    ]
+    return shlex.join(["dreaming", *said])
 
 
 def brief(value: object) -> str:

@@ -142,7 +142,7 @@ class Train(ImageOptions, _Run):
             )
             for run in runs:
                 display.say(
-                    f"{run}: its dreams are in {run / 'dreams'}; measure it with: dreaming evaluate {run}"
+                    f"{run}: its dreams are in {run / 'dreams'}; measure it with: {self.measuring(run)}"
                 )
 
 

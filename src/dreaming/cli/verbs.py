@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal
 from tyro.conf import Positional, UseAppendAction, arg
 
 from dreaming.cli.arguments import fetched_names
-from dreaming.errors import UserError, shown
+from dreaming.errors import UserError, command, shown
 from dreaming.evaluation.measures import help_text
 
 # The library is imported where a verb calls it, so that --help and mistakes need not wait for torch.
@@ -36,13 +36,18 @@ class ImageOptions:
     trust_data: bool = False
     """take files with another checksum than the official one; the run's record says so"""
 
+    def measuring(self, run: Path) -> str:
+        """Return the command that measures a run on the same images."""
+        places = [] if self.data_dir is None else ["--data-dir", self.data_dir]
+        return command("evaluate", run, *places, *["--trust-data"] * self.trust_data)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluate(ImageOptions):
     """Measure runs, into measures.csv (and projection.csv); what is measured already is not done again."""
 
     runs: RunPaths
-    """run folders"""
+    """run folders, or folders that contain some; a run that is still trained too"""
     measures: Annotated[
         str,
         arg(
@@ -58,21 +63,20 @@ class Evaluate(ImageOptions):
 
     def __call__(self) -> None:
         """Evaluate."""
-        from dreaming.evaluation.measuring import evaluate
+        from dreaming.evaluation.measuring import evaluate_all
         from dreaming.system.progress import TerminalProgress
 
         with TerminalProgress() as display:
-            for run in _some(self.runs, "evaluate"):
-                evaluate(
-                    run,
-                    measures=self.measures,
-                    settings=self.set,
-                    epochs=self.epochs,
-                    data_dir=self.data_dir,
-                    trust_data=self.trust_data,
-                    device=self.device,
-                    progress=display,
-                )
+            evaluate_all(
+                _some(self.runs, "evaluate"),
+                measures=self.measures,
+                settings=self.set,
+                epochs=self.epochs,
+                data_dir=self.data_dir,
+                trust_data=self.trust_data,
+                device=self.device,
+                progress=display,
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,7 +191,7 @@ class Import(ImageOptions):
             data_dir=self.data_dir,
             trust_data=self.trust_data,
         )
-        print(shown(f"{run}: imported; measure it with: dreaming evaluate {run}"))
+        print(shown(f"{run}: imported; measure it with: {self.measuring(run)}"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -347,7 +351,7 @@ class CheckData:
         if wrong:
             raise UserError(
                 f"{len(wrong)} of {len(found)} files are not as published; fetch them with: "
-                f"dreaming data fetch {self.name} --data-dir {self.data_dir}"
+                + command("data", "fetch", self.name, "--data-dir", self.data_dir)
             )
 
 

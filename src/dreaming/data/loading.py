@@ -10,7 +10,7 @@ from dreaming.data.known import image_folder, source_called
 from dreaming.data.readers.folder import list_folder, read_folder
 from dreaming.data.sources import FileCheck, Layout, Source, check_file, check_files, found_checksum, locate
 from dreaming.data.weights import NETWORKS
-from dreaming.errors import UserError, spelled
+from dreaming.errors import UserError, command, spelled
 from dreaming.system.defaults import torch_defaults
 from dreaming.system.disk import expanded
 
@@ -163,7 +163,7 @@ def load_dataset(
     if not data_dir:
         raise UserError(
             f"{source.name} is read from files: say where they lie with --data-dir DIR or DREAMING_DATA,"
-            f" or get them with `dreaming data fetch {source.name} --data-dir DIR`"
+            f" or get them with `{command('data', 'fetch', source.name, '--data-dir', 'DIR')}`"
         )
     images = load_source(source, expanded(Path(data_dir)), limit=limit, trust=trust, image_size=image_size)
     return replace(images, place=str(expanded(Path(data_dir)).resolve()))
@@ -203,7 +203,7 @@ def load_source(
     raise UserError(
         f"{paths[i]} has checksum {found[layout.files[i].name]}"
         + (f", not the official {expected}" if expected else ", and no official one is published")
-        + f"; get the official files with `dreaming data fetch {source.name} --data-dir {data_dir}`,"
+        + f"; get the official files with `{command('data', 'fetch', source.name, '--data-dir', data_dir)}`,"
         " or accept these with --trust-data"
     )
 
@@ -230,7 +230,7 @@ def _complete(layout: Layout, data_dir: Path) -> list[Path] | None:
 
 
 def _nothing_there(source: Source, data_dir: Path) -> UserError:
-    get = f"get it with `dreaming data fetch {source.name} --data-dir {data_dir}`"
+    get = f"get it with `{command('data', 'fetch', source.name, '--data-dir', data_dir)}`"
     if not data_dir.is_dir():
         return UserError(f"{source.name} was looked for in {data_dir}, which is no directory; {get}")
     for layout in source.layouts:

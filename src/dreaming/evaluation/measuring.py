@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from dreaming.config.config import groups_in
 from dreaming.config.settings import assign, path_and_value
 from dreaming.data import Dataset
-from dreaming.errors import UserError, brief, nearest, spelled
+from dreaming.errors import RunsFailed, UserError, brief, nearest, spelled
 from dreaming.evaluation import measures as modules
 from dreaming.evaluation.features.controls import CONTROLS
 from dreaming.evaluation.measures.measure import Measure
@@ -38,6 +38,8 @@ Own = Measure | type[Measure] | Callable[..., Any]
 """A measure, a class of measures, or a function of a cortex and its data set."""
 TOGETHER = 8
 """Snapshots measured side by side: of 60,000 images, 8 sets of 256 latents take half a gigabyte."""
+MEASURES_LOCK = ".lock.measuring"
+"""What holds the tables of measures; a training, which writes all else, has another, so that both go on at once."""
 MEASURING = "measuring; what is measured is kept, and the same command goes on from there"
 
 
@@ -104,7 +106,7 @@ def evaluate(
         )
     chosen = chosen_measures(measures, settings)
     folder, progress = RunFolder.existing(Path(run_folder)), progress or NoProgress()
-    with locked(folder.path, "measuring"):
+    with locked(folder.path, "measuring", MEASURES_LOCK):
         config = folder.read_config(own=True)
         wanted, table = _epochs(folder, epochs), MeasureTable(folder, config, progress)
         todo = _todo(table, chosen, wanted)
@@ -145,6 +147,41 @@ def evaluate(
                         table.add(measure, found)
         progress.measured(table.title, watch.seconds, watch.inferred)
         return table.measures
+
+
+def evaluate_all(
+    paths: Sequence[str | Path], *, progress: NoProgress | None = None, **options: Any
+) -> list[pd.DataFrame]:
+    """Measure several runs, one after another; one that cannot be measured does not keep the others from it.
+
+    Parameters
+    ----------
+    paths
+        Run folders, or folders that contain some.
+    progress
+        Who is told how it goes.
+    **options
+        As for `evaluate`.
+
+    Raises
+    ------
+    UserError
+        If a folder neither is a run nor contains one.
+    RunsFailed
+        After the others were measured: which were not, and why.
+    """
+    folders, progress = RunFolder.all_in(paths), progress or NoProgress()
+    tables, failed = [], dict[Path, str]()
+    for folder in folders:
+        try:
+            tables.append(evaluate(folder.path, progress=progress, **options))
+        except UserError as mistake:
+            failed[folder.path] = str(mistake)
+    if failed and len(set(failed.values())) == 1:
+        raise RunsFailed(failed, next(iter(failed.values())))
+    if failed:
+        raise RunsFailed(failed)
+    return tables
 
 
 def _without_labels(measures: Sequence[Measure], name: str, progress: NoProgress) -> list[Measure]:

@@ -18,7 +18,7 @@ from pydantic import (
 )
 from pydantic._internal._model_construction import ModelMetaclass  # which has no public name
 
-from dreaming.errors import UserError, nearest
+from dreaming.errors import UserError, command, nearest
 from dreaming.system.source_code import SourceCode, source_of
 from dreaming.system.texts import sentence
 
@@ -178,7 +178,7 @@ class Recorded:
         where = f"in {self.source.file}, which was not executed" if self.source else "in a file not recorded"
         raise UserError(
             f"{kind} is defined {where}: to train, name the file anew with --phases or --networks; for all else, "
-            f"read its copy in the run folder and, if you trust it, say: dreaming trust {self.run}"
+            f"read its copy in the run folder and, if you trust it, say: {command('trust', self.run)}"
         )
 
 

@@ -49,7 +49,10 @@ def open_run(config: Config, dataset: Dataset, out: Path, beside: bool = False) 
         require_same_config(folder, folder.read_config(), config, "--out or --name")
         run.repairs = run.state.restore(folder, config)
         require_same_images(folder, dataset, "; use another --out")
-        _require_all_kept(folder, run.state.epochs_done)
+        losses_so_far(
+            folder, run.state.epochs_done
+        )  # which says what is missing; snapshots may be thrown away
+        findings.so_far(folder, run.state.epochs_done)
         if run.finished:
             return run
         environment = folder.read_environment()
@@ -101,14 +104,3 @@ def _require_untrained(folder: RunFolder) -> None:
                 f"{folder.path} was imported, without what training could go on from; use another --out or --name"
             )
         raise UserError(f"{folder.state} is missing; restore it, or train into another --out")
-
-
-def _require_all_kept(folder: RunFolder, epochs: int) -> None:
-    """Make sure that what every run writes in so many epochs is there.
-
-    Of snapshots, that is the untrained cortex: each session chose which others to keep, and people throw some away.
-    """
-    if not folder.snapshot(0).exists():
-        raise UserError(f"{folder.snapshot(0)} is missing; restore it, or train into another --out")
-    losses_so_far(folder, epochs)
-    findings.so_far(folder, epochs)
