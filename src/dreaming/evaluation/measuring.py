@@ -1,6 +1,7 @@
 """Measuring runs: which measures, of which snapshots, into the run folder."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -96,7 +97,8 @@ def evaluate(
     ------
     UserError
         If the folder is no run, a measure or option is unknown, a measure lacks something on this machine, a
-        snapshot is missing or damaged, or the images are others.
+        snapshot is missing or damaged, or the images are others; and, after the other measures, if one cannot be
+        had of these images.
     Stopped
         On Ctrl-C or SIGTERM; what is measured is kept, and the same call goes on.
     """
@@ -134,19 +136,32 @@ def evaluate(
             snapshots = SnapshotBatch(folder, config, images, portion[:1], where, progress, data_dir, watch)
             for measure in lacking:
                 asked(measure, partial(measure.check, snapshots))
+        failed: dict[Measure, str] = {}
         with stopping(MEASURING):
             for readout, control in controls:
-                with watch.stage("controls"):
+                with watch.stage("controls"), _noted(readout, failed):
                     readout.add_control(control, table, images, where)
             for lacking, portion in todo:
                 snapshots = SnapshotBatch(folder, config, images, portion, where, progress, data_dir, watch)
-                for measure in lacking:
-                    with watch.stage(type(measure).__name__.lower()):
+                for measure in (each for each in lacking if each not in failed):
+                    with watch.stage(type(measure).__name__.lower()), _noted(measure, failed):
                         found = measured_rows(measure, snapshots)
-                    with watch.stage("writing"):
-                        table.add(measure, found)
+                    if measure not in failed:
+                        with watch.stage("writing"):
+                            table.add(measure, found)
         progress.measured(table.title, watch.seconds, watch.inferred)
+        if failed:
+            raise UserError("; ".join(failed.values()))
         return table.measures
+
+
+@contextmanager
+def _noted(measure: Measure, failed: dict[Measure, str]) -> Iterator[None]:
+    """Note why a measure cannot be had, for the end: the others are measured all the same."""
+    try:
+        yield
+    except UserError as mistake:
+        failed[measure] = str(mistake)
 
 
 def evaluate_all(

@@ -51,8 +51,8 @@ def members_of(path: Path, folder: str, names: Sequence[str], largest: int, most
     missing = [name for name in names if name not in members]
     if missing:
         raise UserError(
-            f"{path} lacks {folder}/{missing[0]}, or that has more than {largest:,} bytes; fetch the archive again, "
-            f"or pack it anew with all of: {', '.join(names)}"
+            f"{path} lacks {folder}/{missing[0]}, or that has more than {largest:,} bytes; fetch the archive "
+            f"again, or pack it anew with all of: {', '.join(names)}"
         )
     return members
 

@@ -34,7 +34,8 @@ def hub_places(name: str, split: str, folder: str) -> tuple[str, ...]:
     folders = (folder, "data", "default", f"{name}/{folder}", f"{name}/data", name)
     cached = [f"datasets--*{name}/snapshots/*/{each}" for each in (folder, "data")]
     files = (f"{split}-00000-of-00001*.parquet", f"{split}/0000.parquet")  # the latter where it is converted
-    return tuple(f"{place}/{file}".removeprefix("./") for place in (".", *folders, *cached) for file in files)
+    places = (".", *folders, *cached)
+    return tuple(f"{place}/{file}".removeprefix("./") for file in files for place in places)
 
 
 def read_parquet(path: Path, n_classes: int) -> Split:
