@@ -40,7 +40,7 @@ def open_run(config: Config, dataset: Dataset, out: Path, beside: bool = False) 
     """
     folder = RunFolder(run_folder_path(config, out))
     device = hardware.device(config.training.device)
-    _require_at_hand(config, beside)
+    require_at_hand(config, beside)
     run = Run(TrainingState.initial(config, device), folder, config, dataset.to(device))
     environment: dict[str, Any] = {"sessions": []}
     sweep(folder.path)
@@ -68,8 +68,14 @@ def open_run(config: Config, dataset: Dataset, out: Path, beside: bool = False) 
     return run
 
 
-def _require_at_hand(config: Config, beside: bool) -> None:
-    """Refuse a config of which only the record is known, and networks and phases of the user's own that fail."""
+def require_at_hand(config: Config, beside: bool) -> None:
+    """Refuse a config of which only the record is known, and networks and phases of the user's own that fail.
+
+    Raises
+    ------
+    UserError
+        If it is one.
+    """
     for group in config.groups():
         if isinstance(group, Recorded):
             group.refuse()
