@@ -3,9 +3,11 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 from pydantic import ValidationError
 
 import dreaming
+from dreaming.data.readers.folder import list_folder
 from dreaming.errors import UserError, near, nearest
 from dreaming.model.occlusion import Occlusion
 
@@ -85,3 +87,11 @@ def test_what_does_not_fit_is_refused_from_python_in_one_sentence_too(call, sent
 def test_pydantic_still_says_for_itself_what_it_reads_in_its_own_way():
     with pytest.raises(ValidationError):
         dreaming.REM.model_validate({"wieght": 2})
+
+
+def test_classes_that_look_the_same_and_differ_in_unicode_form_are_shown_apart(tmp_path):
+    for folder in ("train/caf\u00e9", "train/tea", "test/cafe\u0301", "test/tea"):
+        (tmp_path / folder).mkdir(parents=True)
+        Image.new("RGB", (32, 32)).save(tmp_path / folder / "0.png")
+    with pytest.raises(UserError, match=r"has a class 'caf\\xe9' that"):
+        list_folder(tmp_path)

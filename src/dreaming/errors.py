@@ -2,6 +2,7 @@
 
 import reprlib
 import shlex
+import unicodedata
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -57,6 +58,19 @@ def shown(text: str) -> str:
 _BRIEF = reprlib.Repr()
 _BRIEF.maxstring = _BRIEF.maxother = _BRIEF.maxlong = 120
 _BRIEF.maxlevel, _BRIEF.maxlist, _BRIEF.maxdict, _BRIEF.maxtuple = 3, 8, 8, 8
+
+
+def told_apart(name: str, others: Iterable[str]) -> str:
+    r"""Quote a name; where another looks the same and has another Unicode form, by its code points.
+
+    Examples
+    --------
+    >>> told_apart("caf\u00e9", ["tea"]), told_apart("cafe\u0301", ["caf\u00e9"])
+    ("'café'", "'cafe\\u0301'")
+    """
+    form = unicodedata.normalize("NFC", name)
+    twins = [each for each in others if each != name and unicodedata.normalize("NFC", each) == form]
+    return ascii(name) if twins else repr(name)
 
 
 def command(*words: object) -> str:

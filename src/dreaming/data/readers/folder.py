@@ -13,7 +13,7 @@ from safetensors.torch import save
 
 from dreaming.data.contents import Contents, Split, fingerprint
 from dreaming.data.readers.pictures import RESIZE_VERSION, open_picture, to_square
-from dreaming.errors import UserError
+from dreaming.errors import UserError, told_apart
 from dreaming.system.disk import cache_dir, expanded, sweep, write
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
@@ -72,7 +72,7 @@ def list_folder(root: Path) -> Listing:
         only = sorted(set(a) - set(b))
         if only:
             raise UserError(
-                f"{root / name} has a class {only[0]!r} that {root / other} has not;"
+                f"{root / name} has a class {told_apart(only[0], b)} that {root / other} has not;"
                 " both need the same classes"
             )
     if len(train) < 2:
