@@ -60,8 +60,9 @@ def pytest_configure(config):
     )
     if build := config.getoption("--torch-build"):
         call_torch(build)
-    # A shell has what it starts with & ignore Ctrl-C.
+    # A shell has what it starts with & ignore Ctrl-C, and nohup has it ignore that its terminal is gone.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     # Tiny tensors: threads cost more than they bring, above all on a busy machine; in other processes too.
     torch.set_num_threads(1)
     os.environ["OMP_NUM_THREADS"] = "1"

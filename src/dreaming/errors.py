@@ -1,10 +1,11 @@
 """The errors a user can cause: each is one sentence that says what is wrong, where, and what to do."""
 
-import difflib
 import os
 import reprlib
+import shlex
 import sysconfig
 import traceback
+import unicodedata
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -93,6 +94,33 @@ _BRIEF.maxstring = _BRIEF.maxother = _BRIEF.maxlong = 120
 _BRIEF.maxlevel, _BRIEF.maxlist, _BRIEF.maxdict, _BRIEF.maxtuple = 3, 8, 8, 8
 
 
+def told_apart(name: str, others: Iterable[str]) -> str:
+    r"""Quote a name; where another looks the same and has another Unicode form, by its code points.
+
+    Examples
+    --------
+    >>> told_apart("caf\u00e9", ["tea"]), told_apart("cafe\u0301", ["caf\u00e9"])
+    ("'café'", "'cafe\\u0301'")
+    """
+    form = unicodedata.normalize("NFC", name)
+    twins = [each for each in others if each != name and unicodedata.normalize("NFC", each) == form]
+    return ascii(name) if twins else repr(name)
+
+
+def command(*words: object) -> str:
+    """Write a command of this program so that a shell, and the program, read it as it is meant.
+
+    Examples
+    --------
+    >>> command("evaluate", Path("my runs/digits/pad/seed-0"))
+    "dreaming evaluate 'my runs/digits/pad/seed-0'"
+    """
+    said = [
+        f"./{word}" if isinstance(word, Path) and str(word).startswith("-") else str(word) for word in words
+    ]
+    return shlex.join(["dreaming", *said])
+
+
 def brief(value: object) -> str:
     """Write a value as `repr` does, and only the beginning of a large one.
 
@@ -120,15 +148,70 @@ def nearest(name: str, known: Iterable[str]) -> str:
     Returns
     -------
     str
-        ``"did you mean 'x'?"`` where a name is near, else the list of what there is.
+        ``"did you mean 'x'?"`` where a name is a few slips of the finger away or begins so, else the list of what
+        there is.
 
     Examples
     --------
     >>> nearest("cifar", ["cifar10", "svhn"])
     "did you mean 'cifar10'?"
-    >>> nearest("qqq", ["cifar10", "svhn"])
-    'there are: cifar10, svhn'
+    >>> nearest("noise", ["dose", "steps"])
+    'there are: dose, steps'
     """
     known = list(known)
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.55)
-    return f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(known)}"
+    slip = near(name, known)
+    there = f"there are: {', '.join(known)}" if known else "there are none"
+    return there if slip is None else meant([slip])
+
+
+def spelled(name: str, known: Iterable[str]) -> str:
+    """Return the known name that another is but for upper case; the other itself, if it is none.
+
+    Examples
+    --------
+    >>> spelled("CIFAR10", ["cifar10", "svhn"]), spelled("Night", ["night", "Night"]), spelled("Nap", ["night"])
+    ('cifar10', 'Night', 'Nap')
+    """
+    known = list(known)
+    return name if name in known else next((each for each in known if each.lower() == name.lower()), name)
+
+
+def near(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that is a few slips of the finger away from another, or begins with it, if any is.
+
+    Examples
+    --------
+    >>> near("rme", ["nrem", "rem"])
+    'rem'
+    """
+    found = [(slips, each) for each in known if (slips := _slips(name, each)) is not None]
+    return min(found)[1] if found else None
+
+
+def meant(names: Iterable[str]) -> str:
+    """Suggest one of some names, as the end of a sentence.
+
+    Examples
+    --------
+    >>> meant(["nrem.weight", "rem.weight"])
+    "did you mean 'nrem.weight' or 'rem.weight'?"
+    """
+    return f"did you mean {' or '.join(map(repr, names))}?"
+
+
+def _slips(name: str, known: str) -> int | None:
+    """Count the letters left out, added, changed or swapped between two names; None where they are no slips."""
+    a, b = (each.strip("-").lower() for each in (name, known))
+    if len(a) > 100:
+        return None
+    rows = [list(range(len(b) + 1))]
+    for i, letter in enumerate(a, 1):
+        row = [i]
+        for j, other in enumerate(b, 1):
+            cost = min(rows[-1][j] + 1, row[-1] + 1, rows[-1][j - 1] + (letter != other))
+            swapped = i > 1 < j and letter == b[j - 2] and other == a[i - 2]
+            row.append(min(cost, rows[-2][j - 2] + 1) if swapped else cost)
+        rows.append(row)
+    slips = rows[-1][-1]
+    few = 3 * slips <= max(len(a), len(b)) or (slips == 2 and a[:3] == b[:3])
+    return slips if few or (len(a) > 2 and b.startswith(a)) else None

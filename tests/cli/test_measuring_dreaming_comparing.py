@@ -2,6 +2,7 @@
 
 import csv
 import io
+import shlex
 import statistics
 import sys
 
@@ -10,10 +11,12 @@ import pytest
 import yaml
 from PIL import Image
 from rich.console import Console
-from tests.cli.tiny_runs import TINY, tree
+from tests.cli.tiny_runs import SMALL, TINY, tree
+from tests.data.readers.test_cifar10 import batch_files, write_archive
 
 import dreaming
 from dreaming.system import progress
+from dreaming.system.locks import locked
 
 RUN = "digits/pad/seed-0"
 
@@ -47,6 +50,42 @@ def test_evaluate_takes_several_runs(trained, dreaming_does):
     for seed in "01":
         rows = rows_of(trained / f"digits/pad/seed-{seed}/measures.csv")
         assert {row["seed"] for row in rows} == {seed}
+
+
+def test_evaluate_takes_folders_of_runs_each_run_once(trained, dreaming_does):
+    said = dreaming_does("evaluate", trained, trained / RUN, "--epochs", "last")
+    for seed in "01":
+        assert said.count(f"digits/pad/seed-{seed}: measured in ") == 1
+    assert said == said.replace("already", "")
+
+
+def test_a_run_that_cannot_be_measured_keeps_no_other_from_it(trained, dreaming_refuses):
+    (trained / RUN / "environment.json").unlink()
+    dreaming_refuses(
+        "evaluate",
+        trained,
+        "--epochs=last",
+        because=rf"^dreaming: {trained / RUN}/environment.json is missing$",
+        may_add=["measures.csv"],
+    )
+    assert (trained / "digits/pad/seed-1/measures.csv").exists()
+
+
+def test_evaluate_measures_a_run_that_is_being_trained(trained, dreaming_does):
+    with locked(trained / RUN, "training"):
+        assert "epoch 2: " in dreaming_does("evaluate", trained / RUN)
+
+
+def test_what_train_prints_as_the_next_command_works_when_it_is_copied(tmp_path, dreaming_does):
+    data = tmp_path / "my 'own' data"
+    write_archive(data, batch_files())
+    words = ("--dataset", "cifar10", "--data-dir", data, "--trust-data", *SMALL, "--epochs", "1")
+    for out in (tmp_path / "my runs; and others", "-runs"):
+        said = dreaming_does("train", *words, f"--out={out}")
+        program, *copied = shlex.split(said.partition("measure it with: ")[2])
+        assert program == "dreaming"
+        images = ("--measures", "projection")  # of so few
+        assert "cifar10/pad/seed-0: projection, epoch 1" in dreaming_does(*copied, *images)
 
 
 def test_evaluate_measures_what_it_is_told_with_the_options_it_is_told(trained, dreaming_does):

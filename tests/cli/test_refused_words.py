@@ -2,8 +2,10 @@
 
 import pytest
 import torch
+from tests.cli.tiny_runs import TINY as TINY_WORDS
 
 from dreaming.config.configure import configure
+from dreaming.data import Dataset
 from dreaming.errors import UserError
 
 TRAIN = ("train", "--out", "runs", "--epochs", "1", "--limit", "32", "--device", "cpu")
@@ -26,7 +28,11 @@ TINY = (
         (("data", "chekc"), "'chekc'; did you mean 'check'"),
         (("--epochs", "3"), "'--epochs'"),
         ((*TRAIN, "--epoch", "3"), "'--epoch'; did you mean '--epochs'"),
-        ((*TRAIN, "--batch-size", "3"), "'--batch-size'"),
+        ((*TRAIN, "--batch-size", "3"), "'--batch-size'; did you mean '--set training.batch_size=VALUE'"),
+        ((*TRAIN, "--base-channels=8"), "'--base-channels'; did you mean '--set networks.base_channels=8'"),
+        (("describe", "--learning-rate", "1"), "did you mean '--set optimizer.learning_rate=VALUE'"),
+        (("reproduce", "--stores", "images"), "did you mean '--set hippocampus.stores=VALUE'"),
+        (("evaluate", "x", "--base-channels", "3"), "there are: --data-dir, --trust-data, --measures, --set"),
         ((*TRAIN, "--data_dri=x"), "'--data_dri'; did you mean '--data-dir'"),
         ((*TRAIN, "-q"), "-q"),
         ((*TRAIN, "extra"), "extra"),
@@ -49,10 +55,19 @@ def test_an_unknown_verb_or_option_is_named_with_the_nearest(words, because, dre
         ((*TRAIN, "--epochs", "1.5"), ("--epochs", r"'1\.5'")),
         ((*TRAIN, "--seed", "one"), ("--seed", "'one'")),
         ((*TRAIN, "--seeds", "two"), ("--seeds", "'two'")),
+        (
+            (*TRAIN, "--seeds", "0-3"),
+            "'0-3' is no number of runs, of which --seed is the first",
+        ),
+        ((*TRAIN, "--limit", ""), "--limit: '' is no whole number; see"),
+        ((*TRAIN, "--set"), "--set wants a value; see"),
         ((*TRAIN, "--limit", "all"), "--limit"),
         (("dream", "x", "--epoch", "last"), "--epoch"),
         (("dream", "x", "--count", "x"), ("--count", "'x'")),
-        ((*TRAIN, "--precision", "float16"), ("--precision is 'float16'", "did you mean 'bfloat16'")),
+        (
+            (*TRAIN, "--precision", "float16"),
+            ("--precision is 'float16'", r"'bfloat16'\? see dreaming"),
+        ),
         ((*TRAIN, "--log", "tensorbord"), "--log is 'tensorbord'; did you mean 'tensorboard'"),
         (("dream", "x", "--phase", "wake"), ("--phase", "wake", "nrem")),
     ],
@@ -208,3 +223,34 @@ def test_a_field_in_the_place_of_its_section_is_told_where_it_belongs():
         configure(epochs=3)
     with pytest.raises(UserError, match="there is no 'trainig'; did you mean 'training'"):
         configure(trainig={"epochs": 3})
+
+
+@pytest.mark.parametrize(
+    ("words", "as_written"),
+    [
+        (("--condition", "PAD"), "condition: pad\n"),
+        (("--condition", "Without_REM"), "condition: without_rem\n"),
+        (("--schedule", "PAD:1,Without_REM:2,pad"), "condition: pad-1-without_rem-2-pad\n"),
+        (("--precision", "Float32"), "precision: float32\n"),
+        (("--precision=TF32",), "precision: tf32\n"),
+    ],
+)
+def test_upper_case_in_names_is_understood(words, as_written, dreaming_does):
+    assert as_written in dreaming_does("describe", *words)
+
+
+def test_upper_case_leads_to_the_same_folders(trained, dreaming_does):
+    words = ("--dataset", "Digits", "--condition", "PAD", *TINY_WORDS)
+    assert "finished, 2 epochs" in dreaming_does("train", *words, "--epochs", "2", "--out", trained)
+    run = trained / "digits/pad/seed-0"
+    assert "readout accuracy of latent" in dreaming_does("evaluate", run, "--measures", "Readout")
+    assert "2 NREM dreams" in dreaming_does("dream", run, "--phase", "NREM", "--count", "2")
+    assert "digits" in dreaming_does("reproduce", "--dry-run", "--profile", "Demo", "--only", "Figure-4")
+
+
+def test_upper_case_in_names_of_data_sets_is_understood(tmp_path, dreaming_refuses):
+    dreaming_refuses("train", "--dataset", "CIFAR10", because="^dreaming: cifar10 is read from files")
+    dreaming_refuses("data", "check", "SVHN", "--data-dir", tmp_path, because="2 of 2 files")
+    dreaming_refuses("data", "fetch", "Digits", because="needs no fetching")
+    with pytest.raises(UserError, match="'Digits' is a data set that is known"):
+        Dataset.of_arrays("Digits", train=[[[0]]], test=[[[0]]])

@@ -11,6 +11,7 @@ from tests.cli.tiny_runs import TINY, WAITING, results, told_to_stop, tree, with
 
 import dreaming
 from dreaming.cli.main import main
+from dreaming.system.signals import SIGNALS
 
 
 def test_a_run_folder_holds_config_environment_losses_snapshots_dreams_and_state(trained):
@@ -152,9 +153,6 @@ def test_a_run_folder_of_another_config_is_refused_with_the_key(
     dreaming_refuses(*words, because=(because, "--out or --name"))
 
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
-
 @pytest.fixture(scope="module")
 def with_signal(tmp_path_factory):
     """Words for three epochs, in the second of which it waits for a signal."""
@@ -172,14 +170,14 @@ def undisturbed(with_signal, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def stopped(with_signal, tmp_path_factory):
-    """By signal: the folder of runs, status, output and errors. Both train at once, to wait but once."""
+    """By signal: the folder of runs, status, output and errors. All train at once, to wait but once."""
     folders = {number: tmp_path_factory.mktemp(number.name) for number in SIGNALS}
     with ThreadPoolExecutor() as pool:
         endings = list(pool.map(lambda number: told_to_stop(with_signal, folders[number], number), SIGNALS))
     return {number: (folders[number], *ending) for number, ending in zip(SIGNALS, endings, strict=True)}
 
 
-@pytest.mark.parametrize("number", SIGNALS, ids=["Ctrl-C", "SIGTERM"])
+@pytest.mark.parametrize("number", SIGNALS)
 def test_a_training_told_to_stop_saves_and_the_same_command_goes_on_bit_for_bit(
     number, stopped, undisturbed, with_signal, dreaming_does
 ):

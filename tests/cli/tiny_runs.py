@@ -40,7 +40,7 @@ class Waiting(NREM):
         nights.append(None)
         if WAIT in os.environ:
             if len(nights) == 1 + TRIED:
-                for number in (signal.SIGINT, signal.SIGTERM):
+                for number in signal.valid_signals():
                     if callable(before := signal.getsignal(number)):
                         signal.signal(number, also_noted(before))
             while len(nights) == 7 + TRIED and not heard:

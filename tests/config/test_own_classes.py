@@ -190,7 +190,7 @@ def test_two_classes_of_one_name_are_refused():
 
 
 def test_a_kind_that_nobody_knows_is_refused_where_it_is_written():
-    with pytest.raises(ValueError, match="there is no kind 'Mosaik' of Replay"):
+    with pytest.raises(dreaming.UserError, match="there is no kind 'Mosaik' of Replay"):
         REM(replay={"kind": "Mosaik"})
 
 

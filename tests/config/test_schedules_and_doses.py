@@ -75,7 +75,7 @@ class TestDose:
 
     @pytest.mark.parametrize("dose", [-0.1, 1.1, math.nan])
     def test_a_share_is_between_0_and_1(self, dose):
-        with pytest.raises(ValueError, match="dose"):
+        with pytest.raises(UserError, match="dose"):
             REM(dose=dose)
 
     def test_a_dose_of_0_is_the_phase_left_out(self, make, images, tmp_path):
@@ -133,7 +133,7 @@ class TestSteps:
         torch.testing.assert_close(ends[0][1]["nrem.latent"], mean)
 
     def test_no_step_is_refused(self):
-        with pytest.raises(ValueError, match="steps"):
+        with pytest.raises(UserError, match="steps"):
             NREM(steps=0)
 
 

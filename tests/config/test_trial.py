@@ -119,6 +119,29 @@ def test_what_is_drawn_without_a_layer_is_repeated_on_the_plain_path_and_refused
     assert not list((tmp_path / "no").rglob("config.yaml"))
 
 
+def by_item(cortex, images, hippocampus):
+    loss = cortex.latents(images).square().mean()
+    return Outcome(loss * (1 + 0 * loss.item()), {})
+
+
+def by_branch(cortex, images, hippocampus):
+    loss = cortex.latents(images).square().mean()
+    return Outcome(loss if loss > 1 else 2 * loss, {})
+
+
+@pytest.mark.parametrize("does", [by_item, by_branch])
+def test_what_fails_side_by_side_alone_is_refused_before_anything_is_written(does, tmp_path, tiny_dataset):
+    pair = [doing(does).model_copy(update={"seed": seed}) for seed in (0, 1)]
+    with pytest.raises(
+        UserError, match=r"Mine, side by side with another run, fails with RuntimeError: "
+    ) as told:
+        train_together(pair, out=tmp_path / "no", dataset=tiny_dataset)
+    assert "\n" not in str(told.value)
+    assert str(told.value).endswith("train one run after another, with --workers 1")
+    assert not (tmp_path / "no").exists()
+    assert dreaming.train(pair[0], out=tmp_path / "alone", dataset=tiny_dataset)
+
+
 class Small(nn.Module):
     """An encoder with a submodule called as a method could be, and tied weights."""
 

@@ -274,3 +274,24 @@ def test_a_projection_of_another_run_is_not_taken_for_this_ones(run, images):
     path.write_text(path.read_text().replace("digits,pad,4", "svhn,pad,4"))
     with pytest.raises(UserError, match=r"projection\.csv is another run's: it has the dataset svhn"):
         evaluate(run, measures="projection", epochs="3", dataset=images)
+
+
+def test_a_measure_that_cannot_be_had_of_few_images_keeps_no_other_from_it(tmp_path):
+    images = torch.randint(256, (80, 32, 32), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    labels = torch.arange(80) % 10
+    mine = dreaming.Dataset.of_arrays("mine", (images[:70], labels[:70]), (images[70:], labels[70:]))
+    config = dreaming.configure(
+        networks={"base_channels": 2, "latent_dim": 8},
+        training={"epochs": 1, "batch_size": 35, "device": "cpu"},
+    )
+    run = dreaming.train(config, out=tmp_path, dataset=mine)
+    names = ["organisation", "knn", "readout", "robustness", "projection", "few_labels"]
+    with pytest.raises(UserError) as told:  # one test image of each class, and fewer images than neighbours
+        dreaming.evaluate(run, measures=names, settings=["knn.k=71"], dataset=mine)
+    assert str(told.value) == (
+        "a distance within classes needs two images of one class; take more images, or leave organisation out; "
+        "knn.k is 71, and there are only 70 training images; use --set knn.k=N"
+    )
+    found = dreaming.evaluate(run, measures=names[2:], dataset=mine)
+    assert {"readout_accuracy", "readout_accuracy_occluded", "few_label_accuracy"} <= set(found["measure"])
+    assert set(found.loc[found["measure"] == "readout_accuracy", "epoch"].dropna()) == {0, 1}

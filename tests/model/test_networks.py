@@ -151,14 +151,14 @@ def test_each_doubling_of_the_image_takes_one_more_layer_of_twice_the_width(imag
 
 def test_the_layers_of_larger_images_count_among_the_weights_that_are_too_many():
     assert size(Networks(base_channels=128, image_size=64).build(0)) > 2**24
-    with pytest.raises(ValueError, match="image_size 128 have more than 268,435,456 weights"):
+    with pytest.raises(UserError, match="image_size 128 have more than 268,435,456 weights"):
         Networks(base_channels=220, image_size=128)
     assert Networks(base_channels=220).image_size == 32
 
 
 @pytest.mark.parametrize("image_size", [0, 8, 28, 48, 256])
 def test_other_sizes_are_refused(image_size):
-    with pytest.raises(ValueError, match="16, 32, 64 or 128"):
+    with pytest.raises(UserError, match="16, 32, 64 or 128"):
         Networks(image_size=image_size)
 
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import torch
-from pydantic import ValidationError
 from scipy import stats
 from tests.evidence.oracle import naive_pad as naive
 
+from dreaming.errors import UserError
 from dreaming.model import occlusion
 from dreaming.model.occlusion import Occlusion, occlusion_mask
 from dreaming.rng import Random
@@ -152,5 +152,5 @@ def test_a_tile_is_silenced_with_its_probability(p, size):
     ],
 )
 def test_impossible_occlusions_are_refused(wrong):
-    with pytest.raises(ValidationError):
+    with pytest.raises(UserError):
         Occlusion(**wrong)

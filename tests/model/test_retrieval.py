@@ -5,7 +5,6 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
 from scipy.special import softmax
 
 from dreaming.errors import UserError
@@ -112,7 +111,7 @@ class TestStoring:
         "wrong", [{"capacity": 0}, {"beta": -1}, {"iterations": 0}, {"cue_noise": 2}, {"retrieval": "all"}]
     )
     def test_impossible_ones_are_refused(self, wrong):
-        with pytest.raises(ValidationError):
+        with pytest.raises(UserError):
             HippocampusConfig(**wrong)
 
 

@@ -73,6 +73,17 @@ def test_a_second_process_is_told_who_holds_a_folder(tmp_path, holder, monkeypat
     assert said.endswith("wait until it is done or stop it")
 
 
+def test_those_who_write_different_files_hold_a_folder_at_once(tmp_path, holder, monkeypatch):
+    monkeypatch.setattr(locks, "PATIENCE", 0.0)
+    holder(tmp_path, 600)
+    with (
+        locked(tmp_path, "measuring", ".lock.measuring"),
+        pytest.raises(UserError, match="is measuring there"),
+        locked(tmp_path, "measuring", ".lock.measuring"),
+    ):
+        pass
+
+
 def test_a_lock_that_is_let_go_of_soon_is_waited_for(tmp_path, holder, monkeypatch):
     monkeypatch.setattr(locks, "PATIENCE", 600.0)  # a process of a busy machine takes long to end
     begun = time.monotonic()
@@ -116,15 +127,15 @@ class TestWhereAFileSystemHasNoLocks:
         said = str(told.value)
         assert said.startswith(f"{folder} is in use: process {os.getpid()} on ")
         assert "is training there since 20" in said
-        assert said.endswith(f"; if it is no more, remove {folder / locks.SOFT}")
+        assert said.endswith(f"; if it is no more, remove {folder / '.lock.soft'}")
         assert list(tmp_path.iterdir()) == []
 
     def test_what_a_dead_process_left_is_no_obstacle(self, tmp_path):
         dead = subprocess.Popen([sys.executable, "-c", ""])
         dead.wait()
-        (tmp_path / locks.SOFT).write_text(f"{dead.pid}\n{socket.gethostname()}\n")
+        (tmp_path / ".lock.soft").write_text(f"{dead.pid}\n{socket.gethostname()}\n")
         with locked(tmp_path, "training"):
-            assert (tmp_path / locks.SOFT).exists()
+            assert (tmp_path / ".lock.soft").exists()
         assert list(tmp_path.iterdir()) == []
 
 

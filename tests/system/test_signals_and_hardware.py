@@ -1,6 +1,8 @@
 """Signals are heard as a wish; the machine is described as it is."""
 
 import signal
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -8,9 +10,7 @@ import torch
 
 from dreaming.errors import UserError
 from dreaming.system import hardware
-from dreaming.system.signals import listening
-
-SIGNALS = [signal.SIGINT, signal.SIGTERM]
+from dreaming.system.signals import SIGNALS, listening, stopping
 
 
 @pytest.mark.parametrize("number", SIGNALS)
@@ -45,6 +45,45 @@ def test_asking_twice_by_ctrl_c_stops_at_once():
 def test_asking_twice_by_sigterm_is_still_one_wish():
     interrupted(signal.SIGTERM, signal.SIGTERM)
     interrupted(signal.SIGINT, signal.SIGTERM)
+
+
+@pytest.fixture
+def handlers():
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_what_whoever_began_the_process_ignores_stays_ignored(number, handlers):
+    signal.signal(number, signal.SIG_IGN)
+    with listening() as interrupt, stopping("testing"):
+        signal.raise_signal(number)
+        assert not interrupt.requested
+    code = (
+        "import signal; from dreaming.system.signals import end_at_signals\n"
+        f"end_at_signals(); signal.raise_signal({int(number)}); print('goes on')"
+    )  # which inherits it
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "goes on\n", "")
+
+
+@pytest.mark.parametrize("number", [each for each in SIGNALS if each not in (signal.SIGINT, signal.SIGTERM)])
+def test_a_handler_of_the_users_own_is_left_alone(number, handlers):
+    heard = []
+    signal.signal(number, lambda *_: heard.append(number))  # as a scheduler's, which queues the job anew
+    with listening() as interrupt:
+        signal.raise_signal(number)
+    assert (heard, interrupt.requested) == ([number], False)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_wish_too_late_for_a_block_is_passed_on_to_the_one_around_it(number):
+    with listening() as outer:
+        with listening():
+            signal.raise_signal(number)
+        assert outer.requested
 
 
 def test_outside_the_main_thread_nothing_is_heard_and_nothing_breaks():

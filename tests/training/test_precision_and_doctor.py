@@ -156,6 +156,14 @@ def lost(losses, states, configs, plain=False):
 
 @pytest.mark.usefixtures("shapes_unchecked")
 class TestDoctor:
+    @pytest.mark.parametrize("size", [("4", "64"), ("64", "2")], ids=["narrow", "few images"])
+    def test_calls_no_machine_wrong_whose_latents_round_to_one_number(self, size, quick, capsys):
+        words = ["doctor", "--base-channels", size[0], "--batch-size", size[1], "--seeds", "2"]
+        assert main(words) == 0
+        said = capsys.readouterr().out
+        assert "bfloat16: not tried: latents of so few images or narrow networks round to one" in said
+        assert said.count("  right\n") == 5
+
     def test_finds_all_right(self, quick, capsys):
         assert main(quick) == 0
         assert capsys.readouterr().out.count("  right\n") == 7

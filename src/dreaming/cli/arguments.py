@@ -15,7 +15,7 @@ from typing import Annotated, Any, Union
 
 import tyro
 
-from dreaming.errors import UserError, nearest
+from dreaming.errors import UserError, nearest, spelled
 
 MARKERS = (tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes, tyro.conf.FlagCreatePairsOff)
 PACKAGE = Path(__file__).parents[1]
@@ -23,6 +23,9 @@ CHOICE = re.compile(r"invalid choice (?P<value>'.*') for argument '(?P<option>.*
 PLAINER = {
     r"invalid literal for int\(\) with base 10: ('.*')": r"\1 is no whole number",
     r"could not convert string to float: ('.*')": r"\1 is no number",
+    r"no type matching \{None\}\|INT could be instantiated from \[('.*')\]": r"\1 is no whole number",
+    r"Missing value for argument '(.*)'\. Expected 1 values": r"\1 wants a value",
+    r"(--seeds: '\d+[-,:. ].*') is no whole number": r"\1 is no number of runs, of which --seed is the first",
 }
 """What Python says of a value that it cannot read, and how people say it."""
 GROUPS = {"data": "List, fetch and check data sets."}
@@ -194,11 +197,38 @@ def _grouped(verb: Any) -> Any:
 
 
 def _known_options(verb: Any, words: Sequence[str], program: str) -> None:
-    known = [f"--{field.name.replace('_', '-')}" for field in dataclasses.fields(verb)]
+    known = [
+        f"--{field.name.replace('_', '-')}"
+        for field in dataclasses.fields(verb)
+        if tyro.conf.Positional not in getattr(field.type, "__metadata__", ())
+    ]
     for word in words:
         name = word.split("=", 1)[0]
         if name.startswith("--") and name.replace("_", "-") not in known:
-            raise UserError(f"{program} has no option '{name}'; {nearest(name, known)}")
+            setting = _setting(verb, name.replace("_", "-"), word)
+            hint = f"did you mean '{setting}'?" if setting else nearest(name, known)
+            raise UserError(f"{program} has no option '{name}'; {hint}")
+
+
+def _setting(verb: Any, option: str, word: str) -> str | None:
+    """Return how a field of the config is set that was written as an option of its own."""
+    if not hasattr(verb, "configures"):
+        return None
+    annotated = {
+        node.name: {
+            ast.unparse(each.target): ast.unparse(each.annotation)
+            for each in node.body
+            if isinstance(each, ast.AnnAssign)
+        }
+        for file in ("config/config.py", "model/plasticity.py", "model/hippocampus.py")
+        for node in _parsed(file).body
+        if isinstance(node, ast.ClassDef)
+    }
+    for section, group in annotated["Config"].items():
+        for field in annotated.get(group, {}):
+            if option == f"--{field.replace('_', '-')}":
+                return f"--set {section}.{field}={word.partition('=')[2] or 'VALUE'}"
+    return None
 
 
 def _tyro(kind: Any, words: Sequence[str], program: str, description: str | None) -> Any:
@@ -212,10 +242,22 @@ def _tyro(kind: Any, words: Sequence[str], program: str, description: str | None
     said = _first_part(complaint.getvalue())
     if found := CHOICE.search(said):
         choices = [each for each in re.findall(r"'(.*?)'", found["choices"]) if each != "None"]
-        said = f"{found['option']} is {found['value']}; {nearest(found['value'].strip(chr(39)), choices)}"
+        value = found["value"].strip("'")
+        if (known := spelled(value, choices)) != value:
+            return _tyro(kind, _with(words, found["option"], value, known), program, description)
+        said = f"{found['option']} is {found['value']}; {nearest(value, choices)}"
     for their, ours in PLAINER.items():
         said = re.sub(their, ours, said)
-    raise UserError(f"{program.partition(' ')[2]}: {said}; see {program} --help")
+    raise UserError(
+        f"{program.partition(' ')[2]}: {said}{'' if said[-1] == '?' else ';'} see {program} --help"
+    )
+
+
+def _with(words: Sequence[str], option: str, value: str, known: str) -> list[str]:
+    """Return a command line with another value for an option."""
+    changed = {f"{option}={value}": f"{option}={known}"}
+    pairs = zip(["", *words], words, strict=False)
+    return [known if (before, word) == (option, value) else changed.get(word, word) for before, word in pairs]
 
 
 def _first_part(box: str) -> str:

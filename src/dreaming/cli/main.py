@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from tyro.conf import arg
 
@@ -47,6 +47,9 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, kw_only=True)
 class SleepOptions:
     """How the cortex sleeps."""
+
+    configures: ClassVar = True
+    """Whether --set changes a run's config."""
 
     condition: Annotated[
         str,
@@ -181,7 +184,7 @@ class Train(ImageOptions, _Run):
             )
             for run in runs:
                 display.say(
-                    f"{run}: its dreams are in {run / 'dreams'}; measure it with: dreaming evaluate {run}"
+                    f"{run}: its dreams are in {run / 'dreams'}; measure it with: {self.measuring(run)}"
                 )
 
 

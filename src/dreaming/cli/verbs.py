@@ -4,12 +4,12 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from tyro.conf import Positional, UseAppendAction, arg
 
 from dreaming.cli.arguments import fetched_names
-from dreaming.errors import UserError, shown
+from dreaming.errors import UserError, command, shown
 from dreaming.evaluation.measures import help_text
 from dreaming.system.terminal import tell
 
@@ -38,6 +38,11 @@ class ImageOptions:
     trust_data: Flag = False
     """take files with another checksum than the official one; the run's record says so"""
 
+    def measuring(self, run: Path) -> str:
+        """Return the command that measures a run on the same images."""
+        places = [] if self.data_dir is None else ["--data-dir", self.data_dir]
+        return command("evaluate", run, *places, *["--trust-data"] * self.trust_data)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluate(ImageOptions):
@@ -50,7 +55,7 @@ class Evaluate(ImageOptions):
     """
 
     runs: RunPaths
-    """run folders"""
+    """run folders, or folders that contain some; a run that is still trained too"""
     measures: Annotated[
         str,
         arg(
@@ -66,21 +71,20 @@ class Evaluate(ImageOptions):
 
     def __call__(self) -> None:
         """Evaluate."""
-        from dreaming.evaluation.measuring import evaluate
+        from dreaming.evaluation.measuring import evaluate_all
         from dreaming.system.progress import TerminalProgress
 
         with TerminalProgress() as display:
-            for run in _some(self.runs, "evaluate"):
-                evaluate(
-                    run,
-                    measures=self.measures,
-                    settings=self.set,
-                    epochs=self.epochs,
-                    data_dir=self.data_dir,
-                    trust_data=self.trust_data,
-                    device=self.device,
-                    progress=display,
-                )
+            evaluate_all(
+                _some(self.runs, "evaluate"),
+                measures=self.measures,
+                settings=self.set,
+                epochs=self.epochs,
+                data_dir=self.data_dir,
+                trust_data=self.trust_data,
+                device=self.device,
+                progress=display,
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -213,7 +217,7 @@ class Import(ImageOptions):
             data_dir=self.data_dir,
             trust_data=self.trust_data,
         )
-        tell(f"{run}: imported; measure it with: dreaming evaluate {run}")
+        tell(f"{run}: imported; measure it with: {self.measuring(run)}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -277,6 +281,9 @@ class Reproduce(ImageOptions):
     dreaming reproduce
     dreaming reproduce --profile quick --only figure-4 --dry-run
     """
+
+    configures: ClassVar = True
+    """Whether --set changes a run's config."""
 
     profile: str = "demo"
     """demo (minutes, no download), quick (CIFAR-10, hours), paper (as published), or FILE.yaml of your own"""
@@ -412,7 +419,7 @@ class CheckData:
         if wrong:
             raise UserError(
                 f"{len(wrong)} of {len(found)} files are not as published; fetch them with: "
-                f"dreaming data fetch {self.name} --data-dir {self.data_dir}"
+                + command("data", "fetch", self.name, "--data-dir", self.data_dir)
             )
 
 

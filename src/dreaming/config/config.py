@@ -21,7 +21,7 @@ from pydantic import (
 
 from dreaming.config.naming import cycle_name, special
 from dreaming.config.schedule import PHASE_KINDS, Phases, Stage
-from dreaming.config.settings import assign, difference, path_and_value, sentence
+from dreaming.config.settings import assign, difference, path_and_value
 from dreaming.errors import UserError, brief
 from dreaming.model.cortex import Cortex
 from dreaming.model.hippocampus import HippocampusConfig
@@ -32,7 +32,7 @@ from dreaming.model.parameters import Parameters, Recorded
 from dreaming.model.phases import NREM, REM, Phase, Wake
 from dreaming.model.plasticity import Optimizer
 from dreaming.rng import generator, seeded
-from dreaming.system.texts import FOLDER_NAME, content_of, yaml_of
+from dreaming.system.texts import FOLDER_NAME, content_of, sentence, yaml_of
 
 MOST_WEIGHTS = 2**28
 """Of one cortex, a gigabyte; the paper's has 3.4 million."""

@@ -8,10 +8,10 @@ from dreaming.config.config import Config, Networks, names_condition, validated
 from dreaming.config.custom import load_networks, load_phases, networks_of, phases_of
 from dreaming.config.naming import phase_name, usual_phase
 from dreaming.config.schedule import Stage
-from dreaming.config.settings import fields_of
 from dreaming.errors import UserError, brief
-from dreaming.model.conditions import condition
+from dreaming.model.conditions import condition, condition_called
 from dreaming.model.phases import Cycle, Phase, usual_name
+from dreaming.system.texts import fields_of
 
 
 def configure(
@@ -62,10 +62,11 @@ def configure(
     """
     _require_sections(sections)
     settings = [settings] if isinstance(settings, str) else settings
-    cycle, label = condition(condition_name), condition_name
+    label = condition_called(condition_name)
+    cycle = condition(label)
     later: list[dict[str, Any]] = []
     if schedule is not None:
-        if condition_name != "pad":
+        if label != "pad":
             raise UserError("a schedule names its conditions itself; leave --condition out")
         cycle, later, label = _scheduled(schedule)
     usual, usual_later = cycle, later
@@ -145,9 +146,11 @@ def _scheduled(text: str) -> tuple[Cycle, list[dict[str, Any]], str]:
             "--schedule wants CONDITION:EPOCH,...,CONDITION with epochs that grow, such as "
             f"pad:10,without_rem:20,pad, and got '{text}'"
         )
-    follow = zip(ends, [*names[1:], last], strict=True)
+    names = [condition_called(name) for name in (*names, last)]
+    follow = list(zip(ends, names[1:], strict=True))
     later = [{"after": end, "condition": name, "phases": condition(name)} for end, name in follow]
-    return condition(names[0]), later, text.replace(":", "-").replace(",", "-")
+    parts = [f"{name}-{end}" for end, name in zip(ends, names, strict=False)]
+    return condition(names[0]), later, "-".join([*parts, names[-1]])
 
 
 def swept(config: Config, sweep: str) -> list[Config]:

@@ -6,10 +6,10 @@ from typing import Annotated, Any
 from annotated_types import Ge
 from pydantic import BeforeValidator, PlainSerializer, ValidationError
 
-from dreaming.config.settings import sentence
 from dreaming.errors import brief, nearest
 from dreaming.model.parameters import Parameters
 from dreaming.model.phases import NREM, REM, Phase, Wake
+from dreaming.system.texts import sentence
 
 PHASE_KINDS: dict[str, type[Phase]] = {phase.__name__.lower(): phase for phase in (Wake, NREM, REM)}
 

@@ -1,58 +1,12 @@
-"""Settings ``PATH=VALUE`` on nested values, and what is wrong with values in one sentence."""
+"""Settings ``PATH=VALUE`` on nested values."""
 
-import re
-import types
-import typing
-from collections.abc import Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ValidationError
 
-from dreaming.errors import UserError, brief, nearest
+from dreaming.errors import UserError, brief, meant, near, nearest
 from dreaming.system.texts import yaml_of
-
-
-def sentence(error: ValidationError, model: type[BaseModel], prefix: str = "") -> str:
-    """Return the first of a validation's errors as a sentence.
-
-    Examples
-    --------
-    >>> from dreaming.model.parameters import Parameters
-    >>> class Learning(Parameters):
-    ...     rate: float = 0.1
-    >>> try:
-    ...     Learning(rat=3)
-    ... except ValidationError as error:
-    ...     sentence(error, Learning)
-    "there is no 'rat'; did you mean 'rate'?"
-    """
-    first = error.errors()[0]
-    path = [str(part)[:80] for part in first["loc"]]
-    trail = ".".join([prefix, *path] if prefix else path)
-    if first["type"] == "extra_forbidden":
-        return f"there is no '{trail}'; {nearest(path[-1], fields_of(model, path[:-1]))}"
-    message = re.sub(r"^(Value error|Input), ?", "", first["msg"])
-    if first["type"] == "value_error":
-        return message if path in ([], ["phases"]) else f"{trail}: {message}"
-    meaning = fields_of(model, path[:-1]).get(path[-1]) if path else None
-    if first["type"] == "string_pattern_mismatch" and meaning:
-        wanted = " ".join(meaning.replace("``", "").split()).rpartition(": ")[2].partition(";")[0].rstrip(".")
-        return f"{trail} is {brief(first['input'])}, and should be {wanted[0].lower()}{wanted[1:]}"
-    return f"{trail} is {brief(first['input'])}: {message[0].lower()}{message[1:]}"
-
-
-def fields_of(model: type[BaseModel], path: Sequence[str]) -> dict[str, str | None]:
-    """Return the fields of the model that a path of fields leads to, with what they mean."""
-    for part in path:
-        field = model.model_fields.get(part)
-        annotation = field.annotation if field else None
-        options = typing.get_args(annotation) if isinstance(annotation, types.UnionType) else (annotation,)
-        inner = next((o for o in options if isinstance(o, type) and issubclass(o, BaseModel)), None)
-        if inner is None:
-            return {}
-        model = inner
-    return {name: field.description for name, field in model.model_fields.items()}
 
 
 def path_and_value(setting: str) -> tuple[list[str], str]:
@@ -95,7 +49,9 @@ def assign(content: dict[str, Any], path: list[str], text: str, whole: str = "th
             known = list(here) if isinstance(here, dict) else []
             trail = ".".join(path[:depth])
             where = f"'{trail}'" if trail else whole
-            hint = nearest(key, known) if known else "it is a single value"
+            hint = _meant(path, depth, content, here) or (
+                nearest(key, known) if known else "it is a single value"
+            )
             raise UserError(f"--set {'.'.join(path)}: {where} has no '{key}'; {hint}")
         if depth < len(path) - 1:
             here = here[key]
@@ -105,6 +61,29 @@ def assign(content: dict[str, Any], path: list[str], text: str, whole: str = "th
         here[path[-1]] = text if isinstance(here[path[-1]], str) else yaml_of(text)
     except yaml.YAMLError:
         raise UserError(f"--set {'.'.join(path)}: cannot read the value {brief(text)}") from None
+
+
+def _meant(path: list[str], depth: int, content: Any, here: Any) -> str | None:
+    """Suggest what a path can mean that goes astray at a depth: a slip, or the same names elsewhere."""
+    rest, slip = path[depth:], near(path[depth], here) if isinstance(here, dict) else None
+    for found in (
+        list(_with_names(rest, here, path[:depth])),
+        [] if slip is None else [slip],
+        list(_with_names(rest, content, [])),
+    ):
+        if found:
+            return meant(found)
+    return None
+
+
+def _with_names(rest: list[str], content: Any, path: list[str]) -> Iterator[str]:
+    """Yield the paths in a nested mapping that have some names in this order, the last of them at their end."""
+    for key, value in content.items() if isinstance(content, dict) else ():
+        here = [*path, key]
+        passed = iter(here)
+        if key == rest[-1] and all(name in passed for name in rest):
+            yield ".".join(here)
+        yield from _with_names(rest, value, here)
 
 
 def difference(old: Any, new: Any, path: str = "") -> tuple[str, Any, Any] | None:

@@ -11,7 +11,7 @@ from dreaming.data.arrays import Given, read_arrays
 from dreaming.data.contents import Contents, Split, fingerprint, limited
 from dreaming.data.known import SOURCES
 from dreaming.data.resizing import resized
-from dreaming.errors import UserError, brief
+from dreaming.errors import UserError, brief, spelled
 from dreaming.system.texts import FOLDER_NAME
 
 
@@ -101,7 +101,7 @@ class Dataset:
             raise UserError(
                 f"a data set cannot be called {brief(name)}; take letters, digits and _ . + -, no sign first"
             )
-        if name in SOURCES:
+        if spelled(name, SOURCES) in SOURCES:
             raise UserError(f"{name!r} is a data set that is known; call your own images otherwise")
         contents, said = read_arrays(train, test, classes, name)
         if said:

@@ -3,9 +3,12 @@
 from pathlib import Path
 
 from dreaming.data.readers import cifar10, cifar100, digits, house_digits, stl10, svhn
-from dreaming.errors import UserError, nearest
+from dreaming.data.sources import Source
+from dreaming.errors import UserError, nearest, spelled
 
-SOURCES = {each.SOURCE.name: each.SOURCE for each in (digits, house_digits, cifar10, cifar100, stl10, svhn)}
+SOURCES: dict[str, Source] = {
+    each.SOURCE.name: each.SOURCE for each in (digits, house_digits, cifar10, cifar100, stl10, svhn)
+}
 
 
 def names() -> tuple[str, ...]:
@@ -19,6 +22,17 @@ def names() -> tuple[str, ...]:
     return tuple(SOURCES)
 
 
+def source_called(name: str) -> Source:
+    """Return the data set of a known name, whatever the case in which it is given.
+
+    Examples
+    --------
+    >>> source_called("CIFAR10").label
+    'CIFAR-10'
+    """
+    return SOURCES[spelled(name, SOURCES)]
+
+
 def image_folder(name: str, *others: str) -> Path | None:
     """Return PATH of ``folder:PATH``; None for every other known name, and an error for an unknown one.
 
@@ -29,7 +43,7 @@ def image_folder(name: str, *others: str) -> Path | None:
         if not path:
             raise UserError("folder: names no folder; write folder:PATH")
         return Path(path)
-    if name not in names():
+    if spelled(name, SOURCES) not in SOURCES:
         known = (*names(), *others, "folder:PATH")
         meant = f"did you mean 'folder:{name}'?" if Path(name).is_dir() else nearest(name, known)
         raise UserError(f"no data set is called {name!r}; {meant}")

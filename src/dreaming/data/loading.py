@@ -6,12 +6,12 @@ from pathlib import Path
 
 from dreaming.data.contents import Contents, limited
 from dreaming.data.dataset import Dataset
-from dreaming.data.known import SOURCES, image_folder
+from dreaming.data.known import image_folder, source_called
 from dreaming.data.readers.folder import read_folder
 from dreaming.data.readers.listing import list_folder
 from dreaming.data.sources import FileCheck, Layout, Source, check_file, check_files, found_checksum, locate
 from dreaming.data.weights import NETWORKS
-from dreaming.errors import UserError
+from dreaming.errors import UserError, command, spelled
 from dreaming.system.defaults import torch_defaults
 from dreaming.system.disk import expanded
 
@@ -66,9 +66,9 @@ def dataset_info(name: str) -> DatasetInfo:
         return DatasetInfo(
             name, len(listing.train), len(listing.test), "this machine", "your own", listing.size
         )
-    source = SOURCES[name]
+    source = source_called(name)
     size = sum(file.size for layout in source.layouts[:1] for file in layout.files)
-    return DatasetInfo(name, source.n_train, source.n_test, source.host, source.licence, size)
+    return DatasetInfo(source.name, source.n_train, source.n_test, source.host, source.licence, size)
 
 
 def check(name: str, data_dir: Path) -> list[FileCheck]:
@@ -100,13 +100,13 @@ def check(name: str, data_dir: Path) -> list[FileCheck]:
     >>> [found.state for found in check("svhn", Path("nowhere"))]
     ['missing', 'missing']
     """
-    if name in NETWORKS:
-        return [check_file(file, expanded(data_dir)) for file in NETWORKS[name].files]
+    if (network := spelled(name, NETWORKS)) in NETWORKS:
+        return [check_file(file, expanded(data_dir)) for file in NETWORKS[network].files]
     folder = image_folder(name, *NETWORKS)
     if folder is not None:
         listing = list_folder(folder)
         return [FileCheck(place, "ok") for place in listing.places]
-    return check_files(SOURCES[name], expanded(data_dir))
+    return check_files(source_called(name), expanded(data_dir))
 
 
 @torch_defaults()
@@ -158,14 +158,14 @@ def load_dataset(
     if folder is not None:
         images = _dataset(name, read_folder(folder, image_size), limit, image_size)
         return replace(images, place=str(expanded(folder).resolve()))
-    source = SOURCES[name]
+    source = source_called(name)
     if source.make is not None:
-        return _dataset(name, source.make(limit), limit, image_size)
+        return _dataset(source.name, source.make(limit), limit, image_size)
     data_dir = data_dir or os.environ.get("DREAMING_DATA")
     if not data_dir:
         raise UserError(
-            f"{name} is read from files: say where they lie with --data-dir DIR or DREAMING_DATA,"
-            f" or get them with `dreaming data fetch {name} --data-dir DIR`"
+            f"{source.name} is read from files: say where they lie with --data-dir DIR or DREAMING_DATA,"
+            f" or get them with `{command('data', 'fetch', source.name, '--data-dir', 'DIR')}`"
         )
     images = load_source(source, expanded(data_dir), limit=limit, trust=trust, image_size=image_size)
     return replace(images, place=str(expanded(data_dir).resolve()))
@@ -205,7 +205,7 @@ def load_source(
     raise UserError(
         f"{paths[i]} has checksum {found[layout.files[i].name]}"
         + (f", not the official {expected}" if expected else ", and no official one is published")
-        + f"; get the official files with `dreaming data fetch {source.name} --data-dir {data_dir}`,"
+        + f"; get the official files with `{command('data', 'fetch', source.name, '--data-dir', data_dir)}`,"
         " or accept these with --trust-data"
     )
 
@@ -232,7 +232,7 @@ def _complete(layout: Layout, data_dir: Path) -> list[Path] | None:
 
 
 def _nothing_there(source: Source, data_dir: Path) -> UserError:
-    get = f"get it with `dreaming data fetch {source.name} --data-dir {data_dir}`"
+    get = f"get it with `{command('data', 'fetch', source.name, '--data-dir', data_dir)}`"
     if not data_dir.is_dir():
         return UserError(f"{source.name} was looked for in {data_dir}, which is no directory; {get}")
     for layout in source.layouts:

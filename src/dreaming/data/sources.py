@@ -23,12 +23,15 @@ class RemoteFile:
         Bytes; 0 where it does not matter, as nothing is fetched.
     mirrors
         Addresses of the same bytes, the official one first.
+    also
+        Patterns of other paths below the data directory where it may lie.
     """
 
     name: str
     checksum: str | None
     size: int = 0
     mirrors: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -131,11 +134,10 @@ def found_checksum(file: RemoteFile, path: Path) -> str:
 
 
 def locate(file: RemoteFile, data_dir: Path) -> Path | None:
-    """Return where a file lies, by its published path or flat in the data directory; None if it is not there."""
-    for candidate in (data_dir / file.name, data_dir / Path(file.name).name):
-        if candidate.is_file():
-            return candidate
-    return None
+    """Return where a file lies, by its published path, flat in the data directory or elsewhere, if anywhere."""
+    others = (path for pattern in file.also for path in sorted(data_dir.glob(pattern)))
+    places = (data_dir / file.name, data_dir / Path(file.name).name, *others)
+    return next((place for place in places if place.is_file()), None)
 
 
 def check_files(source: Source, data_dir: Path) -> list[FileCheck]:

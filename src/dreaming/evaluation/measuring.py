@@ -1,6 +1,7 @@
 """Measuring runs: which measures, of which snapshots, into the run folder."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -10,9 +11,9 @@ import pandas as pd
 from pydantic import ValidationError
 
 from dreaming.config.config import groups_in
-from dreaming.config.settings import assign, path_and_value, sentence
+from dreaming.config.settings import assign, path_and_value
 from dreaming.data import Dataset
-from dreaming.errors import UserError, brief, nearest
+from dreaming.errors import RunsFailed, UserError, brief, nearest, spelled
 from dreaming.evaluation import measures as modules
 from dreaming.evaluation.features.controls import CONTROLS
 from dreaming.evaluation.measures.measure import Measure
@@ -28,6 +29,7 @@ from dreaming.system.disk import require_writable
 from dreaming.system.locks import locked
 from dreaming.system.progress import NoProgress, told
 from dreaming.system.signals import stopping
+from dreaming.system.texts import sentence
 
 MEASURES: dict[str, type[Measure]] = {
     name: getattr(import_module(f"{modules.__name__}.{name}"), name.title().replace("_", ""))
@@ -38,6 +40,8 @@ Own = Measure | type[Measure] | Callable[..., Any]
 """A measure, a class of measures, or a function of a cortex and its data set."""
 TOGETHER = 8
 """Snapshots measured side by side: of 60,000 images, 8 sets of 256 latents take half a gigabyte."""
+MEASURES_LOCK = ".lock.measuring"
+"""What holds the tables of measures; a training, which writes all else, has another, so that both go on at once."""
 MEASURING = "measuring; what is measured is kept, and the same command goes on from there"
 
 
@@ -94,7 +98,8 @@ def evaluate(
     ------
     UserError
         If the folder is no run, a measure or option is unknown, a measure lacks something on this machine, a
-        snapshot is missing or damaged, or the images are others.
+        snapshot is missing or damaged, or the images are others; and, after the other measures, if one cannot be
+        had of these images.
     Stopped
         On Ctrl-C or SIGTERM; what is measured is kept, and the same call goes on.
     """
@@ -104,7 +109,7 @@ def evaluate(
         )
     chosen = chosen_measures(measures, settings)
     folder, progress = RunFolder.existing(Path(run_folder)), told(progress)
-    with locked(folder.path, "measuring"):
+    with locked(folder.path, "measuring", MEASURES_LOCK):
         config = folder.read_config(own=True)
         wanted, table = _epochs(folder, epochs), MeasureTable(folder, config, progress)
         todo = _todo(table, chosen, wanted)
@@ -133,19 +138,67 @@ def evaluate(
             snapshots = SnapshotBatch(folder, config, images, portion[:1], where, progress, data_dir, watch)
             for measure in lacking:
                 asked(measure, partial(measure.check, snapshots))
+        failed: dict[Measure, str] = {}
         with stopping(MEASURING):
             for readout, control in controls:
-                with watch.stage("controls"):
+                with watch.stage("controls"), _noted(readout, failed):
                     readout.add_control(control, table, images, where)
             for lacking, portion in todo:
                 snapshots = SnapshotBatch(folder, config, images, portion, where, progress, data_dir, watch)
-                for measure in lacking:
-                    with watch.stage(type(measure).__name__.lower()):
+                for measure in (each for each in lacking if each not in failed):
+                    with watch.stage(type(measure).__name__.lower()), _noted(measure, failed):
                         found = measured_rows(measure, snapshots)
-                    with watch.stage("writing"):
-                        table.add(measure, found)
+                    if measure not in failed:
+                        with watch.stage("writing"):
+                            table.add(measure, found)
         progress.measured(table.title, watch.seconds, watch.inferred)
+        if failed:
+            raise UserError("; ".join(failed.values()))
         return table.measures
+
+
+@contextmanager
+def _noted(measure: Measure, failed: dict[Measure, str]) -> Iterator[None]:
+    """Note why a measure cannot be had, for the end: the others are measured all the same."""
+    try:
+        yield
+    except UserError as mistake:
+        failed[measure] = str(mistake)
+
+
+def evaluate_all(
+    paths: Sequence[str | Path], *, progress: NoProgress | None = None, **options: Any
+) -> list[pd.DataFrame]:
+    """Measure several runs, one after another; one that cannot be measured does not keep the others from it.
+
+    Parameters
+    ----------
+    paths
+        Run folders, or folders that contain some.
+    progress
+        Who is told how it goes.
+    **options
+        As for `evaluate`.
+
+    Raises
+    ------
+    UserError
+        If a folder neither is a run nor contains one.
+    RunsFailed
+        After the others were measured: which were not, and why.
+    """
+    folders, progress = RunFolder.all_in(paths), progress or NoProgress()
+    tables, failed = [], dict[Path, str]()
+    for folder in folders:
+        try:
+            tables.append(evaluate(folder.path, progress=progress, **options))
+        except UserError as mistake:
+            failed[folder.path] = str(mistake)
+    if failed and len(set(failed.values())) == 1:
+        raise RunsFailed(failed, next(iter(failed.values())))
+    if failed:
+        raise RunsFailed(failed)
+    return tables
 
 
 def _without_labels(measures: Sequence[Measure], name: str, progress: NoProgress) -> list[Measure]:
@@ -188,6 +241,7 @@ def chosen_measures(measures: str | Own | Sequence[str | Own], settings: Sequenc
     if isinstance(measures, Measure) or callable(measures):
         measures = [measures]
     listed = measures.split(",") if isinstance(measures, str) else list(measures)
+    listed = [spelled(item, (*MEASURES, "all")) if isinstance(item, str) else item for item in listed]
     listed = [each for item in listed for each in (MEASURES if item == "all" else [item])]
     named: dict[str, Measure] = {}
     specs: dict[str, str] = {}

@@ -73,7 +73,10 @@ def train_readout(
     protocol = protocol or Protocol()
     k, n, f = features.shape
     if n < protocol.batch_size:
-        raise UserError(f"a readout takes batches of {protocol.batch_size}, and there are only {n} images")
+        raise UserError(
+            f"a readout takes batches of {protocol.batch_size}, and there are only {n} images; use --set "
+            f"readout.protocol.batch_size={n}"
+        )
     bound = f**-0.5
     initial = 2 * Random(seed, ("readout",)).uniform("evaluation", (f + 1, classes)) - 1
     initial = (bound * initial).T.to(features.device)

@@ -9,7 +9,7 @@ is seen beneath it.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from dreaming.errors import UserError, nearest
+from dreaming.errors import UserError, nearest, spelled
 from dreaming.model.hippocampus import Replay
 from dreaming.model.phases import NREM, REM, Cycle, Wake
 
@@ -135,6 +135,25 @@ def conditions() -> dict[str, str]:
     return {name: (each.phases.__doc__ or "").strip().partition("\n")[0] for name, each in CONDITIONS.items()}
 
 
+def condition_called(name: str) -> str:
+    """Return the name of a condition as it is written, whatever the case in which it is given.
+
+    Raises
+    ------
+    UserError
+        If there is no such condition; the nearest is suggested.
+
+    Examples
+    --------
+    >>> condition_called("PAD")
+    'pad'
+    """
+    called = spelled(name, CONDITIONS)
+    if called not in CONDITIONS:
+        raise UserError(f"there is no condition '{name}'; {nearest(name, CONDITIONS)}")
+    return called
+
+
 def condition(name: str) -> Cycle:
     """Return the phases of a condition, in their order.
 
@@ -148,9 +167,7 @@ def condition(name: str) -> Cycle:
     >>> [phase.name for phase in condition("rem_before_nrem")]
     ['wake', 'rem', 'nrem']
     """
-    if name not in CONDITIONS:
-        raise UserError(f"there is no condition '{name}'; {nearest(name, CONDITIONS)}")
-    return CONDITIONS[name].phases()
+    return CONDITIONS[condition_called(name)].phases()
 
 
 OTHERS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")

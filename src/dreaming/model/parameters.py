@@ -11,19 +11,39 @@ from annotated_types import Ge
 from pydantic import (
     BaseModel,
     ConfigDict,
+    ValidationError,
     field_validator,
     model_serializer,
     model_validator,
 )
+from pydantic._internal._model_construction import ModelMetaclass  # which has no public name
 
-from dreaming.errors import UserError, nearest
+from dreaming.errors import UserError, command, nearest
 from dreaming.system.source_code import SourceCode, source_of
+from dreaming.system.texts import sentence
 
 Count = Annotated[int, Ge(1)]
 """A whole number, at least 1."""
 
 
-class Parameters(BaseModel):
+class _InOneSentence(ModelMetaclass):
+    """Makes groups of parameters; values that do not fit are refused in one sentence."""
+
+    def __call__(self, *args: Any, **values: Any) -> Any:
+        """Make one.
+
+        Raises
+        ------
+        UserError
+            Naming the first mistake.
+        """
+        try:
+            return super().__call__(*args, **values)
+        except ValidationError as error:
+            raise UserError(f"{self.__name__}: {sentence(error, cast(type[BaseModel], self))}") from None
+
+
+class Parameters(BaseModel, metaclass=_InOneSentence):
     """A frozen group of named parameters that refuses names it does not know.
 
     A class derived from a group can take its place. It is recorded by its name (``kind``) and, if it is a user's
@@ -41,6 +61,9 @@ class Parameters(BaseModel):
     ...     learning: Learning = Learning(rate=0.3)
     >>> Plan(learning={"decay": 0.5})
     Plan(learning=Learning(rate=0.3, decay=0.5))
+    >>> Learning(rat=0.2)
+    Traceback (most recent call last):
+    dreaming.errors.UserError: Learning: there is no 'rat'; did you mean 'rate'?
     """
 
     model_config = ConfigDict(
@@ -72,6 +95,20 @@ class Parameters(BaseModel):
         if declared is not kind and value.keys() >= getattr(declared, "model_fields", {}).keys():
             return value  # all of another group than the default is, as a record has it
         return _completed(field.default, value, info.context)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Refuse to change a value.
+
+        Raises
+        ------
+        UserError
+            If there is a field of that name, or none.
+        """
+        try:
+            super().__setattr__(name, value)
+        except ValidationError:
+            kind = type(self).__name__
+            raise UserError(f"{kind} is frozen: its {name} cannot be changed; make another {kind}") from None
 
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:
@@ -159,7 +196,7 @@ class Recorded:
         where = f"in {self.source.file}, which was not executed" if self.source else "in a file not recorded"
         raise UserError(
             f"{kind} is defined {where}: to train, name the file anew with --phases or --networks; for all else, "
-            f"read its copy in the run folder and, if you trust it, say: dreaming trust {self.run}"
+            f"read its copy in the run folder and, if you trust it, say: {command('trust', self.run)}"
         )
 
 

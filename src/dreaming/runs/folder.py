@@ -15,7 +15,7 @@ import pandas as pd
 
 from dreaming.config.config import Config, plain_name, validated
 from dreaming.data import Dataset
-from dreaming.errors import UserError, brief, shown
+from dreaming.errors import UserError, brief, command, shown
 from dreaming.model.parameters import Recorded
 from dreaming.runs.own_code import own_classes, trust_own
 from dreaming.runs.tables import csv, read_table
@@ -100,6 +100,24 @@ class RunFolder:
             raise UserError(f"{path} is no run folder: config.yaml is missing{hint}")
         return folder
 
+    @classmethod
+    def all_in(cls, paths: Iterable[str | Path]) -> list["RunFolder"]:
+        """Return the runs that folders are, or that lie in them, each once.
+
+        Raises
+        ------
+        UserError
+            If one neither is a run nor holds any.
+        """
+        found: list[RunFolder] = []
+        for path in map(Path, paths):
+            inside = {file.parent for file in path.glob("**/config.yaml")} if path.is_dir() else set()
+            whole = sorted(
+                each for each in inside if not each.name.startswith(".")
+            )  # else it is being written
+            found += [cls(folder) for folder in whole] or [cls.existing(path)]
+        return list({folder.path.resolve(): folder for folder in found}.values())
+
     @property
     def title(self) -> str:
         """Data set, condition and seed, as the folders are named."""
@@ -128,7 +146,12 @@ class RunFolder:
         """
         there = self.snapshots()
         if not there:
-            raise UserError(f"{self.path} holds no snapshots yet; train it first")
+            remedy = (
+                "they were thrown away, and training it into another --out makes them again"
+                if self.losses.exists()
+                else "train it first"
+            )
+            raise UserError(f"{self.path} holds no snapshots; {remedy}")
         for epoch in epochs:
             if epoch not in there:
                 listed = ", ".join(map(str, there))
@@ -247,7 +270,7 @@ class RunFolder:
             if len(others):
                 raise UserError(
                     f"{path} is another run's: it has the {name} {shown(str(others.iloc[0]))} and the run here "
-                    f"{own}; take it away, and measure this run with: dreaming evaluate {self.path}"
+                    f"{own}; take it away, and measure this run with: {command('evaluate', self.path)}"
                 )
         return table
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from dreaming.config.config import IMAGE_SIZES, Config, DatasetConfig
 from dreaming.data import Dataset, load_dataset, names
 from dreaming.data.readers.listing import split_folders
-from dreaming.errors import UserError, brief
+from dreaming.errors import UserError, brief, spelled
 from dreaming.runs.folder import RunFolder, require_same_images
 from dreaming.system.disk import expanded
 from dreaming.system.texts import FOLDER_NAME
@@ -16,6 +16,8 @@ from dreaming.system.texts import FOLDER_NAME
 
 def named_for(config: Config, dataset: Dataset | None) -> Config:
     """Return the config of a run on images that are given: with their name and limit, not with those of others.
+
+    Where none are given, the name of a data set that is known stands as it is written, whatever its case was.
 
     Parameters
     ----------
@@ -35,9 +37,12 @@ def named_for(config: Config, dataset: Dataset | None) -> Config:
             f"a config says what to train, and not {brief(config)}; make one with dreaming.configure"
         )
     _require_dataset(dataset)
-    if dataset is None:
+    called = spelled(config.dataset.name, names())
+    if dataset is None and called == config.dataset.name:
         return config
-    if config.dataset.name not in (dataset.name, DatasetConfig().name):
+    if dataset is None:
+        return config.model_copy(update={"dataset": config.dataset.model_copy(update={"name": called})})
+    if called not in (dataset.name, DatasetConfig().name):
         raise UserError(
             f"the config names the data set {config.dataset.name}, and the images given are {dataset.name}; leave"
             " the name in the config out, or give no images"

@@ -5,7 +5,6 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
-from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,36 +14,16 @@ from dreaming.errors import UserError
 from dreaming.system.disk import make_folder
 
 NAME = ".lock"
-SOFT = ".lock.soft"  # is there while somebody holds a folder on a file system that has no locks
+SOFT = (
+    ".soft"  # ends the name of what is there while somebody holds a folder on a file system that has no locks
+)
 PATIENCE = 3.0  # seconds: a process that was told to stop, or whose parent died, has let go by then
 _NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)
 _UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
-_lent: ContextVar[tuple[Path, str] | None] = ContextVar("lent", default=None)
-
-
 @contextmanager
-def lent(folder: Path, doing: str) -> Iterator[None]:
-    """Within the block, let the holder of a folder hold it a second time for a certain purpose.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as place, locked(Path(place), "training"):
-    ...     with lent(Path(place), "measuring"), locked(Path(place), "measuring"):
-    ...         [path.name for path in Path(place).iterdir()]
-    ['.lock']
-    """
-    before = _lent.set((folder.resolve(), doing))
-    try:
-        yield
-    finally:
-        _lent.reset(before)
-
-
-@contextmanager
-def locked(folder: Path, doing: str) -> Iterator[None]:
+def locked(folder: Path, doing: str, name: str = NAME) -> Iterator[None]:
     """Hold a folder within the block; it is made if it is not there, and taken away again if nothing came of it.
 
     What a dead process left, or one ended by a signal, is no obstacle. Where nothing can be written anyway, no lock
@@ -56,6 +35,8 @@ def locked(folder: Path, doing: str) -> Iterator[None]:
         What nobody else may write to.
     doing
         What for, such as ``training``; others are told.
+    name
+        Of the lock: those who write different files have locks of different names.
 
     Raises
     ------
@@ -72,12 +53,9 @@ def locked(folder: Path, doing: str) -> Iterator[None]:
     ['seed-0', '.lock']
     []
     """
-    if _lent.get() == (folder.resolve(), doing):
-        yield
-        return
     with ExitStack() as held:
         try:
-            _hold(folder, doing, held)
+            _hold(folder, doing, held, name)
         except OSError as error:
             if error.errno not in _UNWRITABLE or not folder.is_dir():
                 raise UserError(
@@ -86,17 +64,17 @@ def locked(folder: Path, doing: str) -> Iterator[None]:
         yield
 
 
-def _hold(folder: Path, doing: str, held: ExitStack) -> None:
-    path = folder / NAME
+def _hold(folder: Path, doing: str, held: ExitStack, name: str) -> None:
+    path = folder / name
     for made in make_folder(folder):
         held.callback(_remove, made)
     try:
         held.enter_context(_acquired(path))
     except FileNotFoundError:  # whoever held the folder has taken it away, since nothing came of it
-        return _hold(folder, doing, held)
+        return _hold(folder, doing, held, name)
     except Timeout as timeout:
         marker = Path(timeout.lock_file)
-        by_hand = f"; if it is no more, remove {marker}" if marker.name == SOFT else ""
+        by_hand = f"; if it is no more, remove {marker}" if marker.suffix == SOFT else ""
         raise UserError(
             f"{folder} is in use: {_holder(path)}; wait until it is done or stop it{by_hand}"
         ) from None
@@ -112,7 +90,7 @@ def _acquired(path: Path) -> AbstractContextManager[object]:
     except OSError as error:
         if error.errno not in _NO_LOCKS:
             raise
-    return SoftFileLock(path.with_name(SOFT), PATIENCE).acquire()
+    return SoftFileLock(path.with_name(path.name + SOFT), PATIENCE).acquire()
 
 
 def _holder(path: Path) -> str:

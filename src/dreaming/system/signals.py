@@ -1,4 +1,9 @@
-"""Ctrl-C and SIGTERM: a wish to stop at the next good moment where something is to be saved, else the end."""
+"""Signals that mean the end: a wish to stop at the next good moment where something is to be saved, else the end.
+
+Ctrl-C and SIGTERM, a terminal that is gone (SIGHUP), a limit of processor time (SIGXCPU), and those by which a
+cluster says that the time of a job is over (SIGUSR1, SIGUSR2). One that whoever began this process had ignored, as
+`nohup` and a shell in the background do, stays ignored.
+"""
 
 import os
 import signal
@@ -12,7 +17,11 @@ from typing import Any
 
 from dreaming.errors import Stopped
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+ASKED = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (
+    *ASKED,
+    *(getattr(signal, name) for name in ("SIGHUP", "SIGUSR1", "SIGUSR2", "SIGXCPU") if hasattr(signal, name)),
+)
 INTERRUPTED = "dreaming: interrupted; what was finished is kept, and the same command goes on"
 _LEAVING = threading.Lock()
 
@@ -22,19 +31,22 @@ class Interrupt:
 
     def __init__(self) -> None:
         self.requested = False
+        self.heard: int = signal.SIGTERM
+        """The signal that it was last requested by."""
 
     def _hear(self, number: int, frame: FrameType | None) -> None:
         if self.requested and number == signal.SIGINT:
             raise KeyboardInterrupt  # asked twice: stop at once, without saving
-        self.requested = True
+        self.requested, self.heard = True, number
 
 
 @contextmanager
 def listening() -> Iterator[Interrupt]:
-    """Hear SIGINT and SIGTERM within the block as the wish that it stops by itself, after saving.
+    """Hear signals within the block as the wish that it stops by itself, after saving.
 
     A wish that came too late for the block is passed on to the one around it. Outside the main thread, where Python
-    delivers no signals, nothing is heard.
+    delivers no signals, nothing is heard; nor is a signal that is ignored, or (but for SIGINT and SIGTERM) that a
+    handler of the user's waits for.
 
     Examples
     --------
@@ -46,14 +58,13 @@ def listening() -> Iterator[Interrupt]:
     interrupt = Interrupt()
     with _handled_by(interrupt._hear):
         yield interrupt
-    around = signal.getsignal(signal.SIGTERM)
-    if interrupt.requested and getattr(around, "__module__", None) == __name__:
-        signal.raise_signal(signal.SIGTERM)
+    if interrupt.requested and _is_ours(signal.getsignal(interrupt.heard)):
+        signal.raise_signal(interrupt.heard)
 
 
 @contextmanager
 def stopping(doing: str) -> Iterator[None]:
-    """Stop wherever in the block SIGINT or SIGTERM comes: for work that keeps each result as soon as it is whole.
+    """Stop wherever in the block a signal comes: for work that keeps each result as soon as it is whole.
 
     Raises
     ------
@@ -73,7 +84,7 @@ def stopping(doing: str) -> Iterator[None]:
         heard.append(number)
         raise KeyboardInterrupt  # no Stopped yet: libraries catch what is an Exception
 
-    if signal.getsignal(signal.SIGTERM) is _leave:
+    if any(signal.getsignal(number) is _leave for number in SIGNALS):
         yield
         return
     try:
@@ -86,7 +97,7 @@ def stopping(doing: str) -> Iterator[None]:
 
 
 def end_at_signals() -> None:
-    """Make SIGINT and SIGTERM end this program at once, with status 3 and a sentence, where nobody is `listening`.
+    """Make signals end this program at once, with status 3 and a sentence, where nobody is `listening`.
 
     Whatever is written is whole, since `dreaming.system.disk.write` moves it into place: nothing has to be unwound.
     A thread watches too, since an import or one long call of a library can keep signals from the main one for long.
@@ -95,7 +106,8 @@ def end_at_signals() -> None:
     mouth.setblocking(False)
     signal.set_wakeup_fd(mouth.detach(), warn_on_full_buffer=False)
     for number in SIGNALS:
-        signal.signal(number, _leave)
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _leave)
     threading.Thread(target=_watch, args=(ear,), name="signals", daemon=True).start()
 
 
@@ -116,9 +128,19 @@ def _leave(number: int, frame: FrameType | None) -> None:
 @contextmanager
 def _handled_by(handler: Callable[[int, FrameType | None], Any]) -> Iterator[None]:
     in_main_thread = threading.current_thread() is threading.main_thread()
-    before = {number: signal.signal(number, handler) for number in SIGNALS if in_main_thread}
+    hears = [number for number in SIGNALS if in_main_thread and _is_to_be_heard(number)]
+    before = {number: signal.signal(number, handler) for number in hears}
     try:
         yield
     finally:
         for number, earlier in before.items():
             signal.signal(number, earlier)
+
+
+def _is_to_be_heard(number: int) -> bool:
+    now = signal.getsignal(number)
+    return now is not signal.SIG_IGN and (number in ASKED or now is signal.SIG_DFL or _is_ours(now))
+
+
+def _is_ours(handler: object) -> bool:
+    return getattr(handler, "__module__", None) == __name__

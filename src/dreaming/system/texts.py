@@ -1,11 +1,16 @@
-"""Texts that people write, such as configs: what is wrong with one is an error that fits into a sentence."""
+"""Texts and values that people write, such as configs: what is wrong with one fits into a sentence."""
 
+import re
+import types
+import typing
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import BaseModel, ValidationError
 
-from dreaming.errors import UserError
+from dreaming.errors import UserError, brief, meant, nearest
 
 FOLDER_NAME = "[A-Za-z0-9][A-Za-z0-9_.+-]*"
 """What may be a name that folders are called by, as a regular expression."""
@@ -66,3 +71,69 @@ def plural(count: int, word: str, words: str = "") -> str:
     ('0 runs', '1 run', '2 runs')
     """
     return f"{count} {word if count == 1 else words or word + 's'}"
+
+
+def sentence(error: ValidationError, model: type[BaseModel], prefix: str = "") -> str:
+    """Return the first of a validation's errors as a sentence.
+
+    Examples
+    --------
+    >>> class Learning(BaseModel, extra="forbid"):
+    ...     rate: float = 0.1
+    >>> try:
+    ...     Learning(rat=3)
+    ... except ValidationError as error:
+    ...     sentence(error, Learning)
+    "there is no 'rat'; did you mean 'rate'?"
+    """
+    first = error.errors()[0]
+    path = [str(part)[:80] for part in first["loc"]]
+    trail = ".".join([prefix, *path] if prefix else path)
+    if first["type"] == "extra_forbidden":
+        group = group_at(model, path[:-1])
+        inner = list(_places(path[-1], group, [prefix, *path[:-1]])) if group else []
+        elsewhere = inner or list(_places(path[-1], model, [prefix]))
+        hint = meant(elsewhere) if elsewhere else nearest(path[-1], fields_of(model, path[:-1]))
+        return f"there is no '{trail}'; {hint}"
+    message = re.sub(r"^(Value error|Input), ?", "", first["msg"])
+    if first["type"] == "value_error":
+        return message if path in ([], ["phases"]) else f"{trail}: {message}"
+    meaning = fields_of(model, path[:-1]).get(path[-1]) if path else None
+    if first["type"] == "missing":
+        return f"{trail} is missing"
+    if first["type"] == "tuple_type" and (group := group_at(model, path[:-1])):
+        usual = group.model_fields[path[-1]].default
+        return f"{trail} is {brief(first['input'])}, and should be several values, such as {brief(usual)}"
+    if first["type"] == "string_pattern_mismatch" and meaning:
+        wanted = " ".join(meaning.replace("``", "").split()).rpartition(": ")[2].partition(";")[0].rstrip(".")
+        return f"{trail} is {brief(first['input'])}, and should be {wanted[0].lower()}{wanted[1:]}"
+    return f"{trail} is {brief(first['input'])}: {message[0].lower()}{message[1:]}"
+
+
+def fields_of(model: type[BaseModel], path: Sequence[str]) -> dict[str, str | None]:
+    """Return the fields of the model that a path of fields leads to, with what they mean."""
+    group = group_at(model, path)
+    return {name: field.description for name, field in group.model_fields.items()} if group else {}
+
+
+def group_at(model: type[BaseModel], path: Sequence[str]) -> type[BaseModel] | None:
+    """Return the model that a path of fields leads to, if it leads to one."""
+    for part in path:
+        field = model.model_fields.get(part)
+        annotation = field.annotation if field else None
+        options = typing.get_args(annotation) if isinstance(annotation, types.UnionType) else (annotation,)
+        inner = next((o for o in options if isinstance(o, type) and issubclass(o, BaseModel)), None)
+        if inner is None:
+            return None
+        model = inner
+    return model
+
+
+def _places(name: str, model: type[BaseModel], path: Sequence[str]) -> Iterator[str]:
+    """Yield where in a model, or deeper, fields of a name are."""
+    for each in model.model_fields:
+        here = [*path, each]
+        if each == name:
+            yield ".".join(filter(None, here))
+        if group := group_at(model, [each]):
+            yield from _places(name, group, here)

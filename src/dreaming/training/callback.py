@@ -8,7 +8,6 @@ from pathlib import Path
 from dreaming.errors import Stopped, UserError, own_lines
 from dreaming.model.cortex import Cortex
 from dreaming.system.defaults import torch_defaults
-from dreaming.system.locks import lent
 from dreaming.training.run import Run
 
 
@@ -50,7 +49,7 @@ def call(on_epoch: OnEpoch, run: Run, losses: Mapping[str, float]) -> None:
     epoch, config = run.state.epochs_done, run.config
     cortex = copy.deepcopy(run.state.cortex).requires_grad_(False)
     try:
-        with torch_defaults(), lent(run.folder.path, "measuring"):
+        with torch_defaults():
             on_epoch(EpochDone(run.folder.path, epoch, dict(losses), cortex))
     except Stopped:
         raise

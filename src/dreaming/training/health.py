@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
 from dreaming.data import to_activity
@@ -125,6 +125,42 @@ def of_latents(epoch: int, z: Float[Tensor, "n z"]) -> list[Finding]:
     if min(len(z) - 1, z.shape[1]) > 1 and (dimension := effective_dimension(z)) < DIMENSION_BELOW:
         found.append(Finding(epoch, CORTEX, "dimension", COLLAPSED, dimension))
     return found
+
+
+@torch.no_grad()
+def has_constant_latents(
+    cortex: Cortex,
+    images: UInt8[Tensor, "n c h w"],
+    order: Int64[Tensor, "cycles b"],
+    image_channels: int = 3,
+) -> bool:
+    """Return whether a latent is the same for all images of one of some mini-batches, so that L_KL is infinite.
+
+    Few images, or narrow networks in bfloat16, have numbers that round to one.
+
+    Parameters
+    ----------
+    cortex
+        Looked at in its own precision, and not changed.
+    images
+        Those that the order is of.
+    order
+        The images of each batch.
+    image_channels
+        What the cortex sees.
+
+    Examples
+    --------
+    >>> images = torch.zeros(4, 3, 32, 32, dtype=torch.uint8)
+    >>> has_constant_latents(Cortex(latent_dim=8, base_channels=4), images, torch.arange(4).view(2, 2))
+    True
+    """
+    with at_rest(cortex):
+        for batch in order.to(images.device):
+            z = cortex.latents(to_activity(images[batch].to(cortex.device), image_channels))
+            if bool((z == z[:1]).all(dim=0).any()):
+                return True
+    return False
 
 
 def of_organs(epoch: int, organs: Iterable[str], momenta: Mapping[str, Tensor]) -> list[Finding]:

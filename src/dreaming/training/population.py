@@ -10,6 +10,8 @@ from typing import Any
 import torch
 
 from dreaming.config.config import Config
+from dreaming.config.custom import called
+from dreaming.config.trial import TRIED_CYCLES
 from dreaming.data import Dataset
 from dreaming.errors import RunsFailed, Stopped, UserError
 from dreaming.runs.folder import RunFolder, require_seeds_of_one_config, run_path
@@ -25,8 +27,9 @@ from dreaming.training.captured import CapturedCycle
 from dreaming.training.loop import close_and_show, images_of, show_repairs_and_stages, timed, train
 from dreaming.training.precision import auto_path, exactly, resolved
 from dreaming.training.processes import Child, Ending, children_allowed, ended, pickled, train_in_child
-from dreaming.training.resume import open_run
+from dreaming.training.resume import open_run, require_at_hand
 from dreaming.training.run import Run, run_folder_path
+from dreaming.training.state import TrainingState
 
 PAUSE = 0.2  # seconds between two looks at whether somebody wishes to stop
 
@@ -223,7 +226,7 @@ def _at_once(
 ) -> dict[Path, Ending]:
     """Train runs in processes, so many at once, until all ended or somebody wishes to stop."""
     threads = max(1, min(torch.get_num_threads(), cores() // workers))
-    called = pickled(on_epoch, "on_epoch")
+    after_epoch = pickled(on_epoch, "on_epoch")
     waiting = [(path, pickled(config, config.condition)) for path, config in runs.items()]
     alive: dict[Connection, tuple[Child[Ending], Path, NoProgress]] = {}
     endings: dict[Path, Ending] = {}
@@ -231,7 +234,7 @@ def _at_once(
         while alive or (waiting and not interrupt.requested):
             while waiting and len(alive) < workers and not interrupt.requested:
                 path, config = waiting.pop(0)
-                child = Child(threads, train_in_child, config, called, options)
+                child = Child(threads, train_in_child, config, after_epoch, options)
                 alive[child.ear] = child, path, progress.part(RunFolder(path).title)
             ready = wait(list(alive), PAUSE)
             for ear in [ear for ear in alive if ear in ready]:
@@ -278,7 +281,7 @@ def train_together(
     Raises
     ------
     UserError
-        If the configs differ in more than the seed.
+        If the configs differ in more than the seed, or what is the user's own fails side by side.
     RunsFailed
         After the others are trained, if one has diverged, or ``on_epoch`` raised.
     Stopped
@@ -301,6 +304,8 @@ def train_together(
     configs = [
         named_as_beside(config, RunFolder(run_folder_path(config, Path(out))), images) for config in configs
     ]
+    if len(configs) > 1:
+        _require_side_by_side(configs[:2], images)
     with listening() as interrupt, ExitStack() as locks:
         for config in configs:
             locks.enter_context(locked(run_folder_path(config, Path(out)), "training"))
@@ -311,6 +316,40 @@ def train_together(
     if failures:
         raise RunsFailed(failures)
     return [run.folder.path for run in runs]
+
+
+def _require_side_by_side(configs: Sequence[Config], dataset: Dataset) -> None:
+    """Try cycles of what is the user's own side by side, on cortices that are thrown away.
+
+    Raises
+    ------
+    UserError
+        If it fails there alone, as what reads numbers or branches on them does.
+    """
+    config = configs[0]
+    if all(type(group).__module__.startswith("dreaming.") for group in config.groups()):
+        return
+    require_at_hand(config, beside=True)  # what fails alone too says so
+    device, count = hardware.device(config.training.device), TRIED_CYCLES * config.training.batch_size
+    seen = dataset.to(device).train
+    images = torch.cat([seen.images] * TRIED_CYCLES)[:count]
+    labels = torch.cat([seen.labels] * TRIED_CYCLES)[:count]
+
+    def cycles() -> None:
+        for done in (0, *(stage.after for stage in config.schedule)):
+            states = [TrainingState.initial(each, device) for each in configs]
+            for state in states:
+                state.epochs_done = done
+            tried = CapturedCycle(states, configs, images, labels)
+            tried.captures = False
+            tried.run(lambda: True, lambda: None)
+
+    own = " and ".join(sorted(config.own()))
+    try:
+        with exactly(config):
+            called("--phases or --networks", f"{own}, side by side with another run,", cycles)
+    except UserError as mistake:
+        raise UserError(f"{mistake}; train one run after another, with --workers 1") from mistake
 
 
 def _side_by_side(

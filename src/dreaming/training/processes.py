@@ -27,6 +27,7 @@ from joblib.externals.loky.backend import resource_tracker as loky_tracker
 from dreaming.config.config import Config
 from dreaming.errors import Notice, Stopped, UserError
 from dreaming.system.progress import NoProgress
+from dreaming.system.signals import SIGNALS
 from dreaming.system.source_code import own_modules
 from dreaming.system.threads import keep_memory, wishes
 from dreaming.training.callback import OnEpoch
@@ -171,8 +172,8 @@ class Child(Generic[Found]):
         self._pool = ProcessPoolExecutor(
             1, initializer=_settle, initargs=(mouth, threads), env={**wishes(threads), **STANDARD_FIRST}
         )
-        # SIGINT, which a terminal sends to parent and children alike, reaches the parent alone.
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        # What a terminal or a cluster sends to parent and children alike reaches the parent alone, which asks them.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {*SIGNALS} - {signal.SIGTERM, signal.SIGXCPU})
         try:
             self.result: Future[Found] = self._pool.submit(work, *words)
         finally:
@@ -240,6 +241,7 @@ def _settle(parent: Connection, threads: int) -> None:
     """Settle a child before its work."""
     torch.set_num_threads(threads)
     keep_memory()
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # which the parent asks by, also where it ignores it itself
     atexit.register(os._exit, 0)  # to take down an interpreter with all its libraries takes long
     _Relay.parent = parent
     threading.Thread(target=_obey, args=(parent,), daemon=True).start()
@@ -308,7 +310,8 @@ def train_in_child(config: bytes, on_epoch: bytes, options: dict[str, Any]) -> E
         train(sent, **options, on_epoch=called, progress=relay)
 
     ending = ended(work)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a wish that comes too late must not hide the ending
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)  # a wish that comes too late must not hide the ending
     relay.tell("over")
     if relay.parent.poll():
         os._exit(0)  # there is no parent any more

@@ -45,7 +45,7 @@ def open_run(config: Config, dataset: Dataset, out: Path, beside: bool = False) 
     """
     folder = RunFolder(run_folder_path(config, out))
     device = hardware.device(config.training.device)
-    _require_at_hand(config, beside)
+    require_at_hand(config, beside)
     run = Run(TrainingState.initial(config, device), folder, config, dataset.to(device))
     environment: dict[str, Any] = {"sessions": []}
     sweep(folder.path)
@@ -54,7 +54,10 @@ def open_run(config: Config, dataset: Dataset, out: Path, beside: bool = False) 
         require_same_config(folder, folder.read_config(), config, "--out or --name")
         run.repairs = run.state.restore(folder, config)
         require_same_images(folder, dataset, "; use another --out")
-        _require_all_kept(folder, run.state.epochs_done)
+        losses_so_far(
+            folder, run.state.epochs_done
+        )  # which says what is missing; snapshots may be thrown away
+        findings.so_far(folder, run.state.epochs_done)
         if run.finished:
             return run
         environment = folder.read_environment()
@@ -71,8 +74,14 @@ def open_run(config: Config, dataset: Dataset, out: Path, beside: bool = False) 
     return run
 
 
-def _require_at_hand(config: Config, beside: bool) -> None:
-    """Refuse a config of which only the record is known, and networks and phases of the user's own that fail."""
+def require_at_hand(config: Config, beside: bool) -> None:
+    """Refuse a config of which only the record is known, and networks and phases of the user's own that fail.
+
+    Raises
+    ------
+    UserError
+        If it is one.
+    """
     for group in config.groups():
         if isinstance(group, Recorded):
             group.refuse()
@@ -115,14 +124,3 @@ def _require_seeds_alike(folder: RunFolder, config: Config, dataset: Dataset) ->
         seed = RunFolder(other.parent)
         require_seeds_of_one_config(folder.path.parent, seed.read_config(), config)
         require_same_images(seed, dataset, "; use another --name or --out")
-
-
-def _require_all_kept(folder: RunFolder, epochs: int) -> None:
-    """Make sure that what every run writes in so many epochs is there.
-
-    Of snapshots, that is the untrained cortex: each session chose which others to keep, and people throw some away.
-    """
-    if not folder.snapshot(0).exists():
-        raise UserError(f"{folder.snapshot(0)} is missing; restore it, or train into another --out")
-    losses_so_far(folder, epochs)
-    findings.so_far(folder, epochs)

@@ -9,8 +9,9 @@ import pandas as pd
 from torch import Tensor
 
 from dreaming.config.config import Config
-from dreaming.data import Dataset, to_activity
+from dreaming.data import Dataset, epoch_order, to_activity
 from dreaming.errors import Stopped, UserError
+from dreaming.rng import generator
 from dreaming.runs import findings, snapshots
 from dreaming.runs.findings import NOT_FINITE, Finding
 from dreaming.runs.folder import RunFolder, run_path
@@ -102,7 +103,8 @@ class Run:
         found = _found(row, self.state, self.config, self.dataset)
         before = findings.so_far(self.folder, epoch - 1)
         findings.write_all(self.folder, [*before, *found])
-        _finite(found, self.folder)
+        if lost := _lost(found):
+            raise self._diverged(lost[0])
         last = [finding for finding in before if finding.epoch == epoch - 1]
         self.news = findings.news(last, found, self.config.networks.latent_dim)
         if self.config.training.keeps(epoch):
@@ -112,6 +114,37 @@ class Run:
         self.folder.write_table(self.folder.losses, table)
         self.state.save(self.folder, self.config)
         return row
+
+    def _diverged(self, lost: Finding) -> UserError:
+        """Return the sentence with which a run stops where a number is lost."""
+        good = [epoch for epoch in self.folder.snapshots() if epoch < lost.epoch]
+        last = f", {self.folder.snapshot(good[-1])} is the last good snapshot" if good else ""
+        remedy = "train into another --out with, for example, a lower optimizer.learning_rate"
+        if self._latents_were_constant(lost.epoch):
+            batch, precision = self.config.training.batch_size, self.config.training.precision
+            remedy = (
+                f"a latent is the same for all {batch} images of a batch, and L_KL infinite; train into another "
+                "--out with a larger training.batch_size or wider networks.base_channels"
+                + ", or with --precision float32"
+                * (precision != "float32")
+            )
+        return UserError(
+            f"{lost.name} became {lost.value} in epoch {lost.epoch}, so training stops; {self.folder.path} keeps "
+            f"all as it was after the epoch before{last}, and to go on would meet the same: {remedy}"
+        )
+
+    def _latents_were_constant(self, epoch: int) -> bool:
+        """Return whether L_KL was infinite for one of the first mini-batches of an epoch, as it was begun."""
+        config = self.config
+        before = TrainingState.initial(config, self.images.device)
+        before.restore(self.folder, config)
+        random = generator(config.seed, "order", epoch)
+        order = epoch_order(len(self.images), config.training.batch_size, random)[:LOOKED_AT]
+        return health.has_constant_latents(before.cortex, self.images, order, config.networks.image_channels)
+
+
+LOOKED_AT = 100
+"""Mini-batches in which a cause is looked for."""
 
 
 def run_folder_path(config: Config, out: Path) -> Path:
@@ -157,19 +190,6 @@ def _weights(state: TrainingState) -> dict[str, Tensor]:
 
 def _lost(found: Sequence[Finding]) -> list[Finding]:
     return [finding for finding in found if finding.kind == NOT_FINITE]
-
-
-def _finite(found: Sequence[Finding], folder: RunFolder) -> None:
-    """Stop where a number is lost, before anything of that epoch but the finding is written."""
-    lost = _lost(found)
-    if lost:
-        first, good = lost[0], [epoch for epoch in folder.snapshots() if epoch < lost[0].epoch]
-        last = f", {folder.snapshot(good[-1])} is the last good snapshot" if good else ""
-        raise UserError(
-            f"{first.name} became {first.value} in epoch {first.epoch}, so training stops; {folder.path} keeps "
-            f"all as it was after the epoch before{last}, and to go on would meet the same: train into another "
-            "--out with, for example, a lower optimizer.learning_rate"
-        )
 
 
 SHEET_COLUMNS = 12

@@ -216,6 +216,75 @@ def test_a_cut_or_incomplete_archive_is_named(tmp_path):
         load_dataset("cifar10", tmp_path, trust=True)
 
 
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+@pytest.mark.parametrize(
+    "kind", [lambda labels: labels, np.array, tuple, lambda labels: list(np.array(labels, np.uint8))]
+)
+def test_batches_that_people_pickled_anew_are_read(protocol, kind, tmp_path):
+    def dump(entries):
+        text = {key.decode(): value for key, value in entries.items()}
+        labels = {"labels": kind(text["labels"])} if "labels" in text else {}
+        return pickle.dumps(text | labels, protocol)
+
+    write_archive(tmp_path, batch_files(dump))
+    assert_is_some_images(load_dataset("cifar10", tmp_path, trust=True))
+
+
+def test_arrays_in_the_order_of_columns_are_read_as_they_are():
+    files = batch_files(lambda entries: pickle.dumps({k: ordered(v) for k, v in entries.items()}, 5))
+
+    def read(content):
+        return BATCHES._split([(content, "there")], 10)
+
+    found = [read(files["data_batch_1"]), read(batch_files()["data_batch_1"])]
+    assert torch.equal(found[0].images, found[1].images)
+
+
+def ordered(value):
+    return np.asfortranarray(value) if isinstance(value, np.ndarray) else value
+
+
+@pytest.mark.parametrize("above", ["./", "./cifar-10-batches-py/", "cifar10/cifar-10-batches-py/", ""])
+@pytest.mark.parametrize("mode", ["w:gz", "w", "w:gz pax"])
+def test_archives_that_people_packed_anew_are_read(above, mode, tmp_path):
+    path = tmp_path / "cifar-10-python.tar.gz"
+    kind = tarfile.PAX_FORMAT if "pax" in mode else tarfile.GNU_FORMAT
+    with tarfile.open(path, mode.split()[0], format=kind) as archive:
+        for name, content in batch_files().items():
+            for called, size in ((f"{above}{name}", len(content)), (f"{above}._{name}", 0)):  # as macOS adds
+                info = tarfile.TarInfo(called)
+                info.size = size
+                archive.addfile(info, io.BytesIO(content[:size]))
+    assert_is_some_images(load_dataset("cifar10", tmp_path, trust=True))
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "{}-00000-of-00001.parquet",
+        "plain_text/{}-00000-of-00001.parquet",
+        "plain_text/{}/0000.parquet",
+        "data/{}-00000-of-00001-b42737b5ae7a1e6e.parquet",
+        "cifar10/plain_text/{}-00000-of-00001.parquet",
+        "datasets--uoft-cs--cifar10/snapshots/0b27149/plain_text/{}-00000-of-00001.parquet",
+    ],
+)
+@pytest.mark.parametrize("column", ["img", "image"])
+def test_parquet_is_read_where_the_hub_puts_it(place, column, tmp_path):
+    images, labels = some_images()
+    for split, part in (("train", slice(5 * N)), ("test", slice(5 * N, None))):
+        write_parquet(tmp_path / place.format(split), images[part], labels[part], column)
+    assert_is_some_images(load_dataset("cifar10", tmp_path, trust=True))
+
+
+def test_a_split_in_several_files_is_not_half_read(tmp_path):
+    images, labels = some_images()
+    for name in ("train/0000", "train/0001", "test/0000"):
+        write_parquet(tmp_path / f"plain_text/{name}.parquet", images, labels)
+    with pytest.raises(UserError, match=r"0000.parquet is a part of a split, as 0001.parquet is"):
+        load_dataset("cifar10", tmp_path, trust=True)
+
+
 def test_parquet_that_is_cut_has_other_columns_or_sizes_is_refused(tmp_path):
     images, labels = some_images()
     train = tmp_path / "train-00000-of-00001.parquet"
@@ -229,8 +298,8 @@ def test_parquet_that_is_cut_has_other_columns_or_sizes_is_refused(tmp_path):
     train.write_bytes(whole.replace(b"label", b"\xa9abel"))
     with pytest.raises(UserError, match=r"damaged or cut off|has not the columns"):
         load_dataset("cifar10", tmp_path, trust=True)
-    write_parquet(train, images[:5], labels[:5], column="image")
-    with pytest.raises(UserError, match="has not the columns 'img'"):
+    write_parquet(train, images[:5], labels[:5], column="picture")
+    with pytest.raises(UserError, match="has not the columns 'img' or 'image'"):
         load_dataset("cifar10", tmp_path, trust=True)
     write_parquet(train, images[:5, :, :16], labels[:5])
     with pytest.raises(UserError, match="row 0 holds an image of 32 x 16"):

@@ -54,7 +54,7 @@ def test_accuracy_of_a_lively_cortex_is_that_of_scikit_learn_on_its_latents(snap
 
 def test_more_neighbours_than_images_are_refused(snapshots):
     with pytest.raises(UserError, match=r"knn\.k is 201, and there are only 200 training images"):
-        Knn(k=201).check(snapshots)
+        Knn(k=201).measure(snapshots)
 
 
 def test_few_labels_are_drawn_by_the_seed_and_few_are_among_many():

@@ -6,7 +6,6 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from pydantic import ValidationError
 from scipy import linalg
 from torch import nn
 from torch.nn import functional
@@ -152,7 +151,7 @@ def test_fewer_samples_may_be_taken_and_one_is_refused(measured):
     usual, sixty, twenty = measured(2), measured(2, samples=60), measured(2, samples=20)
     assert [row[2] for row in sixty] == ["classifier;samples=60"] * 2
     assert [row[3] for row in sixty] == [row[3] for row in usual] != [row[3] for row in twenty]
-    with pytest.raises(ValidationError, match="greater than or equal to 2"):
+    with pytest.raises(UserError, match="greater than or equal to 2"):
         Realism(samples=1)
 
 

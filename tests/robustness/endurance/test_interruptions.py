@@ -103,7 +103,7 @@ def ended(code):
     return done.returncode, done.stdout, done.stderr
 
 
-@pytest.mark.parametrize("number", SIGNALS, ids=["Ctrl-C", "SIGTERM"])
+@pytest.mark.parametrize("number", SIGNALS)
 @pytest.mark.parametrize("name", ["tyro", "torch"])
 def test_an_import_is_left_at_once(name, number, tmp_path):
     code = BEFORE_IT_IS_NEEDED.format(name=name, number=number.name, out=tmp_path / "runs")

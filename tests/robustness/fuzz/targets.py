@@ -111,7 +111,7 @@ def archives(content: bytes) -> None:
 @refusing
 def parquets(content: bytes) -> None:
     """A split in Hugging Face's format."""
-    is_whole(read_parquet(held("train.parquet", content), "img", 10), 10)
+    is_whole(read_parquet(held("train.parquet", content), 10), 10)
 
 
 @refusing

@@ -126,6 +126,15 @@ class TestFound:
         assert NOT_FINITE in {kind for *_, kind in kinds(RunFolder(tmp_path / "digits/pad/seed-0"))}
 
 
+def test_the_advice_is_against_the_cause(trained, tmp_path):
+    with pytest.raises(UserError, match=r"with, for example, a lower optimizer\.learning_rate$"):
+        trained(settings=("optimizer.learning_rate=1e30",), out=tmp_path / "step")
+    few = ("training.batch_size=2", "training.precision=bfloat16")
+    because = r"the same for all 2 images .* larger training\.batch_size .* or with --precision float32$"
+    with pytest.raises(UserError, match=because):
+        trained(settings=few, out=tmp_path / "few")
+
+
 class TestLostNumbers:
     @pytest.fixture
     def spoilt(self, trained):

@@ -10,10 +10,10 @@ from pathlib import Path
 from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
 from dreaming.data.download.mirror import MirrorFailedError, Patience, Progress, TooSlowError, take
-from dreaming.data.known import SOURCES, image_folder
+from dreaming.data.known import image_folder, source_called
 from dreaming.data.sources import RemoteFile, found_checksum
 from dreaming.data.weights import NETWORKS
-from dreaming.errors import UserError
+from dreaming.errors import UserError, spelled
 from dreaming.system.disk import expanded
 
 _ORDINARY = Patience()
@@ -57,14 +57,14 @@ def fetch(name: str, data_dir: Path, *, progress: Progress | None = None) -> lis
     Traceback (most recent call last):
     dreaming.errors.UserError: digits needs no fetching: it comes with scikit-learn
     """
-    if name in NETWORKS:
-        files = NETWORKS[name].files
+    if (network := spelled(name, NETWORKS)) in NETWORKS:
+        files = NETWORKS[network].files
     elif image_folder(name, *NETWORKS) is not None:
         raise UserError(f"{name} needs no fetching: it is a folder of your own")
-    elif not SOURCES[name].layouts:
+    elif not (source := source_called(name)).layouts:
         raise UserError(f"{name} needs no fetching: it comes with scikit-learn")
     else:
-        files = SOURCES[name].layouts[0].files
+        files = source.layouts[0].files
     return [download(file, expanded(data_dir), progress=progress) for file in files]
 
 

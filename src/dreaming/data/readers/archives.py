@@ -1,22 +1,23 @@
 """Files of a packed archive, read as it streams by: nothing is written to the disk, and no bomb unpacked."""
 
 import gzip
+import io
 import tarfile
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from dreaming.errors import UserError
 
 
 def members_of(path: Path, folder: str, names: Sequence[str], largest: int, most: int) -> dict[str, bytes]:
-    """Read some files of a ``.tar.gz``.
+    """Read some files of a ``.tar.gz``, or of a ``.tar`` that a browser has unpacked under its name.
 
     Parameters
     ----------
     path
         The archive.
     folder
-        That holds the files in it.
+        That holds the files in it, if any does, wherever it lies there.
     names
         Of the files; all others are passed over, and links are not followed.
     largest
@@ -36,10 +37,11 @@ def members_of(path: Path, folder: str, names: Sequence[str], largest: int, most
     """
     members: dict[str, bytes] = {}
     try:
-        with _Unpacked(path, most) as unpacked, tarfile.open(fileobj=unpacked, mode="r|") as archive:
+        with _opened(path, most) as unpacked, tarfile.open(fileobj=unpacked, mode="r|") as archive:
             for member in archive:
-                place, _, name = member.name.rpartition("/")
-                if place == folder and name in names and member.isreg() and member.size <= largest:
+                *above, name = PurePosixPath(member.name).parts or ("",)
+                here = not above or above[-1] == folder
+                if here and name in names and member.isreg() and member.size <= largest:
                     content = archive.extractfile(member)
                     members[name] = content.read() if content else b""
                 if len(members) == len(names) or member.size > most:  # tarfile would look for its end
@@ -48,8 +50,17 @@ def members_of(path: Path, folder: str, names: Sequence[str], largest: int, most
         raise UserError(f"{path} is damaged or cut off ({error}); fetch it again") from error
     missing = [name for name in names if name not in members]
     if missing:
-        raise UserError(f"{path} lacks {folder}/{missing[0]}; fetch it again")
+        raise UserError(
+            f"{path} lacks {folder}/{missing[0]}, or that has more than {largest:,} bytes; fetch the archive "
+            f"again, or pack it anew with all of: {', '.join(names)}"
+        )
     return members
+
+
+def _opened(path: Path, most: int) -> io.BufferedIOBase:
+    with path.open("rb") as file:
+        packed = file.read(2) == b"\x1f\x8b"
+    return _Unpacked(path, most) if packed else path.open("rb")
 
 
 class _Unpacked(gzip.GzipFile):

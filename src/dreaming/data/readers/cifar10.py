@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dreaming.data.contents import Contents
-from dreaming.data.readers.parquet import read_parquet
+from dreaming.data.readers.parquet import hub_places, read_parquet
 from dreaming.data.readers.pickled import Batches
 from dreaming.data.sources import Layout, RemoteFile, Source
 
@@ -24,7 +24,7 @@ _FOLDER = BATCHES.folder
 
 def read_parquets(paths: Sequence[Path]) -> Contents:
     """Read Hugging Face's two files: columns ``img`` (PNG) and ``label``, in the archive's class numbers."""
-    train, test = (read_parquet(path, "img", len(CLASSES)) for path in paths)
+    train, test = (read_parquet(path, len(CLASSES)) for path in paths)
     return Contents(train, test, CLASSES)
 
 
@@ -76,11 +76,13 @@ SOURCE = Source(
                     "plain_text/train-00000-of-00001.parquet",
                     "sha256:8428b53a88a11ac374111006708df51469e315a22ac6d66470afd9c78d2ae883",
                     119_705_255,
+                    also=hub_places("cifar10", "train", "plain_text"),
                 ),
                 RemoteFile(
                     "plain_text/test-00000-of-00001.parquet",
                     "sha256:841389e6f2d64f28bf17310e430aebac20ec3ba611a3c5e231dc93c645ce84de",
                     23_940_850,
+                    also=hub_places("cifar10", "test", "plain_text"),
                 ),
             ),
         ),

@@ -11,16 +11,41 @@ from dreaming.data.contents import Split
 from dreaming.data.readers.pictures import open_picture
 from dreaming.errors import UserError
 
+IMAGE_COLUMNS = ("img", "image")
 
-def read_parquet(path: Path, image_column: str, n_classes: int) -> Split:
+
+def hub_places(name: str, split: str, folder: str) -> tuple[str, ...]:
+    """Return under which paths in a folder of data the hub's tools put the one file of a split, as patterns.
+
+    Parameters
+    ----------
+    name
+        Of the data set on the hub, without its owner.
+    split
+        ``train`` or ``test``.
+    folder
+        Of the files in the data set's repository.
+
+    Examples
+    --------
+    >>> hub_places("cifar10", "test", "plain_text")[:2]
+    ('test-00000-of-00001*.parquet', 'plain_text/test-00000-of-00001*.parquet')
+    """
+    folders = (folder, "data", "default", f"{name}/{folder}", f"{name}/data", name)
+    cached = [f"datasets--*{name}/snapshots/*/{each}" for each in (folder, "data")]
+    files = (f"{split}-00000-of-00001*.parquet", f"{split}/0000.parquet")  # the latter where it is converted
+    places = (".", *folders, *cached)
+    return tuple(f"{place}/{file}".removeprefix("./") for file in files for place in places)
+
+
+def read_parquet(path: Path, n_classes: int) -> Split:
     """Read one split.
 
     Parameters
     ----------
     path
-        The parquet file.
-    image_column
-        Name of the column of structs with PNG ``bytes``, each an image of 32 x 32.
+        The parquet file. Its column ``img`` or ``image`` has structs with PNG ``bytes``, each an image of 32 x 32,
+        and ``label`` whole numbers.
     n_classes
         Labels run from 0 to ``n_classes - 1``.
 
@@ -41,13 +66,16 @@ def read_parquet(path: Path, image_column: str, n_classes: int) -> Split:
         raise UserError(
             f"{path} is a parquet file, and reading it needs pyarrow: pip install 'dreaming[parquet]'"
         ) from error
+    if path.name == "0000.parquet" and (more := path.with_name("0001.parquet")).exists():
+        raise UserError(f"{path} is a part of a split, as {more.name} is; write them into one file")
     try:
         table = pq.read_table(path)
-        pictures = [row["bytes"] for row in table.column(image_column).to_pylist()]
+        column = next((each for each in IMAGE_COLUMNS if each in table.column_names), IMAGE_COLUMNS[0])
+        pictures = [row["bytes"] for row in table.column(column).to_pylist()]
         labels = table.column("label").to_pylist()
     except (KeyError, TypeError) as error:
         raise UserError(
-            f"{path} has not the columns {image_column!r} (with PNG bytes) and 'label';"
+            f"{path} has not the columns {' or '.join(map(repr, IMAGE_COLUMNS))} (with PNG bytes) and 'label';"
             " it may be the file of another data set"
         ) from error
     except Exception as error:  # whatever pyarrow stumbles over

@@ -2,6 +2,7 @@
 
 import _codecs
 import io
+import operator
 import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -125,7 +126,7 @@ class Batches:
         self, content: bytes, where: str, n_classes: int
     ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
         batch = _unpickled(content, where, self.title)
-        images, labels = batch.get(b"data"), batch.get(self.labels)
+        images, labels = batch.get(b"data"), _numbers(batch.get(self.labels))
         if not isinstance(images, np.ndarray) or images.dtype != np.uint8:
             raise UserError(f"{where} holds no array of bytes where the images should be; fetch it again")
         if images.ndim != 2 or images.shape[1] != 3072 or not len(images):
@@ -145,7 +146,7 @@ class Batches:
 
 
 def _unpickled(content: bytes, where: str, title: str) -> dict[bytes, Any]:
-    """Read a pickled dictionary; nothing is run but what makes an array of bytes."""
+    """Read a pickled dictionary; nothing is run but what makes arrays of whole numbers."""
     try:
         # Python 2's strings stay bytes; in memory, since a file is asked at once for any length that is claimed.
         value = _BatchUnpickler(io.BytesIO(content), encoding="bytes").load()
@@ -162,25 +163,41 @@ def _unpickled(content: bytes, where: str, title: str) -> dict[bytes, Any]:
     return {key.encode() if isinstance(key, str) else key: item for key, item in value.items()}
 
 
-def _byte(kind: object, *_: object) -> np.dtype[np.uint8]:
-    """Return the type of bytes, in place of ``numpy.dtype``, which would make any type there is."""
-    if kind not in ("u1", b"u1"):
+def _numbers(labels: Any) -> Any:
+    """Return labels as a list of Python's numbers, where they are numpy's."""
+    if isinstance(labels, np.ndarray):
+        return labels.tolist()
+    if not isinstance(labels, list | tuple):
+        return labels
+    return [each.item() if isinstance(each, np.integer) else each for each in labels]
+
+
+def _whole(kind: object, *_: object) -> np.dtype[Any]:
+    """Return a type of whole numbers, in place of ``numpy.dtype``, which would make any type there is."""
+    called = kind.decode("latin-1") if isinstance(kind, bytes) else kind
+    if called not in _WHOLE_NUMBERS:
         raise ValueError("it has no array of bytes where the images should be")
-    return np.dtype(np.uint8)
+    return np.dtype(str(called))
+
+
+_WHOLE_NUMBERS = [f"{sign}{size}" for sign in "iu" for size in (1, 2, 4, 8)]
 
 
 class _NameRefusedError(Exception):
-    """A pickle asks for a name that is no part of an array of bytes."""
+    """A pickle asks for a name that is no part of an array of whole numbers."""
 
 
 class _BatchUnpickler(pickle._Unpickler):
     """The standard library's unpickler in Python, whose memory is not one array as long as a pickle claims."""
 
     _ALLOWED: ClassVar = {
-        "numpy.core.multiarray._reconstruct": np._core.multiarray._reconstruct,  # type: ignore[attr-defined]
-        "numpy._core.multiarray._reconstruct": np._core.multiarray._reconstruct,  # type: ignore[attr-defined]
+        **{  # as numpy 1 and numpy 2 call them
+            f"numpy.{core}.{name}": operator.attrgetter(name)(np._core)  # type: ignore[attr-defined]
+            for core in ("core", "_core")
+            for name in ("multiarray._reconstruct", "multiarray.scalar", "numeric._frombuffer")
+        },
         "numpy.ndarray": np.ndarray,
-        "numpy.dtype": _byte,
+        "numpy.dtype": _whole,
         "_codecs.encode": _codecs.encode,  # bytes, as Python 3 writes them into an old pickle
     }
 

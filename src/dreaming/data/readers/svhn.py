@@ -9,7 +9,7 @@ import torch
 
 from dreaming.data.contents import Contents, Split
 from dreaming.data.readers.digits import CLASSES
-from dreaming.data.readers.parquet import read_parquet
+from dreaming.data.readers.parquet import hub_places, read_parquet
 from dreaming.data.sources import Layout, RemoteFile, Source
 from dreaming.errors import UserError
 
@@ -40,7 +40,7 @@ def read_mats(paths: Sequence[Path]) -> Contents:
 
 def read_parquets(paths: Sequence[Path]) -> Contents:
     """Read Hugging Face's two files: columns ``image`` (PNG) and ``label``, where 0 is digit 0."""
-    train, test = (read_parquet(path, "image", len(CLASSES)) for path in paths)
+    train, test = (read_parquet(path, len(CLASSES)) for path in paths)
     return Contents(train, test, CLASSES)
 
 
@@ -95,8 +95,16 @@ SOURCE = Source(
         Layout(
             read_parquets,
             (
-                RemoteFile("cropped_digits/train-00000-of-00001.parquet", None),
-                RemoteFile("cropped_digits/test-00000-of-00001.parquet", None),
+                RemoteFile(
+                    "cropped_digits/train-00000-of-00001.parquet",
+                    None,
+                    also=hub_places("svhn", "train", "cropped_digits"),
+                ),
+                RemoteFile(
+                    "cropped_digits/test-00000-of-00001.parquet",
+                    None,
+                    also=hub_places("svhn", "test", "cropped_digits"),
+                ),
             ),
         ),
     ),

@@ -58,15 +58,23 @@ class Knn(Measure):
         return frozenset({(KNN_ACCURACY, self.name())})
 
     def check(self, snapshots: SnapshotBatch) -> None:
-        """Refuse more neighbours than there are, or a layer that cannot be had."""
+        """Refuse a layer that cannot be had."""
         images = snapshots.images
-        if self.k > len(images.train):
-            raise UserError(f"knn.k is {self.k}, and there are only {len(images.train)} training images")
         snapshots.require_layer(self.layer, len(images.train) + len(images.test))
 
     def measure(self, snapshots: SnapshotBatch) -> pd.DataFrame:
-        """Let the neighbours vote in each snapshot."""
+        """Let the neighbours vote in each snapshot.
+
+        Raises
+        ------
+        UserError
+            If there are fewer images than neighbours.
+        """
         images, rows = snapshots.images, []
+        if self.k > len(images.train):
+            raise UserError(
+                f"knn.k is {self.k}, and there are only {len(images.train)} training images; use --set knn.k=N"
+            )
         for epoch, train, test in snapshots.both_splits(self.layer):
             found = neighbours_vote(train, images.train.labels, test, len(images.classes), self.k)
             share = float((found == images.test.labels.to(found.device)).double().mean())

@@ -241,7 +241,9 @@ def _drawn(there: int, count: int, random: Random) -> Int64[Tensor, " p"]:
 
 def _need_two_alike(classes: int) -> None:
     if not classes:
-        raise UserError("a distance within classes needs two images of one class; take more than --limit did")
+        raise UserError(
+            "a distance within classes needs two images of one class; take more images, or leave organisation out"
+        )
 
 
 def mean_of_sample(z: Float[Tensor, "n f"], sample: Sample, distance: Distance) -> tuple[float, float]:

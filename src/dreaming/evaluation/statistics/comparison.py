@@ -12,7 +12,7 @@ from urllib.parse import quote
 import pandas as pd
 
 from dreaming.config.config import Config
-from dreaming.errors import UserError, brief, shown
+from dreaming.errors import UserError, brief, command, shown
 from dreaming.evaluation.measures.measure import Quantity
 from dreaming.evaluation.measures.measure_table import DEFINITION
 from dreaming.evaluation.measures.readout import READOUT_ACCURACY
@@ -142,7 +142,7 @@ def compare(
     """
     listed = [run_folders] if isinstance(run_folders, str | Path) else run_folders
     require_writable(expanded(to) / "findings.csv")
-    folders = _found([expanded(folder) for folder in listed])
+    folders = RunFolder.all_in(expanded(folder) for folder in listed)
     runs, tables, said = [], [], []
     alike: dict[tuple[str, str], tuple[RunFolder, Config]] = {}
     wrong: dict[tuple[object, ...], None] = {}  # a run may be given twice, under two names
@@ -161,7 +161,7 @@ def compare(
             _require_alike(*first, folder, config)
     if not any(tables):
         raise UserError(
-            f"{folders[0].path} is not evaluated; do that first with: dreaming evaluate {folders[0].path}"
+            f"{folders[0].path} is not evaluated; do that first with: {command('evaluate', folders[0].path)}"
         )
     quantities = {
         name: quantity
@@ -194,14 +194,6 @@ def compare(
     for name, content in contents.items():
         write(expanded(to) / name, content)
     return Comparison(compared, [expanded(to) / name for name in contents], tuple(dict.fromkeys(said)))
-
-
-def _found(paths: Sequence[Path]) -> list[RunFolder]:
-    folders: list[RunFolder] = []
-    for path in paths:
-        inside = sorted({file.parent for file in path.glob("**/config.yaml")}) if path.is_dir() else []
-        folders += [RunFolder(folder) for folder in inside] or [RunFolder.existing(path)]
-    return list({folder.path.resolve(): folder for folder in folders}.values())
 
 
 def _require_alike(folder: RunFolder, config: Config, other: RunFolder, its: Config) -> None:

@@ -20,8 +20,9 @@ from torch import Tensor, nn
 
 from dreaming.config.config import Config
 from dreaming.config.configure import configure
-from dreaming.data import Dataset, load_dataset
-from dreaming.errors import UserError
+from dreaming.data import Dataset, load_dataset, names
+from dreaming.errors import UserError, spelled
+from dreaming.model.conditions import condition_called
 from dreaming.model.cortex import Cortex
 from dreaming.model.networks import Encoder
 from dreaming.runs import snapshots
@@ -99,7 +100,7 @@ def import_checkpoint(
     UserError
         If the file is no such checkpoint, or the folder is there already.
     """
-    path = disk.expanded(file)
+    path, condition, dataset = disk.expanded(file), condition_called(condition), spelled(dataset, names())
     content = _content(path)
     parts = _parts(content, path)
     cortex = _cortex(path, parts)

@@ -5,7 +5,7 @@ A figure is a file of this folder with what it shows, what it needs and how it i
 
 from collections.abc import Mapping
 
-from dreaming.errors import UserError, nearest
+from dreaming.errors import UserError, nearest, spelled
 from dreaming.paper.figures import accuracy, doses, figure_3, figure_6, figure_9, losses, own_measures
 from dreaming.paper.figures.figure import DOSES, OWN_MEASURES, SCHEDULES, Figure
 
@@ -45,6 +45,6 @@ def named(figure: str) -> Figure:
     Traceback (most recent call last):
     dreaming.errors.UserError: there is no 'figure-55' to be drawn; did you mean 'figure-5'?
     """
-    if figure not in FIGURES:
+    if (known := spelled(figure, FIGURES)) not in FIGURES:
         raise UserError(f"there is no '{figure}' to be drawn; {nearest(figure, FIGURES)}")
-    return FIGURES[figure]
+    return FIGURES[known]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from dreaming.errors import UserError, nearest
+from dreaming.errors import UserError, nearest, spelled
 from dreaming.paper.figures import FIGURES, named
 from dreaming.paper.figures.figure import DOSES, OWN_MEASURES, SCHEDULES
 from dreaming.paper.plan.profile import Profile, profile_of
@@ -65,12 +65,12 @@ def profile(name: str | Path, settings: Sequence[str] = ()) -> Profile:
     path = expanded(name)
     if path.suffix in (".yaml", ".yml"):
         return _read(path).but(settings)
-    if str(name) not in PROFILES:
+    if (known := spelled(str(name), PROFILES)) not in PROFILES:
         raise UserError(
             f"there is no profile '{name}'; {nearest(str(name), PROFILES)} "
             "(or name a file of your own that ends in .yaml)"
         )
-    return PROFILES[str(name)].but(settings)
+    return PROFILES[known].but(settings)
 
 
 def _read(path: Path) -> Profile:
@@ -97,6 +97,7 @@ def chosen(own: Profile, only: Sequence[str]) -> tuple[str, ...]:
     UserError
         If there is no such figure, or nothing to draw in it.
     """
+    only = [spelled(figure, FIGURES) for figure in only]
     there = {SCHEDULES: own.schedules, DOSES: own.sweeps, OWN_MEASURES: own.measures}
     for figure in (*only, *own.figures):
         named(figure)

@@ -10,8 +10,9 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from dreaming.config.config import Config
 from dreaming.config.configure import configure
-from dreaming.config.settings import assign, path_and_value, sentence
-from dreaming.errors import UserError, nearest
+from dreaming.config.settings import assign, path_and_value
+from dreaming.data import names
+from dreaming.errors import UserError, nearest, spelled
 from dreaming.evaluation.measures.measure import Measure
 from dreaming.evaluation.measuring import MEASURES, chosen_measures
 from dreaming.model.conditions import condition
@@ -21,6 +22,7 @@ from dreaming.paper.figures.figure import DOSES, EVERY, SCHEDULES, Need, When
 from dreaming.paper.plan.own_conditions import Dose, schedule_config, sweep_doses
 from dreaming.paper.published import EPOCHS, LONG_EPOCHS
 from dreaming.system.disk import expanded
+from dreaming.system.texts import sentence
 
 PLANNED = (
     "condition",
@@ -88,6 +90,12 @@ class Profile(Parameters):
     def _listed(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
 
+    @field_validator("datasets", "figures")
+    @classmethod
+    def _as_written(cls, value: tuple[str, ...], info: Any) -> tuple[str, ...]:
+        known = names() if info.field_name == "datasets" else FIGURES
+        return tuple(spelled(each, known) for each in value)
+
     @field_validator("measures")
     @classmethod
     def _measurable(cls, value: tuple[str, ...], info: Any) -> tuple[str, ...]:
@@ -122,8 +130,8 @@ class Profile(Parameters):
         except UserError as mistake:
             raise ValueError(str(mistake)) from None
         lists = {"datasets": self.datasets, "figures": self.figures, "schedules": schedules, "sweeps": swept}
-        for field, names in lists.items():
-            if twice := [name for name in names if names.count(name) > 1]:
+        for field, named_there in lists.items():
+            if twice := [name for name in named_there if named_there.count(name) > 1]:
                 raise ValueError(f"{field} names {twice[0]} twice")
         for setting in (*self.settings, *swept):
             path = setting.partition("=")[0].strip()
