@@ -13,6 +13,7 @@ from rich.console import Console
 from tests.cli.tiny_runs import TINY, tree
 
 import dreaming
+from dreaming.runs.dream_pictures import PICTURE_KINDS
 from dreaming.system import progress
 
 RUN = "digits/pad/seed-0"
@@ -82,25 +83,55 @@ def test_evaluate_takes_the_controls_of_another_condition(trained, dreaming_does
     assert len(controls[0]) == 2
 
 
-@pytest.mark.parametrize("phase", ["rem", "nrem"])
-def test_dream_draws_a_sheet_that_can_be_looked_at(phase, trained, tmp_path, dreaming_does):
-    said = dreaming_does("dream", trained / RUN, "--phase", phase, "--count", "10")
-    path = trained / RUN / f"dreams/{phase}-0002.png"
-    assert said == f"10 {phase.upper()} dreams are in {path}\n"
+def test_dream_draws_a_sheet_that_can_be_looked_at(trained, tmp_path, dreaming_does):
+    said = dreaming_does("dream", trained / RUN, "--count", "10")
+    path = trained / RUN / "dreams/sheet-0002.png"
+    assert said == f"written: {path}\n"
     with Image.open(path) as sheet:
         assert sheet.format == "PNG"
         sheet.load()
-        tiles = np.asarray(sheet)
-    assert tiles.shape == (2 * 102 + 6, 8 * 102 + 6, 3)  # ten dreams in rows of eight
-    assert tiles[6:102, 6 : 6 + 96].std() > 0
-    assert (tiles[108:, 6 + 2 * 102 :] == 255).all()  # six empty places
+        assert np.asarray(sheet).std() > 0
     # Another epoch is another dream; the same command is the same.
     to = tmp_path / "new/early.png"
-    dreaming_does("dream", trained / RUN, "--phase", phase, "--count", "10", "--epoch", "0", "--to", to)
+    dreaming_does("dream", trained / RUN, "--count", "10", "--epoch", "0", "--to", to)
     assert to.read_bytes() != path.read_bytes()
     before = path.read_bytes()
-    dreaming_does("dream", trained / RUN, "--phase", phase, "--count", "10")
+    dreaming_does("dream", trained / RUN, "--count", "10")
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("kind", PICTURE_KINDS)
+def test_dream_draws_each_kind_of_picture_under_its_name(kind, trained, dreaming_does):
+    said = dreaming_does("dream", trained / RUN, "--as", kind, "--count", "3")
+    name = "film.gif" if kind == "film" else f"{kind}-0002.png"
+    assert f"written: {trained / RUN / 'dreams' / name}\n" in said
+    with Image.open(trained / RUN / "dreams" / name) as picture:
+        assert picture.format == ("GIF" if kind == "film" else "PNG")
+        assert getattr(picture, "n_frames", 1) == (3 if kind == "film" else 1)
+
+
+def test_a_run_without_rem_says_so(dreaming_does, tmp_path):
+    dreaming_does("train", *TINY, "--condition", "without_rem", "--epochs", "1", "--out", tmp_path)
+    said = dreaming_does("dream", tmp_path / "digits/without_rem/seed-0")
+    assert "digits/without_rem/seed-0 has no REM in its cycle after epoch 1: it dreams as PAD's would" in said
+
+
+def test_a_picture_of_ones_own_is_dreamt_of(trained, dreaming_does, dreaming_refuses, tmp_path):
+    Image.new("RGB", (90, 60), "white").save(tmp_path / "photo.jpg")
+    dreaming_does("dream", trained / RUN, "--of", tmp_path / "photo.jpg", "--count", "2")
+    assert (trained / RUN / "dreams/sheet-0002-of-photo.png").is_file()
+    (tmp_path / "photo.txt").write_text("no picture")
+    dreaming_refuses("dream", trained / RUN, "--of", tmp_path / "photo.txt", because="photo.txt is no PNG")
+    dreaming_refuses("dream", trained / RUN, "--of", "nowhere.png", because="there is no file nowhere.png")
+    words = ("dream", trained / RUN, "--of", tmp_path / "photo.jpg", "--as", "classes")
+    dreaming_refuses(*words, because="leave --of out")
+
+
+def test_what_no_picture_can_be_made_of_is_refused(trained, dreaming_refuses, tmp_path):
+    run = trained / RUN
+    dreaming_refuses("dream", run, "--phase", "rim", because="has no phase 'rim'; did you mean 'rem'?")
+    dreaming_refuses("dream", run, "--as", "film", "--epoch", "1", because="leave --epoch out")
+    dreaming_refuses("dream", run, "--to", tmp_path / "dreams.jpg", because="ends in .png")
 
 
 def test_the_two_sleeps_dream_differently(dreaming_does, tmp_path):
@@ -119,7 +150,9 @@ def test_more_dreams_than_there_are_pairs_of_test_images_are_refused(count, trai
 
 
 def test_dreams_are_not_written_over_a_folder(trained, tmp_path, dreaming_refuses):
-    dreaming_refuses("dream", trained / RUN, "--count", "2", "--to", tmp_path, because="cannot write")
+    (tmp_path / "sheet.png").mkdir()
+    words = ("--count", "2", "--to", tmp_path / "sheet.png")
+    dreaming_refuses("dream", trained / RUN, *words, because="cannot write")
 
 
 def test_compare_shows_the_mean_and_sem_of_what_was_measured(evaluated, dreaming_does, tmp_path):

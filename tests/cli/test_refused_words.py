@@ -54,7 +54,7 @@ def test_an_unknown_verb_or_option_is_named_with_the_nearest(words, because, dre
         (("dream", "x", "--count", "x"), ("--count", "'x'")),
         ((*TRAIN, "--precision", "float16"), ("--precision is 'float16'", "did you mean 'bfloat16'")),
         ((*TRAIN, "--log", "tensorbord"), "--log is 'tensorbord'; did you mean 'tensorboard'"),
-        (("dream", "x", "--phase", "wake"), ("--phase", "wake", "nrem")),
+        (("dream", "x", "--as", "films"), ("--as", "films", "film")),
     ],
 )
 def test_a_value_of_the_wrong_type_is_refused_with_its_option(words, because, dreaming_refuses):

@@ -157,7 +157,7 @@ def _union(verbs: Mapping[str, Any]) -> Any:
 
 
 def _known_options(verb: Any, words: Sequence[str], program: str) -> None:
-    known = [f"--{field.name.replace('_', '-')}" for field in dataclasses.fields(verb)]
+    known = [f"--{field.name.strip('_').replace('_', '-')}" for field in dataclasses.fields(verb)]
     for word in words:
         name = word.split("=", 1)[0]
         if name.startswith("--") and name.replace("_", "-") not in known:

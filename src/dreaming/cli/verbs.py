@@ -77,25 +77,35 @@ class Evaluate(ImageOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class Dream(ImageOptions):
-    """Draw a sheet of dreams of one run as PNG."""
+    """Draw what a run dreams: memories, dreams, the images seen that are nearest, and how real d finds them."""
 
     run: Positional[Path]
     """run folder"""
-    phase: Literal["nrem", "rem"] = "rem"
-    """which sleep"""
+    as_: Annotated[
+        Literal["sheet", "film", "interpolation", "neighbours", "classes", "reconstruction"], arg(name="as")
+    ] = "sheet"
+    """sheet: each phase's dreams; film: these over epochs, as GIF; interpolation: what lies between two memories;
+    neighbours: the images seen that are nearest to dreams; classes: dreams of each class; reconstruction: what the
+    cortex makes of images"""
+    of: Annotated[Path | None, arg(metavar="FILE.jpg")] = None
+    """a picture of yours to dream of, in place of test images"""
+    phase: Text = None
+    """whose dreams, such as nrem, rem or a phase of your own; every one on a sheet and in a film, else rem"""
     epoch: OptionalInt = None
     """after which epoch; the last one kept by default"""
-    count: int = 64
-    """how many dreams"""
+    count: OptionalInt = None
+    """how many dreams; 12 on a sheet by default"""
     to: Annotated[Path | None, arg(metavar="FILE.png")] = None
-    """where the sheet is written; RUN/dreams/PHASE-EPOCH.png by default"""
+    """where the picture is written; RUN/dreams/AS-EPOCH.png by default"""
 
     def __call__(self) -> None:
         """Dream."""
-        from dreaming.runs.sheets import dream_sheet
+        from dreaming.runs.dream_pictures import write_dreams
 
-        written = dream_sheet(
+        path, picture = write_dreams(
             self.run,
+            self.as_,
+            of=self.of,
             phase=self.phase,
             epoch=self.epoch,
             count=self.count,
@@ -103,7 +113,8 @@ class Dream(ImageOptions):
             trust_data=self.trust_data,
             to=self.to,
         )
-        print(shown(f"{self.count} {self.phase.upper()} dreams are in {written}"))
+        for line in (*picture.notes, f"written: {path}"):
+            print(shown(line))
 
 
 @dataclass(frozen=True, kw_only=True)
