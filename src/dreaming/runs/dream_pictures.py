@@ -95,6 +95,9 @@ class DreamPicture:
         """How the name of its file ends."""
         return ".gif" if self.content.startswith(b"GIF") else ".png"
 
+    def __repr__(self) -> str:
+        return f"a picture of {', '.join(self.images)}"
+
     def _repr_html_(self) -> str:
         kind, data = self.suffix[1:], base64.b64encode(self.content).decode()
         said = "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)

@@ -23,7 +23,7 @@ from dreaming.cli.main import main
 from dreaming.paper.plan.profile import Profile
 from dreaming.paper.reproduction import reproduce
 from dreaming.runs.folder import RunFolder
-from dreaming.runs.sheets import GAP, LABEL, MARGIN, SCALE
+from dreaming.runs.sheets import SCALE
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked", "without_plots")
 
@@ -110,7 +110,7 @@ def test_it_is_loaded(earlier):
 def test_it_dreams(name, earlier):
     does("dream", earlier / "runs" / name, "--count=4")
     with Image.open(earlier / "runs" / name / "dreams/sheet-0002.png") as picture:
-        assert picture.width == 2 * MARGIN + LABEL + 4 * (32 * SCALE + GAP) - GAP
+        assert picture.height > 6 * 32 * SCALE
 
 
 def test_what_is_measured_of_it_is_what_was_measured_then(earlier):
