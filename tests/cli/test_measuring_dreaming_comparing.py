@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import statistics
 import sys
 
@@ -14,6 +15,7 @@ from tests.cli.tiny_runs import TINY, tree
 
 import dreaming
 from dreaming.runs.dream_pictures import PICTURE_KINDS
+from dreaming.runs.sheets import GAP, LABEL, MARGIN
 from dreaming.system import progress
 
 RUN = "digits/pad/seed-0"
@@ -158,7 +160,8 @@ def test_dreams_are_not_written_over_a_folder(trained, tmp_path, dreaming_refuse
 def test_compare_shows_the_mean_and_sem_of_what_was_measured(evaluated, dreaming_does, tmp_path):
     out = tmp_path / "comparison"
     said = dreaming_does("compare", evaluated, "--to", out)
-    assert sorted(tree(out)) == ["accuracy.png", "accuracy.svg", "curves.csv", "findings.csv", "table.csv"]
+    pictures = [*("comparison.md", "comparison.png", "comparison.svg"), "dreams.png"]
+    assert sorted(tree(out)) == sorted([*pictures, "curves.csv", "findings.csv", "table.csv"])
     rows = [row for seed in (0, 1) for row in rows_of(evaluated / f"digits/pad/seed-{seed}/measures.csv")]
     of = {(r["parameter"].split("-")[0], r["epoch"], r["seed"]): float(r["value"]) for r in rows}
     last = [of["latent", "2", seed] for seed in "01"]
@@ -178,11 +181,11 @@ def test_compare_shows_the_mean_and_sem_of_what_was_measured(evaluated, dreaming
     curves = rows_of(out / "curves.csv")
     key = ("seed", "epoch", "parameter", "value")
     assert sorted(tuple(c[k] for k in key) for c in curves) == sorted(tuple(r[k] for k in key) for r in rows)
-    with Image.open(out / "accuracy.png") as plot:
+    with Image.open(out / "comparison.png") as plot:
         plot.load()
         assert plot.format == "PNG"
         assert len(np.unique(np.asarray(plot.convert("RGB")).reshape(-1, 3), axis=0)) > 50
-    assert (out / "accuracy.svg").read_text().rstrip().endswith("</svg>")
+    assert (out / "comparison.svg").read_text().rstrip().endswith("</svg>")
 
 
 def test_a_run_named_twice_counts_once(evaluated, compared, tmp_path):
@@ -285,9 +288,9 @@ def test_compare_shows_every_measure_that_a_run_has(evaluated, dreaming_does, tm
         "clean_occluded_ratio",
         "readout_accuracy_otherwise",
     )
-    assert {
-        f"{name}_{file}" for name in names for file in ("plot.png", "plot.svg", "curves.csv", "table.csv")
-    } < {path.name for path in (tmp_path / "out").iterdir()}
+    assert {f"{name}_{file}" for name in names for file in ("curves.csv", "table.csv")} < {
+        path.name for path in (tmp_path / "out").iterdir()
+    }
     measured = rows_of(evaluated / RUN / "measures.csv")
     (ratio,) = (r for r in measured if (r["measure"], r["epoch"]) == ("intra_inter_ratio", "2"))
     (row,) = rows_of(tmp_path / "out/intra_inter_ratio_table.csv")
@@ -343,3 +346,51 @@ def test_the_library_compares_as_the_command_does(evaluated, compared, tmp_path)
     assert {path.parent for path in found.files} == {tmp_path / "library"}
     for name in ("table.csv", "curves.csv"):
         assert (tmp_path / "library" / name).read_text() == (tmp_path / "command" / name).read_text()
+
+
+def test_conditions_are_compared_seed_by_seed_with_the_one_that_is_named(
+    evaluated, dreaming_does, dreaming_refuses, tmp_path
+):
+    dreaming_does("train", *TINY, "--condition", "wake_only", "--seeds=2", "--epochs=2", "--out", evaluated)
+    for seed in (0, 1):
+        dreaming_does("evaluate", evaluated / f"digits/wake_only/seed-{seed}")
+    said = dreaming_does("compare", evaluated, "--to", tmp_path / "out")
+    (row,) = rows_of(tmp_path / "out/differences.csv")
+    assert (row["condition"], row["paired_with"], row["pairs"], row["epoch"]) == (
+        "wake_only",
+        "pad",
+        "2",
+        "2",
+    )
+    last = {
+        (condition, seed): float(r["value"])
+        for condition in ("pad", "wake_only")
+        for seed in (0, 1)
+        for r in rows_of(evaluated / f"digits/{condition}/seed-{seed}/measures.csv")
+        if (r["parameter"], r["epoch"]) == ("latent", "2")
+    }
+    each = [last["wake_only", seed] - last["pad", seed] for seed in (0, 1)]
+    assert float(row["difference"]) == pytest.approx(statistics.mean(each), abs=1e-12)
+    assert f"{100 * statistics.mean(each):+.2f}" in said
+    dreaming_does("compare", evaluated, "--to", tmp_path / "other", "--paired-with", "wake_only")
+    (other,) = rows_of(tmp_path / "other/differences.csv")
+    assert (other["condition"], other["paired_with"]) == ("pad", "wake_only")
+    assert float(other["difference"]) == pytest.approx(-float(row["difference"]), abs=1e-12)
+    because = "--paired-with: no run is of 'wake'; did you mean 'wake_only'?"
+    dreaming_refuses("compare", evaluated, "--paired-with", "wake", because=re.escape(because))
+    page = (tmp_path / "out/comparison.md").read_text()
+    for part in ("![A panel for each measure](comparison.png)", "| Wake only minus PAD |", "](dreams.png)"):
+        assert part in page
+    assert "- Wake only (`wake_only`): No sleep; noisy reconstruction (eq. 12), as without REM." in page
+
+
+def test_the_strip_of_dreams_is_cut_from_the_sheets_of_the_runs(evaluated, dreaming_does, tmp_path):
+    dreaming_does("compare", evaluated, "--to", tmp_path)
+    with (
+        Image.open(tmp_path / "dreams.png") as strip,
+        Image.open(evaluated / RUN / "dreams/0002.png") as sheet,
+    ):
+        side, left, top = 96, MARGIN + LABEL, 2 * MARGIN + 14
+        row = top + 4 * (side + GAP)  # REM's
+        dream = np.asarray(sheet)[row : row + side, left : left + side]
+        assert np.array_equal(np.asarray(strip)[top : top + side, left : left + side], dream)

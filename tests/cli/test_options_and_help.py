@@ -71,7 +71,7 @@ OPTIONS = {
         **WHICH_DATA,
         "--device": "auto",
     },
-    "compare": {"RUN": REQUIRED, "--to": Path("comparison"), "--measures": ""},
+    "compare": {"RUN": REQUIRED, "--to": Path("comparison"), "--measures": "", "--paired-with": None},
     "import": {
         "FILE": REQUIRED,
         "--condition": "pad",

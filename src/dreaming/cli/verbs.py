@@ -217,7 +217,7 @@ class Trust:
 
 @dataclass(frozen=True, kw_only=True)
 class Compare:
-    """Compare evaluated runs: a table and a plot for each measure that one of them has."""
+    """Compare evaluated runs: every measure in one picture, paired differences, dreams; Markdown and CSV."""
 
     runs: RunPaths
     """run folders, or folders that contain some"""
@@ -225,14 +225,18 @@ class Compare:
     """folder for the plots and the tables"""
     measures: Annotated[str, arg(metavar="FILE.py:NAME,...")] = ""
     """measures of your own, whose labels and units are shown; the files are executed"""
+    paired_with: Annotated[str | None, arg(metavar="CONDITION")] = None
+    """the condition that the others are compared with, seed by seed; pad by default, where it is among them"""
 
     def __call__(self) -> None:
         """Compare."""
         from dreaming.evaluation.statistics.comparison import compare
 
-        found = compare(_some(self.runs, "compare"), self.to, measures=self.measures)
+        runs = _some(self.runs, "compare")
+        found = compare(runs, self.to, measures=self.measures, paired_with=self.paired_with)
         for measure in found.measures.values():
-            _show(measure.in_words(), measure.caption)
+            for caption, rows in measure.tables_in_words():
+                _show(rows, caption)
         for line in found.findings:
             print(shown(f"found while it learned: {line}"))
         print(shown("written: " + ", ".join(str(path) for path in found.files)))

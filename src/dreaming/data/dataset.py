@@ -122,6 +122,14 @@ class Dataset:
         return fingerprint(self.train, self.test)
 
     @property
+    def chance(self) -> float | None:
+        """The share of test images that the best constant guess gets right; None without labels."""
+        if not self.classes:
+            return None
+        commonest = self.train.labels.bincount().argmax()
+        return (self.test.labels == commonest).float().mean().item()
+
+    @property
     def image_size(self) -> int:
         """Height and width of the images, in pixels."""
         return self.train.images.shape[-1]

@@ -15,10 +15,10 @@ from PIL import Image
 
 from dreaming.errors import UserError
 from dreaming.evaluation.measures.readout import READOUT_ACCURACY
+from dreaming.evaluation.statistics.drawing import dataset_name, label
 from dreaming.evaluation.statistics.statistics import by_chance, summary
 from dreaming.paper.claims.claims import Judged
 from dreaming.paper.figures import FIGURES
-from dreaming.paper.figures.drawing import dataset_name, label
 from dreaming.paper.plan.plan import Plan, PlannedRun
 from dreaming.paper.published import EPOCHS, SEEDS
 from dreaming.paper.tables import Tables, incomplete

@@ -1,27 +1,33 @@
 """Dreams one can look at: sheets of waking images, NREM dreams and REM dreams (paper, figure 3)."""
 
 import io
+import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, TypeGuard
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeGuard
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
+from dreaming.data.readers.pictures import open_picture
 from dreaming.model.dreams import Replaying, dream, remember, sleep_of
 from dreaming.model.hippocampus import Replay
 from dreaming.model.cortex import Cortex
 from dreaming.model.occlusion import Occlusion
 from dreaming.model.phases import NREM, REM, Phase
-from dreaming.model.pixels import to_pixels
+from dreaming.model.pixels import to_activity, to_pixels
 from dreaming.rng import Random
 
 SCALE, GAP, MARGIN, LABEL, CAPTION = 3, 6, 12, 150, 16
 INK, PAPER = (40, 40, 40), (255, 255, 255)
 FRAME, LAST_FRAME = 500, 2500
 """Milliseconds."""
+SHEET_ROWS = {"nrem": 2, "rem": 4}
+"""Rows of dreams on a sheet, counted from 0."""
 TRIES = 4
 """Masks drawn for each that is shown."""
 
@@ -122,8 +128,9 @@ def draw_rows(rows: Sequence[TileRow], title: str) -> Image.Image:
     columns = max(len(row.images) for row in rows)
     font, small = ImageFont.load_default(14), ImageFont.load_default(CAPTION - 4)
     heights = [row.above + side + GAP + CAPTION * bool(row.below) for row in rows]
-    left = MARGIN + max(LABEL, *(2 * GAP + _wide(row.label, font) for row in rows))
-    width = max(left + columns * (side + GAP) - GAP, MARGIN + _wide(title, font)) + MARGIN
+    rows = [replace(row, label=_wrapped(row.label)) for row in rows]
+    left = MARGIN + LABEL
+    width = max(left + columns * (side + GAP) - GAP, MARGIN + int(font.getlength(title))) + MARGIN
     canvas = Image.new("RGB", (width, 3 * MARGIN + 14 + sum(heights) - GAP), PAPER)
     pen = ImageDraw.Draw(canvas)
     pen.text((MARGIN, MARGIN), title, INK, font=font)
@@ -142,8 +149,28 @@ def draw_rows(rows: Sequence[TileRow], title: str) -> Image.Image:
     return canvas
 
 
-def _wide(text: str, font: Any) -> int:
-    return max(int(font.getlength(line)) + 1 for line in text.split("\n"))
+def _wrapped(label: str) -> str:
+    """Return a label in lines that are as short as the place for it."""
+    return "\n".join(textwrap.fill(line, 20) for line in label.split("\n"))
+
+
+def row_of_sheet(sheet: Path, row: int, image_size: int) -> Float[Tensor, "b 3 h w"]:
+    """Return the images in a row of a sheet that `sheet` drew, counted from 0, in [-1, 1].
+
+    Raises
+    ------
+    UserError
+        If it is no picture.
+    """
+    side = image_size * SCALE
+    drawn = np.asarray(open_picture(sheet, str(sheet)))
+    top, left = 2 * MARGIN + 14 + row * (side + GAP), MARGIN + LABEL
+    line = drawn[top : top + side]
+    count = (drawn.shape[1] - left) // (side + GAP)
+    tiles = [
+        line[:, x : x + side][::SCALE, ::SCALE] for x in range(left, left + count * (side + GAP), side + GAP)
+    ]
+    return to_activity(torch.from_numpy(np.stack(tiles)).permute(0, 3, 1, 2))
 
 
 def film(frames: Sequence[Image.Image]) -> bytes:

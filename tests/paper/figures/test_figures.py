@@ -12,8 +12,9 @@ from PIL import Image
 from tests.paper import made_up
 
 from dreaming.evaluation.measures.organisation import INTRA_INTER
+from dreaming.evaluation.statistics.drawing import dataset_name, label, saved
 from dreaming.paper.figures import FIGURES, OF_THE_PAPER
-from dreaming.paper.figures.drawing import dataset_name, draw_figure, label, saved
+from dreaming.paper.figures.drawing import draw_figure
 from dreaming.paper.results import figure_table
 from dreaming.paper.tables import incomplete
 from dreaming.runs.tables import csv

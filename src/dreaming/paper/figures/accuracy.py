@@ -5,8 +5,9 @@ from functools import partial
 
 import pandas as pd
 
+from dreaming.evaluation.statistics.drawing import Panel, curves, epochs_below, schedule_parts
 from dreaming.model.conditions import CONDITIONS, colours_of
-from dreaming.paper.figures.drawing import Panel, curves, epochs_below, one_row, schedule_parts
+from dreaming.paper.figures.drawing import one_row
 from dreaming.paper.figures.figure import SCHEDULES, Figure, Need
 from dreaming.paper.published import TABLE_1_CONDITIONS
 from dreaming.paper.tables import measured
@@ -16,22 +17,20 @@ OF_TEST = "Accuracy of a linear readout of the latents on test images"
 
 def over_epochs(panel: Panel, table: pd.DataFrame) -> None:
     """Draw readout accuracy in percent over epochs, as in figure 4."""
-    curves(panel, table, "epoch", 100.0)
+    curves(panel, measured(table), "epoch", 100.0)
     beside = 1.04 * float(measured(table)["epoch"].max())
     _mark_published(panel, table, lambda parameter: beside)
     epochs_below(panel, "Training epoch (0: untrained)")
     panel.set_ylabel("Linear readout accuracy (%)")
-    panel.legend(loc="best")
 
 
 def over_occlusion(panel: Panel, table: pd.DataFrame) -> None:
     """Draw readout accuracy in percent over the occlusion in percent, as in figure 5."""
     own = table.assign(occlusion=[100 * occlusion(parameter) for parameter in table["parameter"]])
-    curves(panel, own, "occlusion", 100.0)
+    curves(panel, measured(own), "occlusion", 100.0)
     _mark_published(panel, own, lambda parameter: 104 * occlusion(parameter) - 2)
     panel.set_xlabel("Occlusion intensity (%)")
     panel.set_ylabel("Linear readout accuracy (%)")
-    panel.legend(loc="best")
 
 
 def over_schedules(panel: Panel, table: pd.DataFrame) -> None:

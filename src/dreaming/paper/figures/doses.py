@@ -4,10 +4,19 @@ import pandas as pd
 
 from dreaming.evaluation.measures.readout import READOUT_ACCURACY
 from dreaming.evaluation.measures.robustness import OCCLUDED_ACCURACY
+from dreaming.evaluation.statistics.drawing import (
+    PANEL,
+    Panel,
+    Picture,
+    by_seed,
+    canvas,
+    curve,
+    dataset_title,
+    legend_below,
+)
 from dreaming.paper.figures.accuracy import OF_TEST
-from dreaming.paper.figures.drawing import PANEL, Panel, Picture, canvas, curve, dataset_title
 from dreaming.paper.figures.figure import DOSES, Figure, Need
-from dreaming.paper.tables import Tables, by_seed, measured
+from dreaming.paper.tables import Tables, measured
 
 CURVES = (
     (READOUT_ACCURACY, "clean images", "#000000", "o"),
@@ -32,7 +41,7 @@ def plot(table: pd.DataFrame) -> Picture:
         for panel, dataset in zip(row, datasets, strict=True):
             _panel(panel, own[(own["dataset"] == dataset) & (own["field"] == field)], field)
             panel.set_title(dataset_title(dataset), loc="left")
-    panels[0, 0].legend(loc="best")
+    legend_below(picture)
     return picture
 
 

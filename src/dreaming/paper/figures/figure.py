@@ -6,7 +6,7 @@ from typing import Literal
 
 import pandas as pd
 
-from dreaming.paper.figures.drawing import Picture
+from dreaming.evaluation.statistics.drawing import Picture
 from dreaming.paper.tables import Tables
 
 When = Literal["curve", "long curve", "end", "start and end", "early and end", "trained"]

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from dreaming.paper.figures.drawing import WARNING, Panel, Picture, bars, canvas, dataset_title
+from dreaming.evaluation.statistics.drawing import WARNING, Panel, Picture, bars, canvas, dataset_title
 from dreaming.paper.figures.figure import Figure, Need
 from dreaming.paper.figures.pictures import image_of
 from dreaming.paper.tables import Tables, measured

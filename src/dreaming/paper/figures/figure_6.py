@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import pandas as pd
 
 from dreaming.evaluation.measures.organisation import CLEAN_OCCLUDED, INTRA_INTER
+from dreaming.evaluation.statistics.drawing import Panel, Picture, bars, canvas, dataset_title, label, note
 from dreaming.model.conditions import CONDITIONS
-from dreaming.paper.figures.drawing import Panel, Picture, bars, canvas, dataset_title, label, note
 from dreaming.paper.figures.figure import Figure, Need
 from dreaming.paper.tables import Tables, measured
 
