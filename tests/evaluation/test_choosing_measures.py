@@ -110,7 +110,7 @@ def test_all_measures_give_all_their_rows_at_every_epoch(run, images):
     assert len(table) == 3 * (16 + 1 + 15 + 2 * 3) + 2
     np.testing.assert_array_equal(RunFolder(run).read_measures()["value"], table["value"])
     coordinates = RunFolder(run).read_projection()
-    assert list(coordinates.columns) == list(PROJECTION_COLUMNS)
+    assert list(coordinates.columns) == [*PROJECTION_COLUMNS, "class", "explained"]
     # 3 test images of each of 4 classes
     assert coordinates.groupby("epoch").size().tolist() == [12 * 2 * 2] * 3
     for column, value in (

@@ -46,6 +46,9 @@ class NoProgress:
     def start(self, title: str, epochs: int, cycles: int, done: int) -> None:
         """Begin a run of so many epochs of so many cycles, of which so many cycles are done."""
 
+    def stage(self, name: str) -> None:
+        """Begin an epoch in a stage of a schedule, of this name."""
+
     def cycle(self) -> None:
         """Count one cycle."""
 
@@ -70,6 +73,7 @@ class TerminalProgress(NoProgress):
         self._epochs = self._cycles = 0
         self._count = self._counted_at_start = 0
         self._began = 0.0
+        self._stage = ""
 
     def __enter__(self) -> "TerminalProgress":
         """Begin to show."""
@@ -113,6 +117,10 @@ class TerminalProgress(NoProgress):
                 self._bar.remove_task(self._task)
             self._task = self._bar.add_task(title, total=epochs * cycles, completed=done)
 
+    def stage(self, name: str) -> None:
+        """Begin an epoch in a stage of a schedule, of this name."""
+        self._stage = f" {name}"
+
     def cycle(self) -> None:
         """Count one cycle."""
         self._count += 1
@@ -122,7 +130,7 @@ class TerminalProgress(NoProgress):
     def epoch(self, epoch: int, seconds: float, terms: Mapping[str, float]) -> None:
         """Show what an epoch came to, and how long the others will take."""
         shown = "  ".join(f"{name} {value:.4f}" for name, value in terms.items())
-        self.say(f"{self._name}epoch {epoch}/{self._epochs}  {shown}  {duration(seconds)}{self._rest()}")
+        self.say(f"{self._name}epoch {epoch}/{self._epochs}{self._stage}  {shown}  {duration(seconds)}{self._rest()}")
 
     def _rest(self) -> str:
         """Return how long the cycles that are left will take, as the end of a line."""

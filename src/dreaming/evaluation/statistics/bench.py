@@ -113,7 +113,6 @@ def _measure_panel(
         curves(panel, own[own["epoch"].notna()], "epoch", quantity.scale)
         epochs_below(panel, "Training epoch (0: untrained)")
         title += f", {unformatted(parameters[0])}" if ";" in parameters[0] else ""
-        hypnograms(panel, schedules, int(max(epochs)))
     elif not own.empty:
         title = _bar_groups(panel, own, parameters, quantity, title)
     else:
@@ -126,7 +125,9 @@ def _measure_panel(
             )
     if quantity.of_classes and chance is not None:
         panel.axhline(quantity.scale * chance, color="#999999", ls="-", lw=0.9, zorder=0, label="chance")
-    panel.set_title(title, loc="left", pad=8 + 72 * PANEL[1] * 0.7 * _strips(panel))
+    if len(parameters) == 1 and len(epochs) > 1:
+        hypnograms(panel, schedules, int(max(epochs)))
+    title_above(panel, title)
 
 
 def _is_share(parameter: str) -> bool:
@@ -171,6 +172,9 @@ def hypnograms(panel: Panel, schedules: Mapping[str, SleepSchedule], last: int) 
     """
     drawn = {name: schedule for name, schedule in schedules.items() if deprived(schedule)}
     colours = colours_of([*drawn])
+    if drawn:
+        low, high = panel.get_ylim()
+        panel.set_ylim(low, high + 0.09 * (high - low))  # names stand above the curves
     windows = {
         (stage.begin, stage.end or last, stage.condition) for s in drawn.values() for stage in deprived(s)
     }
@@ -210,6 +214,7 @@ def hypnograms(panel: Panel, schedules: Mapping[str, SleepSchedule], last: int) 
     strip.set_ylim(0, len(lines))
 
 
-def _strips(panel: Panel) -> float:
-    """Return the height of the hypnograms above a panel, as a share of it."""
-    return sum((0.02 + STRIP * len(each.get_yticks()) for each in panel.child_axes), start=0.0)
+def title_above(panel: Panel, title: str) -> None:
+    """Write the title of a panel above it and above its hypnograms, if it has any."""
+    strips = sum((0.02 + STRIP * len(each.get_yticks()) for each in panel.child_axes), start=0.0)
+    panel.set_title(title, loc="left", pad=8 + 72 * PANEL[1] * 0.7 * strips)

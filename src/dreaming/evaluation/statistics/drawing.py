@@ -193,14 +193,15 @@ def bars(panel: Panel, groups: Sequence[tuple[str, Sequence[tuple[str, str, pd.S
     panel.set_xticks([place for place, _ in named], [name for _, name in named])
 
 
-def legend_below(picture: Picture) -> None:
+def legend_below(picture: Any) -> None:
     """Explain all that is drawn in any panel of a picture once, below the panels, off the data."""
     found = {
         name: handle
         for panel in picture.axes
         for handle, name in zip(*panel.get_legend_handles_labels(), strict=True)
     }
-    columns = max(1, int(picture.bbox.width / picture.get_dpi() * 10 / (8 + max(map(len, found), default=0))))
+    longest = max(map(len, found), default=0)
+    columns = max(1, int(picture.bbox.width / picture.figure.dpi / (0.6 + 0.068 * longest)))
     if found:
         picture.legend(
             found.values(), found.keys(), loc="outside lower center", ncols=min(columns, len(found))

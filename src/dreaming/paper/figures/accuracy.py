@@ -5,8 +5,10 @@ from functools import partial
 
 import pandas as pd
 
-from dreaming.evaluation.statistics.drawing import Panel, curves, epochs_below, schedule_parts
-from dreaming.model.conditions import CONDITIONS, colours_of
+from dreaming.evaluation.statistics.bench import hypnograms
+from dreaming.evaluation.statistics.deprivation import schedule_named
+from dreaming.evaluation.statistics.drawing import Panel, curves, epochs_below
+from dreaming.model.conditions import CONDITIONS
 from dreaming.paper.figures.drawing import one_row
 from dreaming.paper.figures.figure import SCHEDULES, Figure, Need
 from dreaming.paper.published import TABLE_1_CONDITIONS
@@ -34,12 +36,10 @@ def over_occlusion(panel: Panel, table: pd.DataFrame) -> None:
 
 
 def over_schedules(panel: Panel, table: pd.DataFrame) -> None:
-    """Draw readout accuracy in percent over epochs, with a line where a schedule changes."""
+    """Draw readout accuracy in percent over epochs, with hypnograms, and what is deprived shaded and named."""
     over_epochs(panel, table)
-    for name, colour in colours_of(table["condition"]).items():
-        for _, end in schedule_parts(name):
-            if end is not None:
-                panel.axvline(end, color=colour, lw=0.8, ls=(0, (1, 3)), zorder=0)
+    schedules = {name: schedule_named(name) for name in dict.fromkeys(table["condition"])}
+    hypnograms(panel, schedules, int(measured(table)["epoch"].max()))
 
 
 def occlusion(parameter: str) -> float:
@@ -120,7 +120,7 @@ APPENDIX_6 = Figure(
 DEPRIVATION = Figure(
     "Deprivation and recovery",
     f"{OF_TEST} over epochs of training: the full model, and schedules that take phases of sleep away and give "
-    "them back. Dotted: where a schedule changes. None of this is in the paper.",
+    "them back. Above, which phases are on; shaded and named, what is deprived. None of this is in the paper.",
     (Need(("pad", SCHEDULES), "readout", "curve"),),
     partial(one_row, draw=over_schedules),
 )

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 import pandas as pd
 
+from dreaming.evaluation.statistics.bench import title_above
 from dreaming.evaluation.statistics.drawing import (
     PANEL,
     STYLE,
@@ -36,7 +37,7 @@ def one_row(table: pd.DataFrame, draw: Callable[[Panel, pd.DataFrame], None], fi
     panels = picture.subplots(1, max(1, len(datasets)), squeeze=False)[0]
     for number, dataset in enumerate(datasets):
         draw(panels[number], table[table["dataset"] == dataset])
-        panels[number].set_title(f"{chr(ord(first) + number)}   {dataset_title(dataset)}", loc="left")
+        title_above(panels[number], f"{chr(ord(first) + number)}   {dataset_title(dataset)}")
     legend_below(picture)
     return picture
 
