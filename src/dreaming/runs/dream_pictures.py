@@ -189,7 +189,7 @@ def write_dreams(
     """Draw as `dream_picture` and write it, by default among the run's dreams; return where, and the picture."""
     picture = dream_picture(run_folder, kind, **options)
     if to is None:
-        folder = RunFolder(Path(run_folder))
+        folder = RunFolder.existing(Path(run_folder))
         epoch = folder.snapshots()[-1] if options.get("epoch") is None else options["epoch"]
         parts = [kind, options.get("phase"), None if kind == "film" else f"{epoch:04d}"]
         if isinstance(of := options.get("of"), str | Path):
