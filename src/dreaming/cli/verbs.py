@@ -77,7 +77,13 @@ class Evaluate(ImageOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class Dream(ImageOptions):
-    """Draw what a run dreams: memories, dreams, the images seen that are nearest, and how real d finds them."""
+    """Draw what a run dreams: memories, dreams, the images seen that are nearest, and how real d finds them.
+
+    Examples
+    --------
+    dreaming dream runs/digits/pad/seed-0
+    dreaming dream runs/digits/pad/seed-0 --as film --phase rem
+    """
 
     run: Positional[Path]
     """run folder"""
@@ -217,7 +223,13 @@ class Trust:
 
 @dataclass(frozen=True, kw_only=True)
 class Compare:
-    """Compare evaluated runs: every measure in one picture, paired differences, dreams; Markdown and CSV."""
+    """Compare evaluated runs: every measure in one picture, paired differences, dreams; Markdown and CSV.
+
+    Examples
+    --------
+    dreaming compare runs
+    dreaming compare runs/digits/pad runs/digits/without_rem --paired-with pad
+    """
 
     runs: RunPaths
     """run folders, or folders that contain some"""
