@@ -45,7 +45,7 @@ EXPLAINED: dict[str, str] = {
     "film": D,
     "interpolation": "between two memories: share of the second",
     "neighbours": "off: root mean square difference of pixels",
-    "classes": "of the mean latent of each class, and dreams of its memories",
+    "classes": "of the mean latent of each class, and dreams of its memories, of one noise down a column",
     "reconstruction": D,
 }
 """What is said of a picture beside its title."""

@@ -176,7 +176,7 @@ def bars(panel: Panel, groups: Sequence[tuple[str, Sequence[tuple[str, str, pd.S
     groups
         Name, and for each bar its label, colour, and values over seeds.
     """
-    width = 0.8 / max((len(own) for _, own in groups), default=1)
+    width = 0.8 / max([3, *(len(own) for _, own in groups)])
     explained: set[str] = set()
     for place, (_, own) in enumerate(groups):
         for number, (name, colour, values) in enumerate(own):
@@ -191,6 +191,7 @@ def bars(panel: Panel, groups: Sequence[tuple[str, Sequence[tuple[str, str, pd.S
             panel.plot(x + nudge, there, "o", ms=3.5, mfc="white", mec="#333333", mew=0.7, zorder=4)
     named = [(place, name) for place, (name, _) in enumerate(groups) if name]
     panel.set_xticks([place for place, _ in named], [name for _, name in named])
+    panel.set_xlim(-0.5, max(1, len(groups)) - 0.5)
 
 
 def legend_below(picture: Any) -> None:
