@@ -84,3 +84,12 @@ def test_what_cannot_be_opened_ends_in_a_sentence(tmp_path, path, images):
 def test_a_name_that_dreaming_data_lacks_ends_in_the_one_that_it_has():
     with pytest.raises(AttributeError, match="has no 'load'; there are: load_dataset"):
         dreaming.data.load("cifar10", "path")  # as in a cell
+
+
+def test_of_images_of_ones_own_the_bench_draws_the_chance_that_was_recorded(images, tiny_config, tmp_path):
+    split = [(part.images.numpy(), part.labels.numpy() % 2) for part in (images.train, images.test)]
+    mine = dreaming.Dataset.of_arrays("mine", *split)
+    run = dreaming.train(tiny_config(training={"epochs": 1}), out=tmp_path, dataset=mine)
+    dreaming.evaluate(run, measures="knn", dataset=mine, epochs="last")
+    dreaming.compare(run, tmp_path / "comparison")
+    assert ">chance<" in (tmp_path / "comparison/comparison.svg").read_text()
