@@ -9,9 +9,9 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from dreaming.model.activity import at_rest
-from dreaming.model.cycle import Step, draw, objective
-from dreaming.model.hippocampus import Hippocampus, Replay
 from dreaming.model.cortex import Cortex
+from dreaming.model.cycle import Step, draw, phase_objective
+from dreaming.model.hippocampus import Hippocampus, Replay
 from dreaming.model.phases import NREM, REM, Draws, Phase
 from dreaming.rng import Random, seeded
 
@@ -102,7 +102,7 @@ def dream_of_phase(
     step = Step(phase)
     draws = draw([step], random, len(images), cortex.latent_dim, hippocampus.config, images.shape[1:])
     with at_rest(sleeper), seeded(random.seed, "noise", *random.address):
-        objective(phase, sleeper, images, hippocampus, draws[step.name], labels)
+        phase_objective(phase, sleeper, images, hippocampus, draws[step.name], labels)
     return made[-1] if made else None
 
 

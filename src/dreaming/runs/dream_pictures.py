@@ -20,8 +20,8 @@ from dreaming.data import Dataset, to_activity
 from dreaming.data.readers.pictures import open_picture, to_square
 from dreaming.errors import UserError, brief, nearest
 from dreaming.model.activity import at_rest
-from dreaming.model.dreams import dream_of_phase, remember, sleep_of
 from dreaming.model.cortex import Cortex
+from dreaming.model.dreams import dream_of_phase, remember, sleep_of
 from dreaming.model.occlusion import Occlusion
 from dreaming.model.parameters import Recorded
 from dreaming.model.phases import NREM, REM, Phase, Wake

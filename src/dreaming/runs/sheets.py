@@ -14,9 +14,9 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from dreaming.data.readers.pictures import open_picture
+from dreaming.model.cortex import Cortex
 from dreaming.model.dreams import Replaying, dream, remember, sleep_of
 from dreaming.model.hippocampus import Replay
-from dreaming.model.cortex import Cortex
 from dreaming.model.occlusion import Occlusion
 from dreaming.model.phases import NREM, REM, Phase
 from dreaming.model.pixels import to_activity, to_pixels

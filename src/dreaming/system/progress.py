@@ -130,7 +130,8 @@ class TerminalProgress(NoProgress):
     def epoch(self, epoch: int, seconds: float, terms: Mapping[str, float]) -> None:
         """Show what an epoch came to, and how long the others will take."""
         shown = "  ".join(f"{name} {value:.4f}" for name, value in terms.items())
-        self.say(f"{self._name}epoch {epoch}/{self._epochs}{self._stage}  {shown}  {duration(seconds)}{self._rest()}")
+        where = f"{self._name}epoch {epoch}/{self._epochs}{self._stage}"
+        self.say(f"{where}  {shown}  {duration(seconds)}{self._rest()}")
 
     def _rest(self) -> str:
         """Return how long the cycles that are left will take, as the end of a line."""

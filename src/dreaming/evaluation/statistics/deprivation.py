@@ -10,8 +10,8 @@ from dreaming.evaluation.measures.measure import Quantity
 from dreaming.evaluation.statistics.differences import (
     at_epoch,
     difference_at,
+    difference_columns,
     last_shared_epoch,
-    told,
 )
 from dreaming.evaluation.statistics.drawing import label, schedule_parts
 from dreaming.evaluation.statistics.statistics import summary
@@ -154,7 +154,7 @@ def deprivation_table(
                         reference: difference_at(mine, base, epoch),
                     }
                     rows += [
-                        (*head, name, *told(found))
+                        (*head, name, *difference_columns(found))
                         for name, found in against.items()
                         if found.n and not (name == BEFORE == when) and name != condition
                     ]

@@ -64,7 +64,7 @@ def paired_differences(values: pd.DataFrame, reference: str) -> pd.DataFrame:
                 continue
             found = difference_at(other, base, epoch)
             if found.n and not (pd.isna(epoch) and found.mean == found.sem == 0):
-                rows.append((*keys, condition, reference, epoch, *told(found)))
+                rows.append((*keys, condition, reference, epoch, *difference_columns(found)))
     return pd.DataFrame(rows, columns=list(DIFFERENCE_COLUMNS)).astype({"epoch": "Int64"})
 
 
@@ -93,7 +93,7 @@ def at_epoch(values: pd.DataFrame, epoch: int) -> dict[int, float]:
     return {int(seed): float(value) for seed, value in zip(own["seed"], own["value"], strict=True)}
 
 
-def told(found: Difference) -> tuple[int, float, float, float, float, str]:
+def difference_columns(found: Difference) -> tuple[int, float, float, float, float, str]:
     """Return a difference as the last columns of a table: pairs, mean, low, high, p, verdict."""
     said = THE_SAME if found.mean == found.sem == 0 else VERDICTS[verdict(found, "greater")]
     return found.n, found.mean, found.low, found.high, found.p, said
