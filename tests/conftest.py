@@ -195,6 +195,7 @@ def without_drawing():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("dreaming.training.run.sheet", undrawn)
+        patch.setattr("dreaming.evaluation.statistics.comparison._strips", lambda _: [])
         yield
 
 
@@ -208,7 +209,7 @@ class Undrawn:
 @pytest.fixture
 def without_plots(monkeypatch):
     """Comparisons plot nothing, which takes most of their time."""
-    monkeypatch.setattr("dreaming.evaluation.statistics.comparison.plot_measure", lambda *_: Undrawn())
+    monkeypatch.setattr("dreaming.evaluation.statistics.comparison.draw_bench", lambda *_: Undrawn())
 
 
 @pytest.fixture

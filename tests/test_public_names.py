@@ -17,7 +17,7 @@ for first in {orders}:
         del sys.modules[name]  # as in a new process; torch stays
     import dreaming
     eval(first)
-    assert len(dreaming.conditions()) == 10, dreaming.conditions
+    assert len(dreaming.conditions()) == 11, dreaming.conditions
     assert dreaming.condition("pad")[0] == dreaming.Wake()
     assert callable(dreaming.train) and callable(dreaming.load) and callable(dreaming.configure)
     for name in {names}:

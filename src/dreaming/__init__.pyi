@@ -18,6 +18,8 @@ from .errors import UserError as UserError
 from .evaluation.measuring import evaluate as evaluate
 from .evaluation.representations import latents as latents
 from .evaluation.representations import write_latents as write_latents
+from .evaluation.run_view import RunView as RunView
+from .evaluation.run_view import open as open  # noqa: A004 - as one opens a file
 from .evaluation.statistics.comparison import compare as compare
 from .model import losses as losses
 from .model.conditions import condition as condition

@@ -17,7 +17,7 @@ def test_a_run_on_house_digits_is_trained_gone_on_with_measured_and_dreams(tmp_p
     recorded = json.loads((run / "environment.json").read_text())["sessions"][-1]["dataset"]
     assert recorded["fingerprint"] == load_dataset("house_digits", limit=70).fingerprint
     assert "readout_accuracy,latent" in (run / "measures.csv").read_text()
-    assert (run / "dreams/rem-0002.png").exists()
+    assert (run / "dreams/sheet-0002.png").exists()
 
 
 def test_a_run_on_house_digits_is_described_without_drawing_any(dreaming_does, monkeypatch):

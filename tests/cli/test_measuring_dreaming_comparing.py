@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import shlex
 import statistics
 import sys
@@ -15,6 +16,8 @@ from tests.cli.tiny_runs import SMALL, TINY, tree
 from tests.data.readers.test_cifar10 import batch_files, write_archive
 
 import dreaming
+from dreaming.runs.dream_pictures import PICTURE_KINDS
+from dreaming.runs.sheets import GAP, LABEL, MARGIN
 from dreaming.system import progress
 from dreaming.system.locks import locked
 
@@ -121,25 +124,55 @@ def test_evaluate_takes_the_controls_of_another_condition(trained, dreaming_does
     assert len(controls[0]) == 2
 
 
-@pytest.mark.parametrize("phase", ["rem", "nrem"])
-def test_dream_draws_a_sheet_that_can_be_looked_at(phase, trained, tmp_path, dreaming_does):
-    said = dreaming_does("dream", trained / RUN, "--phase", phase, "--count", "10")
-    path = trained / RUN / f"dreams/{phase}-0002.png"
-    assert said == f"10 {phase.upper()} dreams are in {path}\n"
+def test_dream_draws_a_sheet_that_can_be_looked_at(trained, tmp_path, dreaming_does):
+    said = dreaming_does("dream", trained / RUN, "--count", "10")
+    path = trained / RUN / "dreams/sheet-0002.png"
+    assert said == f"written: {path}\n"
     with Image.open(path) as sheet:
         assert sheet.format == "PNG"
         sheet.load()
-        tiles = np.asarray(sheet)
-    assert tiles.shape == (2 * 102 + 6, 8 * 102 + 6, 3)  # ten dreams in rows of eight
-    assert tiles[6:102, 6 : 6 + 96].std() > 0
-    assert (tiles[108:, 6 + 2 * 102 :] == 255).all()  # six empty places
+        assert np.asarray(sheet).std() > 0
     # Another epoch is another dream; the same command is the same.
     to = tmp_path / "new/early.png"
-    dreaming_does("dream", trained / RUN, "--phase", phase, "--count", "10", "--epoch", "0", "--to", to)
+    dreaming_does("dream", trained / RUN, "--count", "10", "--epoch", "0", "--to", to)
     assert to.read_bytes() != path.read_bytes()
     before = path.read_bytes()
-    dreaming_does("dream", trained / RUN, "--phase", phase, "--count", "10")
+    dreaming_does("dream", trained / RUN, "--count", "10")
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("kind", PICTURE_KINDS)
+def test_dream_draws_each_kind_of_picture_under_its_name(kind, trained, dreaming_does):
+    said = dreaming_does("dream", trained / RUN, "--as", kind, "--count", "3")
+    name = "film.gif" if kind == "film" else f"{kind}-0002.png"
+    assert f"written: {trained / RUN / 'dreams' / name}\n" in said
+    with Image.open(trained / RUN / "dreams" / name) as picture:
+        assert picture.format == ("GIF" if kind == "film" else "PNG")
+        assert getattr(picture, "n_frames", 1) == (3 if kind == "film" else 1)
+
+
+def test_a_run_without_rem_says_so(dreaming_does, tmp_path):
+    dreaming_does("train", *TINY, "--condition", "without_rem", "--epochs", "1", "--out", tmp_path)
+    said = dreaming_does("dream", tmp_path / "digits/without_rem/seed-0")
+    assert "digits/without_rem/seed-0 has no REM in its cycle after epoch 1: it dreams as PAD's would" in said
+
+
+def test_a_picture_of_ones_own_is_dreamt_of(trained, dreaming_does, dreaming_refuses, tmp_path):
+    Image.new("RGB", (90, 60), "white").save(tmp_path / "photo.jpg")
+    dreaming_does("dream", trained / RUN, "--of", tmp_path / "photo.jpg", "--count", "2")
+    assert (trained / RUN / "dreams/sheet-0002-of-photo.png").is_file()
+    (tmp_path / "photo.txt").write_text("no picture")
+    dreaming_refuses("dream", trained / RUN, "--of", tmp_path / "photo.txt", because="photo.txt is no PNG")
+    dreaming_refuses("dream", trained / RUN, "--of", "nowhere.png", because="there is no file nowhere.png")
+    words = ("dream", trained / RUN, "--of", tmp_path / "photo.jpg", "--as", "classes")
+    dreaming_refuses(*words, because="leave --of out")
+
+
+def test_what_no_picture_can_be_made_of_is_refused(trained, dreaming_refuses, tmp_path):
+    run = trained / RUN
+    dreaming_refuses("dream", run, "--phase", "rim", because="has no phase 'rim'; did you mean 'rem'?")
+    dreaming_refuses("dream", run, "--as", "film", "--epoch", "1", because="leave --epoch out")
+    dreaming_refuses("dream", run, "--to", tmp_path / "dreams.jpg", because="ends in .png")
 
 
 def test_the_two_sleeps_dream_differently(dreaming_does, tmp_path):
@@ -158,13 +191,16 @@ def test_more_dreams_than_there_are_pairs_of_test_images_are_refused(count, trai
 
 
 def test_dreams_are_not_written_over_a_folder(trained, tmp_path, dreaming_refuses):
-    dreaming_refuses("dream", trained / RUN, "--count", "2", "--to", tmp_path, because="cannot write")
+    (tmp_path / "sheet.png").mkdir()
+    words = ("--count", "2", "--to", tmp_path / "sheet.png")
+    dreaming_refuses("dream", trained / RUN, *words, because="cannot write")
 
 
 def test_compare_shows_the_mean_and_sem_of_what_was_measured(evaluated, dreaming_does, tmp_path):
     out = tmp_path / "comparison"
     said = dreaming_does("compare", evaluated, "--to", out)
-    assert sorted(tree(out)) == ["accuracy.png", "accuracy.svg", "curves.csv", "findings.csv", "table.csv"]
+    pictures = [*("comparison.md", "comparison.png", "comparison.svg"), "dreams.png"]
+    assert sorted(tree(out)) == sorted([*pictures, "curves.csv", "findings.csv", "table.csv"])
     rows = [row for seed in (0, 1) for row in rows_of(evaluated / f"digits/pad/seed-{seed}/measures.csv")]
     of = {(r["parameter"].split("-")[0], r["epoch"], r["seed"]): float(r["value"]) for r in rows}
     last = [of["latent", "2", seed] for seed in "01"]
@@ -184,11 +220,11 @@ def test_compare_shows_the_mean_and_sem_of_what_was_measured(evaluated, dreaming
     curves = rows_of(out / "curves.csv")
     key = ("seed", "epoch", "parameter", "value")
     assert sorted(tuple(c[k] for k in key) for c in curves) == sorted(tuple(r[k] for k in key) for r in rows)
-    with Image.open(out / "accuracy.png") as plot:
+    with Image.open(out / "comparison.png") as plot:
         plot.load()
         assert plot.format == "PNG"
         assert len(np.unique(np.asarray(plot.convert("RGB")).reshape(-1, 3), axis=0)) > 50
-    assert (out / "accuracy.svg").read_text().rstrip().endswith("</svg>")
+    assert (out / "comparison.svg").read_text().rstrip().endswith("</svg>")
 
 
 def test_a_run_named_twice_counts_once(evaluated, compared, tmp_path):
@@ -291,9 +327,9 @@ def test_compare_shows_every_measure_that_a_run_has(evaluated, dreaming_does, tm
         "clean_occluded_ratio",
         "readout_accuracy_otherwise",
     )
-    assert {
-        f"{name}_{file}" for name in names for file in ("plot.png", "plot.svg", "curves.csv", "table.csv")
-    } < {path.name for path in (tmp_path / "out").iterdir()}
+    assert {f"{name}_{file}" for name in names for file in ("curves.csv", "table.csv")} < {
+        path.name for path in (tmp_path / "out").iterdir()
+    }
     measured = rows_of(evaluated / RUN / "measures.csv")
     (ratio,) = (r for r in measured if (r["measure"], r["epoch"]) == ("intra_inter_ratio", "2"))
     (row,) = rows_of(tmp_path / "out/intra_inter_ratio_table.csv")
@@ -349,3 +385,51 @@ def test_the_library_compares_as_the_command_does(evaluated, compared, tmp_path)
     assert {path.parent for path in found.files} == {tmp_path / "library"}
     for name in ("table.csv", "curves.csv"):
         assert (tmp_path / "library" / name).read_text() == (tmp_path / "command" / name).read_text()
+
+
+def test_conditions_are_compared_seed_by_seed_with_the_one_that_is_named(
+    evaluated, dreaming_does, dreaming_refuses, tmp_path
+):
+    dreaming_does("train", *TINY, "--condition", "wake_only", "--seeds=2", "--epochs=2", "--out", evaluated)
+    for seed in (0, 1):
+        dreaming_does("evaluate", evaluated / f"digits/wake_only/seed-{seed}")
+    said = dreaming_does("compare", evaluated, "--to", tmp_path / "out")
+    (row,) = rows_of(tmp_path / "out/differences.csv")
+    assert (row["condition"], row["paired_with"], row["pairs"], row["epoch"]) == (
+        "wake_only",
+        "pad",
+        "2",
+        "2",
+    )
+    last = {
+        (condition, seed): float(r["value"])
+        for condition in ("pad", "wake_only")
+        for seed in (0, 1)
+        for r in rows_of(evaluated / f"digits/{condition}/seed-{seed}/measures.csv")
+        if (r["parameter"], r["epoch"]) == ("latent", "2")
+    }
+    each = [last["wake_only", seed] - last["pad", seed] for seed in (0, 1)]
+    assert float(row["difference"]) == pytest.approx(statistics.mean(each), abs=1e-12)
+    assert f"{100 * statistics.mean(each):+.2f}" in said
+    dreaming_does("compare", evaluated, "--to", tmp_path / "other", "--paired-with", "wake_only")
+    (other,) = rows_of(tmp_path / "other/differences.csv")
+    assert (other["condition"], other["paired_with"]) == ("pad", "wake_only")
+    assert float(other["difference"]) == pytest.approx(-float(row["difference"]), abs=1e-12)
+    because = "--paired-with: no run is of 'wake'; did you mean 'wake_only'?"
+    dreaming_refuses("compare", evaluated, "--paired-with", "wake", because=re.escape(because))
+    page = (tmp_path / "out/comparison.md").read_text()
+    for part in ("![A panel for each measure](comparison.png)", "| Wake only minus PAD |", "](dreams.png)"):
+        assert part in page
+    assert "- Wake only (`wake_only`): No sleep; noisy reconstruction (eq. 12), as without REM." in page
+
+
+def test_the_strip_of_dreams_is_cut_from_the_sheets_of_the_runs(evaluated, dreaming_does, tmp_path):
+    dreaming_does("compare", evaluated, "--to", tmp_path)
+    with (
+        Image.open(tmp_path / "dreams.png") as strip,
+        Image.open(evaluated / RUN / "dreams/0002.png") as sheet,
+    ):
+        side, left, top = 96, MARGIN + LABEL, 2 * MARGIN + 14
+        row = top + 4 * (side + GAP)  # REM's
+        dream = np.asarray(sheet)[row : row + side, left : left + side]
+        assert np.array_equal(np.asarray(strip)[top : top + side, left : left + side], dream)

@@ -52,9 +52,11 @@ OPTIONS = {
     },
     "dream": {
         "RUN": REQUIRED,
-        "--phase": "rem",
+        "--as": "sheet",
+        "--of": None,
+        "--phase": None,
         "--epoch": None,
-        "--count": 64,
+        "--count": None,
         **WHICH_DATA,
         "--to": None,
     },
@@ -71,7 +73,7 @@ OPTIONS = {
         **WHICH_DATA,
         "--device": "auto",
     },
-    "compare": {"RUN": REQUIRED, "--to": Path("comparison"), "--measures": ""},
+    "compare": {"RUN": REQUIRED, "--to": Path("comparison"), "--measures": "", "--paired-with": None},
     "import": {
         "FILE": REQUIRED,
         "--condition": "pad",
@@ -136,7 +138,9 @@ def test_the_options_of_a_verb_and_their_defaults_are_these(verb):
     found = {}
     for field in dataclasses.fields(dict(verbs(VERBS))[verb]):
         default = default_of(field)
-        option = POSITIONALS[field.name] if default is REQUIRED else "--" + field.name.replace("_", "-")
+        option = (
+            POSITIONALS[field.name] if default is REQUIRED else "--" + field.name.strip("_").replace("_", "-")
+        )
         found[option] = default
     assert found == OPTIONS[verb]
 

@@ -69,7 +69,7 @@ def test_an_unknown_verb_or_option_is_named_with_the_nearest(words, because, dre
             ("--precision is 'float16'", r"'bfloat16'\? see dreaming"),
         ),
         ((*TRAIN, "--log", "tensorbord"), "--log is 'tensorbord'; did you mean 'tensorboard'"),
-        (("dream", "x", "--phase", "wake"), ("--phase", "wake", "nrem")),
+        (("dream", "x", "--as", "films"), ("--as", "films", "film")),
     ],
 )
 def test_a_value_of_the_wrong_type_is_refused_with_its_option(words, because, dreaming_refuses):

@@ -333,3 +333,16 @@ class TestSweep:
 
 def test_happening_keeps_the_order():
     assert [phase.name for phase in active_phases((Wake(), REM(dose=0.5), NREM()), 1)] == ["wake", "nrem"]
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_each_epoch_is_told_with_the_name_of_its_stage(together, tiny_config, images, tmp_path, capsys):
+    config = tiny_config(schedule="pad:1,rem_deprived:2,pad", training={"epochs": 3})
+    if together:
+        configs = [config.model_copy(update={"seed": seed}) for seed in (0, 1)]
+        train_together(configs, out=tmp_path, dataset=images, progress=TerminalProgress())
+    else:
+        train(config, out=tmp_path, dataset=images, progress=TerminalProgress())
+    said = capsys.readouterr().out
+    for line in ("epoch 1/3 pad ", "epoch 2/3 rem_deprived ", "epoch 3/3 pad "):
+        assert line in said

@@ -63,7 +63,11 @@ def writes_weights(cortex, images, hippocampus):
 
 MISTAKES = {
     "raises": (lambda c, x, h: 1 / 0, "phase 'mine' fails with ZeroDivisionError: division by zero"),
-    "bare": (lambda c, x, h: loss_of(c, x), r"'mine' returns a tensor .* return dreaming\.Outcome"),
+    "number": (lambda c, x, h: 0.5, r"'mine' returns 0\.5 .* return dreaming\.Outcome.*, or the loss alone"),
+    "bare vector": (
+        lambda c, x, h: c.latents(x).square().mean(1),
+        r"the loss of phase 'mine' is a tensor of .*8",
+    ),
     "vector": (
         lambda c, x, h: Outcome(c.latents(x).square().mean(1), {}),
         r"the loss of phase 'mine' is a tensor of float32 of shape \(8,\)",
@@ -302,3 +306,19 @@ def hidden_type(depth: "Hidden" = 1):
 def test_parameters_that_no_config_can_hold_are_refused(networks, said):
     with pytest.raises(UserError, match=said):
         configured(networks=networks)
+
+
+@pytest.mark.parametrize(("terms", "name"), [((), "loss"), (("square",), "square")])
+@pytest.mark.parametrize("path", ["plain", "captured"])
+def test_an_objective_may_return_its_loss_alone(terms, name, path, tmp_path, tiny_dataset, monkeypatch):
+    monkeypatch.setattr(Mine, "terms", terms)
+    runs = []
+    for place, does in {
+        "alone": lambda c, x, h: loss_of(c, x),
+        "outcome": lambda c, x, h: Outcome(loss := loss_of(c, x), {name: loss}),
+    }.items():
+        run = dreaming.train(doing(does, path=path), out=tmp_path / place, dataset=tiny_dataset)
+        runs.append((run / "losses.csv").read_text().splitlines()[0])
+        assert f"mine.{name}" in runs[-1]
+    assert runs[0] == runs[1]
+    assert dreaming.load(run).encoder.latent_head.weight.isfinite().all()

@@ -214,3 +214,9 @@ def test_it_is_at_hand_after_the_package_is_imported():
 def test_a_loaded_set_has_a_computed_fingerprint_too():
     digits = load_dataset("digits", limit=20)
     assert digits.fingerprint == fingerprint(digits.train, digits.test)
+
+
+def test_chance_is_what_the_commonest_training_label_gets_right_of_the_test_images():
+    train, test = (pixels(), np.array([1, 1, 0, 2, 1, 0])), (pixels(), np.array([1, 0, 0, 0, 2, 2]))
+    assert dreaming.Dataset.of_arrays("mine", train=train, test=test).chance == 1 / 6
+    assert made(labels=None).chance is None

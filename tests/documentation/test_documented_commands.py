@@ -66,8 +66,12 @@ def test_the_first_hour_of_the_readme_can_be_lived(tmp_path, monkeypatch, capsys
         words = shlex.split(command)[1:]
         words += ("--limit", "128") if words[0] == "train" else ()  # an hour is long
         assert cli.main(words) == 0, (command, capsys.readouterr().err)
-    assert {path.name for path in (tmp_path / "comparison").iterdir()} >= {"accuracy.png", "table.csv"}
-    assert (tmp_path / "runs/digits/pad/seed-0/dreams/nrem-0003.png").exists()
+    assert {path.name for path in (tmp_path / "comparison").iterdir()} >= {
+        "comparison.md",
+        "comparison.png",
+        "table.csv",
+    }
+    assert (tmp_path / "runs/digits/pad/seed-0/dreams/sheet-nrem-0003.png").exists()
 
 
 def test_the_python_of_the_readme_runs(tmp_path, monkeypatch):

@@ -24,7 +24,8 @@ from dreaming.evaluation.measures.realism import Realism
 from dreaming.evaluation.measures.robustness import Robustness
 from dreaming.evaluation.measuring import MEASURES, chosen_measures, evaluate
 from dreaming.evaluation.readout import Protocol
-from dreaming.evaluation.statistics.comparison import compare, plot_measure
+from dreaming.evaluation.statistics.bench import BenchMeasure, draw_bench
+from dreaming.evaluation.statistics.comparison import compare
 from dreaming.runs.folder import PROJECTION_COLUMNS, RunFolder
 
 TENTHS = [f"{tenth / 10:.1f}" for tenth in range(11)]
@@ -109,7 +110,7 @@ def test_all_measures_give_all_their_rows_at_every_epoch(run, images):
     assert len(table) == 3 * (16 + 1 + 15 + 2 * 3) + 2
     np.testing.assert_array_equal(RunFolder(run).read_measures()["value"], table["value"])
     coordinates = RunFolder(run).read_projection()
-    assert list(coordinates.columns) == list(PROJECTION_COLUMNS)
+    assert list(coordinates.columns) == [*PROJECTION_COLUMNS, "class", "explained"]
     # 3 test images of each of 4 classes
     assert coordinates.groupby("epoch").size().tolist() == [12 * 2 * 2] * 3
     for column, value in (
@@ -276,9 +277,9 @@ def test_a_measure_of_the_users_own_is_told_and_compared_as_a_built_in_one(run, 
     assert [(row["parameter"], row["mean"]) for row in norm.in_words()] == [
         (label, f"{100 * own[label, 2]:.2f}") for label in ("mean", "mean;power=1")
     ]
-    figure = plot_measure(norm.values, norm.quantity)
-    assert [panel.get_title() for panel in figure.axes] == ["digits, mean", "digits, mean;power=1"]
-    assert figure.axes[0].get_ylabel() == "norm of latents, of 100 % (%)"
+    (panel,) = draw_bench([BenchMeasure(norm.quantity, norm.values)], {}, {}).axes
+    assert [tick.get_text() for tick in panel.get_xticklabels()] == ["mean", "mean;power=1"]
+    assert panel.get_ylabel() == "norm of latents, of 100 % (%)"
     # Without the class, values are numbers under their name.
     plain = compare([run], tmp_path / "plain").measures["latent_norm"]
     assert plain.caption == "latent norm, mean ± SEM over seeds"

@@ -1,5 +1,8 @@
 """The conditions, each as its exact difference from PAD, and the table of signs."""
 
+from itertools import combinations
+
+import numpy as np
 import pytest
 
 from dreaming.config.config import Config
@@ -57,6 +60,7 @@ DIFFERENCE = {
     "rem_memories_only": (["wake", "nrem", "rem"], {"rem.replay.noise": 0.0}),
     "rem_before_nrem": (["wake", "rem", "nrem"], {}),
     "nrem_mixed": (["wake", "nrem", "rem"], {"nrem.replay.past": 0.5, "nrem.replay.noise": 0.5}),
+    "rem_deprived": (["wake", "nrem"], {}),
     "untrained": ([], {}),
 }
 
@@ -124,6 +128,28 @@ def test_a_condition_says_in_a_line_what_it_is(name):
 @pytest.mark.parametrize("seen_by", ["label", "colour", "mark"])
 def test_conditions_are_told_apart_by_each_of(seen_by):
     assert len({getattr(each, seen_by) for each in CONDITIONS.values()}) == len(CONDITIONS)
+
+
+DEUTERANOPIA = np.array(
+    [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]
+)
+"""Of linear red, green and blue (Machado et al. 2009)."""
+XYZ = np.array([[0.4125, 0.3576, 0.1804], [0.2127, 0.7152, 0.0722], [0.0193, 0.1192, 0.9503]])
+
+
+def lab(colour, seen_with):
+    """CIE Lab of a colour #RRGGBB as somebody sees it."""
+    rgb = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+    linear = seen_with @ np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    xyz = XYZ @ linear.clip(0, 1) / XYZ.sum(axis=1)
+    x, y, z = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+@pytest.mark.parametrize("seen_with", [np.eye(3), DEUTERANOPIA], ids=["all cones", "deuteranopia"])
+def test_any_two_colours_are_told_apart(seen_with):
+    seen = [lab(each.colour, seen_with) for each in CONDITIONS.values()]
+    assert min(np.linalg.norm(a - b) for a, b in combinations(seen, 2)) > 20
 
 
 @pytest.mark.parametrize("name", DIFFERENCE)

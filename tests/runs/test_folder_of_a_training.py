@@ -118,6 +118,7 @@ def test_the_environment_says_on_what_the_run_was_made(three_epochs, small_datas
         "official": True,
         "files": {},
         "place": None,
+        "chance": 0.1,
     }
     assert session["versions"]["torch"] == torch.__version__
     assert session["machine"]["device"] == "cpu"

@@ -11,9 +11,9 @@ from tests.data.readers.test_cifar10 import batch_files, write_folder
 import dreaming
 from dreaming.cli.main import main
 from dreaming.errors import Notice, UserError
+from dreaming.runs.dream_pictures import dream_picture
 from dreaming.runs.folder import RunFolder
 from dreaming.runs.images import images_of_run
-from dreaming.runs.sheets import dream_sheet
 
 
 def write_pictures(root, seed=0):
@@ -54,7 +54,7 @@ def found(run, **more):
 def test_a_folder_is_found_from_wherever_one_stands(of_folder, tmp_path):
     images = found(of_folder)
     assert (images.name, images.place) == ("folder:cats", str(tmp_path / "here/cats"))
-    assert dream_sheet(of_folder, count=2).is_file()
+    assert dream_picture(of_folder, count=2).images
 
 
 @pytest.mark.parametrize("told", ["new/cats", "new"], ids=["the folder", "what it was moved into"])
@@ -157,7 +157,7 @@ def test_arrays_are_asked_for_in_a_sentence_and_taken_when_given(config_of, tmp_
     images = np.random.default_rng(0).integers(0, 256, (20, 32, 32), dtype=np.uint8)
     mine = dreaming.Dataset.of_arrays("mine", train=images, test=images)
     run = dreaming.train(config_of("mine"), out=tmp_path, dataset=mine)
-    for use in (dreaming.evaluate, dream_sheet):
+    for use in (dreaming.evaluate, dream_picture):
         with pytest.raises(UserError, match=r"given as arrays, mine, and are kept nowhere; give them again"):
             use(run)
     assert main(["evaluate", str(run)]) == 2

@@ -9,7 +9,7 @@ from tests.cli.tiny_runs import results
 import dreaming
 from dreaming.config.description import describe
 from dreaming.data import load_dataset
-from dreaming.runs.sheets import dream_sheet
+from dreaming.runs.dream_pictures import dream_picture
 from dreaming.system.defaults import FAMILIES, PRODUCTS, torch_defaults
 from dreaming.training import train_together
 
@@ -118,7 +118,7 @@ def everything(out):
     return {
         "files": results(run),
         "measures": table.to_csv(),
-        "dreams": dream_sheet(run, count=1, to=out / "dreams.png").read_bytes(),
+        "dreams": dream_picture(run, count=1).content,
         "weights": [(w.dtype, w.device, w.requires_grad) for w in cortex.parameters()],
         "loaded": [weight.detach().numpy().tobytes() for weight in cortex.parameters()],
         "latents": dreaming.latents(run)["latents"].tobytes(),

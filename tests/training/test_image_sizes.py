@@ -1,5 +1,7 @@
 """Training at every image size: trained, gone on with, measured, dreamt of, alone and side by side."""
 
+import io
+
 import numpy as np
 import pytest
 import torch
@@ -14,8 +16,9 @@ from dreaming.evaluation.features.controls import pca
 from dreaming.evaluation.measuring import evaluate
 from dreaming.model.occlusion import Occlusion
 from dreaming.rng import Random
+from dreaming.runs.dream_pictures import dream_picture
 from dreaming.runs.folder import RunFolder
-from dreaming.runs.sheets import GAP, SCALE, dream_sheet
+from dreaming.runs.sheets import SCALE
 from dreaming.training.population import train_together
 
 SIZES = [16, 64, 128]
@@ -41,8 +44,10 @@ def test_a_run_is_trained_gone_on_with_measured_and_dreamt_of(size, config_of, t
     assert RunFolder(run).read_losses()["epoch"].tolist() == [1, 2]
     table = evaluate(run, measures="robustness,organisation,projection", epochs="last")
     assert table["value"].notna().all()
-    with Image.open(dream_sheet(run, count=4)) as sheet:
-        assert sheet.size == (8 * (size * SCALE + GAP) + GAP, size * SCALE + 2 * GAP)
+    picture = dream_picture(run, count=4)
+    assert {row.shape for row in picture.images.values()} == {(4, size, size, 3)}
+    with Image.open(io.BytesIO(picture.content)) as sheet:
+        assert sheet.height > 4 * size * SCALE
 
 
 def test_sheets_of_an_epoch_show_images_of_their_size(config_of, tmp_path):

@@ -12,8 +12,8 @@ import dreaming
 from dreaming.data import load_dataset
 from dreaming.errors import UserError
 from dreaming.evaluation.measuring import MEASURES, evaluate
+from dreaming.runs.dream_pictures import dream_picture
 from dreaming.runs.folder import RunFolder
-from dreaming.runs.sheets import dream_sheet
 from dreaming.training.population import train_together
 
 
@@ -135,8 +135,8 @@ def test_the_limit_of_the_config_holds_for_images_that_are_given(config, tmp_pat
 
 
 def test_dreams_are_of_the_images_that_are_given(run):
-    assert dream_sheet(run, count=4, dataset=of_noise()).is_file()
-    for use in (evaluate, dream_sheet):
+    assert dream_picture(run, count=4, dataset=of_noise()).images
+    for use in (evaluate, dream_picture):
         with pytest.raises(UserError, match="trained on other images than mine has now"):
             use(run, dataset=of_noise(seed=1))
 

@@ -198,7 +198,7 @@ def _grouped(verb: Any) -> Any:
 
 def _known_options(verb: Any, words: Sequence[str], program: str) -> None:
     known = [
-        f"--{field.name.replace('_', '-')}"
+        f"--{field.name.strip('_').replace('_', '-')}"
         for field in dataclasses.fields(verb)
         if tyro.conf.Positional not in getattr(field.type, "__metadata__", ())
     ]

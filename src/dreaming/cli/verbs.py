@@ -89,31 +89,41 @@ class Evaluate(ImageOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class Dream(ImageOptions):
-    """Draw a sheet of dreams of one run as PNG.
+    """Draw what a run dreams: memories, dreams, the images seen that are nearest, and how real d finds them.
 
     Examples
     --------
     dreaming dream runs/digits/pad/seed-0
-    dreaming dream runs/digits/pad/seed-0 --phase nrem --epoch 5
+    dreaming dream runs/digits/pad/seed-0 --as film --phase rem
     """
 
     run: Positional[Path]
     """run folder"""
-    phase: Literal["nrem", "rem"] = "rem"
-    """which sleep"""
+    as_: Annotated[
+        Literal["sheet", "film", "interpolation", "neighbours", "classes", "reconstruction"], arg(name="as")
+    ] = "sheet"
+    """sheet: each phase's dreams; film: these over epochs, as GIF; interpolation: what lies between two memories;
+    neighbours: the images seen that are nearest to dreams; classes: dreams of each class; reconstruction: what the
+    cortex makes of images"""
+    of: Annotated[Path | None, arg(metavar="FILE.jpg")] = None
+    """a picture of yours to dream of, in place of test images"""
+    phase: Text = None
+    """whose dreams, such as nrem, rem or a phase of your own; every one on a sheet and in a film, else rem"""
     epoch: OptionalInt = None
     """after which epoch; the last one kept by default"""
-    count: int = 64
-    """how many dreams"""
+    count: OptionalInt = None
+    """how many dreams; 12 on a sheet by default"""
     to: Annotated[Path | None, arg(metavar="FILE.png", help_behavior_hint="")] = None
-    """where the sheet is written; RUN/dreams/PHASE-EPOCH.png by default"""
+    """where the picture is written; RUN/dreams/AS-EPOCH.png by default"""
 
     def __call__(self) -> None:
         """Dream."""
-        from dreaming.runs.sheets import dream_sheet
+        from dreaming.runs.dream_pictures import write_dreams
 
-        written = dream_sheet(
+        path, picture = write_dreams(
             self.run,
+            self.as_,
+            of=self.of,
             phase=self.phase,
             epoch=self.epoch,
             count=self.count,
@@ -121,7 +131,8 @@ class Dream(ImageOptions):
             trust_data=self.trust_data,
             to=self.to,
         )
-        tell(f"{self.count} {self.phase.upper()} dreams are in {written}")
+        for line in (*picture.notes, f"written: {path}"):
+            tell(line)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -243,12 +254,12 @@ class Trust:
 
 @dataclass(frozen=True, kw_only=True)
 class Compare:
-    """Compare evaluated runs: a table and a plot for each measure that one of them has.
+    """Compare evaluated runs: every measure in one picture, paired differences, dreams; Markdown and CSV.
 
     Examples
     --------
     dreaming compare runs
-    dreaming compare runs/digits/pad runs/digits/without_rem --to rem
+    dreaming compare runs/digits/pad runs/digits/without_rem --paired-with pad
     """
 
     runs: RunPaths
@@ -257,16 +268,19 @@ class Compare:
     """folder for the plots and the tables"""
     measures: Annotated[str, arg(metavar="FILE.py:NAME,...", help_behavior_hint="")] = ""
     """measures of your own, whose labels and units are shown; the files are executed"""
+    paired_with: Annotated[str | None, arg(metavar="CONDITION")] = None
+    """the condition that the others are compared with, seed by seed; pad by default, where it is among them"""
 
     def __call__(self) -> None:
         """Compare."""
         from dreaming.evaluation.statistics.comparison import compare
         from dreaming.system.progress import print_table
 
-        found = compare(_some(self.runs, "compare"), self.to, measures=self.measures)
+        runs = _some(self.runs, "compare")
+        found = compare(runs, self.to, measures=self.measures, paired_with=self.paired_with)
         for measure in found.measures.values():
-            rows = measure.in_words()
-            print_table([*rows[0]], [[*row.values()] for row in rows], measure.caption)
+            for caption, rows in measure.tables_in_words():
+                print_table([*rows[0]], [[*row.values()] for row in rows], caption)
         for line in found.findings:
             print(shown(f"found while it learned: {line}"))
         print(shown("written: " + ", ".join(str(path) for path in found.files)))

@@ -4,6 +4,7 @@ import copy
 import inspect
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -257,6 +258,19 @@ class Config(Parameters):
         '+rem.replay.noise-0.1'
         """
         return special(self, usual, NAMELESS)
+
+    def condition_in(self, epoch: int) -> str:
+        """Return what the stage of an epoch, counted from 1, is called; empty without a schedule.
+
+        Examples
+        --------
+        >>> later = Stage(after=10, condition="without_nrem", phases=(Wake(), REM()))
+        >>> config = Config(condition="pad-10-without_nrem", schedule=(later,))
+        >>> config.condition_in(10), config.condition_in(11), Config().condition_in(1)
+        ('pad', 'without_nrem', '')
+        """
+        first = re.sub(r"-\d+-.*", "", self.condition) if self.schedule else ""
+        return [first, *(stage.condition for stage in self.schedule if epoch > stage.after)][-1]
 
     def cortex(self) -> Cortex:
         """Make the untrained cortex, with the organs of all its phases; the seed decides its weights."""

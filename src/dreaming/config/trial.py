@@ -96,7 +96,8 @@ def _look(its: str, outcome: Any, latents: tuple[int, int]) -> None:
     """Make sure that an objective returned an `Outcome` of scalars, and a memory of the shape of latents."""
     if not isinstance(outcome, Outcome):
         raise UserError(
-            f"--phases: {its} returns {_said(outcome)} from its objective; return dreaming.Outcome(loss, terms)"
+            f"--phases: {its} returns {_said(outcome)} from its objective; return dreaming.Outcome(loss, terms), "
+            "or the loss alone"
         )
     if not isinstance(outcome.terms, dict):
         raise UserError(

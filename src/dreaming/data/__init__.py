@@ -11,12 +11,25 @@ Examples
 torch.Size([2, 3, 32, 32])
 """
 
+from pathlib import Path
+from typing import Any
+
 import lazy_loader
 
+from dreaming.errors import nearest
 from dreaming.model.pixels import to_activity
 
-__getattr__, _, __all__ = lazy_loader.attach_stub(__name__, __file__)
+_imported, _, __all__ = lazy_loader.attach_stub(__name__, __file__)
 __all__ += ["to_activity"]  # which a stub cannot hand on from another wing
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        return _imported(name)
+    here = {path.stem for path in Path(__file__).parent.iterdir()}
+    known = [each for each in __all__ if each not in here]
+    begun = [each for each in known if each.startswith(name)]
+    raise AttributeError(f"dreaming.data has no '{name}'; {nearest(name, begun or known)}")
 
 
 def __dir__() -> list[str]:

@@ -122,6 +122,14 @@ class Dataset:
         return fingerprint(self.train, self.test)
 
     @property
+    def chance(self) -> float | None:
+        """The share of test images that the best constant guess gets right; None without labels."""
+        if not self.classes:
+            return None
+        commonest = self.train.labels.bincount().argmax()
+        return int((self.test.labels == commonest).sum()) / len(self.test)
+
+    @property
     def image_size(self) -> int:
         """Height and width of the images, in pixels."""
         return self.train.images.shape[-1]

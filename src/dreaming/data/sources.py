@@ -62,6 +62,8 @@ class Source:
         The ways in which it comes; the first is the official one, which is fetched. None if it needs no files.
     make
         Of a data set that needs no files: makes its images, given the limit on them.
+    chance
+        The share of test images that the best constant guess gets right, the class most frequent in training.
     """
 
     name: str
@@ -72,6 +74,7 @@ class Source:
     licence: str
     layouts: tuple[Layout, ...] = ()
     make: Callable[[int | None], Contents] | None = None
+    chance: float = 0.1
 
 
 @dataclass(frozen=True)

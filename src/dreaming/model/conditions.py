@@ -70,37 +70,37 @@ def pad() -> Cycle:
     return Wake(), NREM(), REM()
 
 
-@register("w/o memory mix", "#5D3A9B", "D")
+@register("w/o memory mix", "#412C90", "D")
 def without_memory_mix() -> Cycle:
     """REM is driven by one memory alone: no yesterday, no noise."""
     return Wake(), NREM(), REM(replay=Replay(past=0, noise=0))
 
 
-@register("w/o REM", "#CC79A7", "s")
+@register("w/o REM", "#C775A7", "s")
 def without_rem() -> Cycle:
     """No REM, so nothing to tell dream from reality by; noisy reconstruction (eq. 12) and half an NREM."""
     return Wake(externality_weight=0, latent_noise=0.5), NREM(weight=0.5)
 
 
-@register("w/o NREM", "#E69F00", "v")
+@register("w/o NREM", "#E8A002", "v")
 def without_nrem() -> Cycle:
     """No NREM."""
     return Wake(), REM()
 
 
-@register("Wake only", "#7F7F7F", "^")
+@register("Wake only", "#666666", "^")
 def wake_only() -> Cycle:
     """No sleep; noisy reconstruction (eq. 12), as without REM."""
     return (Wake(externality_weight=0, latent_noise=0.5),)
 
 
-@register("REM from noise", "#009E73", "P", dashes=(5.0, 2.0))
+@register("REM from noise", "#2AA776", "P", dashes=(5.0, 2.0))
 def rem_noise_only() -> Cycle:
     """REM is driven by spontaneous activity alone."""
     return Wake(), NREM(), REM(replay=Replay(noise=1))
 
 
-@register("REM from memories", "#D55E00", "X", dashes=(2.0, 1.5))
+@register("REM from memories", "#D15B00", "X", dashes=(2.0, 1.5))
 def rem_memories_only() -> Cycle:
     """REM is driven by two days' memories, without noise."""
     return Wake(), NREM(), REM(replay=Replay(past=0.5, noise=0))
@@ -112,13 +112,19 @@ def rem_before_nrem() -> Cycle:
     return Wake(), REM(), NREM()
 
 
-@register("NREM from mixed memories", "#0072B2", "*")
+@register("NREM from mixed memories", "#0F74B4", "*")
 def nrem_mixed() -> Cycle:
     """NREM replays what REM does: mixed memories and noise, which are also what it has to recover."""
     return Wake(), NREM(replay=REM().replay), REM()
 
 
-@register("untrained", "#C8C8C8", ".")
+@register("REM deprived", "#C9A6E5", "d")
+def rem_deprived() -> Cycle:
+    """REM is taken away and nothing else: Wake and NREM are PAD's, where w/o REM changes both."""
+    return Wake(), NREM()
+
+
+@register("untrained", "#C6C6C6", ".")
 def untrained() -> Cycle:
     """No phases: the initial weights."""
     return ()

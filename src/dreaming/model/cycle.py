@@ -46,11 +46,17 @@ def phase_objective(
 ) -> Outcome:
     """Compute the objective of a phase for one cortex; a phase that sees no labels gets none."""
     hippocampus = hippocampus.in_phase(cortex.latents, draws)
+    given = cortex, images, hippocampus, draws
     if not phase.sees_labels:
-        return phase.objective(cortex, images, hippocampus, draws)
-    if labels is None:
+        found = phase.objective(*given)
+    elif labels is None:
         raise UserError(f"phase '{phase.name}' sees labels, and these images have none")
-    return phase.objective(cortex, images, hippocampus, draws, labels=labels)  # type: ignore[call-arg]
+    else:
+        found = phase.objective(*given, labels=labels)  # type: ignore[call-arg]
+    if not isinstance(found, Tensor):
+        return found
+    (term,) = phase.terms if len(phase.terms) == 1 else ("loss",)
+    return Outcome(found, {term: found})
 
 
 def run_cycle(

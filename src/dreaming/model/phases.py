@@ -117,9 +117,11 @@ class Phase(Parameters, ABC):
     @abstractmethod
     def objective(
         self, cortex: Cortex, images: Float[Tensor, "b c h w"], hippocampus: Hippocampus, draws: Draws
-    ) -> Outcome:
+    ) -> Outcome | Tensor:
         """Compute the phase's loss from a cortex, what it sees, what it remembers, and chance.
 
+        A phase whose loss is its only term may return that alone, a scalar; it is recorded under the term's name,
+        or as ``loss``.
         A phase with `sees_labels` has one argument more, ``labels: Tensor | None = None``.
         """
 

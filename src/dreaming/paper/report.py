@@ -20,12 +20,12 @@ from PIL import Image
 
 from dreaming.errors import UserError
 from dreaming.evaluation.measures.readout import READOUT_ACCURACY
+from dreaming.evaluation.statistics.drawing import dataset_name, label
 from dreaming.evaluation.statistics.statistics import by_chance, summary
 from dreaming.model.conditions import CONDITIONS, condition, conditions
 from dreaming.paper.claims.answer import counts, in_one_sentence, listed, meaning
 from dreaming.paper.claims.claims import SUBJECTS, Judged
 from dreaming.paper.figures import FIGURES
-from dreaming.paper.figures.drawing import dataset_name, label
 from dreaming.paper.figures.pictures import image_of, png
 from dreaming.paper.full_length import full_length
 from dreaming.paper.plan.plan import Plan, PlannedRun

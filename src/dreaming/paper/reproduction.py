@@ -11,11 +11,12 @@ import pandas as pd
 from dreaming import data
 from dreaming.data import Dataset
 from dreaming.errors import RunsFailed, UserError
+from dreaming.evaluation.statistics.drawing import saved
 from dreaming.paper.claims.answer import result_lines
 from dreaming.paper.claims.claims import judged
 from dreaming.paper.claims.numbers import numbers_table
 from dreaming.paper.figures import FIGURES
-from dreaming.paper.figures.drawing import draw_figure, saved
+from dreaming.paper.figures.drawing import draw_figure
 from dreaming.paper.plan.plan import Plan, make_plan
 from dreaming.paper.plan.profile import Profile
 from dreaming.paper.report import Drawn, report

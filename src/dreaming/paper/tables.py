@@ -1,12 +1,9 @@
 """Tables that figures are drawn from: what was measured, beside what is missing and what is published."""
 
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pandas as pd
 
-from dreaming.evaluation.statistics.statistics import Summary, summary
 from dreaming.runs.folder import MEASURE_COLUMNS
 
 FIGURE_KEYS = MEASURE_COLUMNS[:-1]
@@ -45,17 +42,6 @@ class Tables:
 def measured(table: pd.DataFrame) -> pd.DataFrame:
     """Return the rows that were, or should have been, measured."""
     return table[table["source"] == "measured"]
-
-
-def by_seed(table: pd.DataFrame, index: str) -> pd.DataFrame:
-    """Spread values over seeds: a row for each value of ``index``, a column a seed; not a number where missing."""
-    return table.pivot(index=index, columns="seed", values="value").astype(float).sort_index()
-
-
-def over_seeds(values: Sequence[float] | pd.Series) -> Summary | None:
-    """Reduce values over seeds, or return None if any is missing: nothing is averaged silently."""
-    listed = [float(value) for value in values]
-    return summary(listed) if listed and not any(map(math.isnan, listed)) else None
 
 
 def incomplete(table: pd.DataFrame) -> list[str]:

@@ -131,6 +131,10 @@ class RunFolder:
         """Return where the sheet of dreams after an epoch lies."""
         return self.path / "dreams" / f"{epoch:04d}.png"
 
+    def dream_picture(self, name: str) -> Path:
+        """Return where a picture of dreams of this name lies."""
+        return self.path / "dreams" / name
+
     def snapshots(self) -> list[int]:
         """Return the epochs whose weights are there, in order."""
         found = (self.path / "snapshots").glob("*.safetensors")

@@ -1,30 +1,57 @@
 """Dreams one can look at: sheets of waking images, NREM dreams and REM dreams (paper, figure 3)."""
 
 import io
+import textwrap
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import TypeGuard
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from dreaming.data import Dataset, to_activity
-from dreaming.errors import UserError
+from dreaming.data.readers.pictures import open_picture
 from dreaming.model.cortex import Cortex
-from dreaming.model.dreams import dream, remember, sleep_of
+from dreaming.model.dreams import Replaying, dream, remember, sleep_of
+from dreaming.model.hippocampus import Replay
+from dreaming.model.occlusion import Occlusion
 from dreaming.model.phases import NREM, REM, Phase
-from dreaming.model.pixels import to_pixels
-from dreaming.rng import Random, generator
-from dreaming.runs import snapshots
-from dreaming.runs.folder import RunFolder
-from dreaming.runs.images import images_of_run
-from dreaming.system.defaults import torch_defaults
-from dreaming.system.disk import expanded, require_writable, write
+from dreaming.model.pixels import to_activity, to_pixels
+from dreaming.rng import Random
 
-SCALE, GAP, MARGIN, LABEL, COLUMNS = 3, 6, 12, 150, 8
+SCALE, GAP, MARGIN, LABEL, CAPTION = 3, 6, 12, 150, 16
 INK, PAPER = (40, 40, 40), (255, 255, 255)
+FRAME, LAST_FRAME = 500, 2500
+"""Milliseconds."""
+SHEET_ROWS = {"nrem": 2, "rem": 4}
+"""Rows of dreams on a sheet, counted from 0."""
+TRIES = 4
+"""Masks drawn for each that is shown."""
+
+
+@dataclass(frozen=True)
+class TileRow:
+    """Images side by side.
+
+    Attributes
+    ----------
+    label
+        What they are.
+    images
+        In [-1, 1], shape [b, c, h, w].
+    below
+        What is said of each, or nothing.
+    above
+        Pixels left free above.
+    """
+
+    label: str
+    images: Float[Tensor, "b c h w"]
+    below: Sequence[str] = ()
+    above: int = 0
 
 
 def sheet(
@@ -60,98 +87,100 @@ def sheet(
     rem, in_rem = sleep_of(phases, REM())
     random = Random(seed, ("sheet",), today.device)
     replayed = dream(cortex, nrem, hippocampus, random.at("nrem"))
-    own = nrem.occlusion.model_copy(update={"mask_per_image": True})
-    mask = own.draw(random.at("mask"), len(today), today.shape[-1])
+    mask = masks_with_something_left(nrem.occlusion, random.at("mask"), len(today), today.shape[-1])
     rows = [
-        ("seen yesterday", yesterday),
-        ("seen today", today),
-        ("NREM dream" + in_nrem, replayed),
-        ("NREM, occluded" + in_nrem, replayed * mask),
-        ("REM dream" + in_rem, dream(cortex, rem, hippocampus, random.at("rem"))),
+        TileRow("seen yesterday", yesterday),
+        TileRow("seen today", today),
+        TileRow("NREM dream" + in_nrem, replayed),
+        TileRow("NREM, occluded" + in_nrem, replayed * mask),
+        TileRow("REM dream" + in_rem, dream(cortex, rem, hippocampus, random.at("rem"))),
     ]
-    return labelled(rows, title)
+    rows += [
+        TileRow(f"{phase.name} dream", dream(cortex, phase, hippocampus, random.at(phase.name)))
+        for phase in phases
+        if phase.weight and phase not in (nrem, rem) and _replays(phase)
+    ]
+    return png_of(draw_rows(rows, title))
 
 
-@torch_defaults()
-def dream_sheet(
-    run_folder: str | Path,
-    *,
-    phase: Literal["nrem", "rem"] = "rem",
-    epoch: int | None = None,
-    count: int = 64,
-    data_dir: str | Path | None = None,
-    trust_data: bool = False,
-    dataset: Dataset | None = None,
-    to: str | Path | None = None,
-) -> Path:
-    """Draw a sheet of dreams of a run, as the phases of that epoch dream; a phase that it lacks dreams as PAD's.
+def _replays(phase: Phase) -> TypeGuard[Replaying]:
+    """Return whether a phase's dreams can be seen without its objective: they are driven by a replay alone."""
+    replay = getattr(phase, "replay", None)
+    return isinstance(replay, Replay) and (isinstance(phase, NREM | REM) or not replay.noise)
 
-    Parameters
-    ----------
-    run_folder
-        A folder that `dreaming.train` made.
-    phase
-        ``nrem`` or ``rem``.
-    epoch
-        After which epoch; the last one kept by default.
-    count
-        How many dreams; each remembers two other test images.
-    data_dir, trust_data
-        Where the archives of the run's data set are, or where its folder of images was moved to; by default where
-        the run had them. And whether to take unofficial ones.
-    dataset
-        Images to use in place of reading them; they must be those of the run.
-    to
-        The PNG; ``RUN/dreams/PHASE-EPOCH.png`` by default.
 
-    Returns
-    -------
-    Path
-        The PNG.
+def masks_with_something_left(
+    occlusion: Occlusion, random: Random, count: int, image_size: int
+) -> Float[Tensor, "{count} 1 h w"]:
+    """Draw a mask an image, of those that an occlusion draws, such that something of each image is left to see.
+
+    Of an occlusion that silences everything nothing is left.
+    """
+    each = occlusion.model_copy(update={"mask_per_image": True})
+    masks = each.draw(random, TRIES * count, image_size)
+    something = masks.flatten(1).any(dim=1)
+    return torch.cat([masks[something], masks[~something]])[:count]
+
+
+def draw_rows(rows: Sequence[TileRow], title: str) -> Image.Image:
+    """Draw rows of images, each with its label at the left, and what is said of an image below it."""
+    side = rows[0].images.shape[-1] * SCALE
+    columns = max(len(row.images) for row in rows)
+    font, small = ImageFont.load_default(14), ImageFont.load_default(CAPTION - 4)
+    heights = [row.above + side + GAP + CAPTION * bool(row.below) for row in rows]
+    rows = [replace(row, label=_wrapped(row.label)) for row in rows]
+    left = MARGIN + LABEL
+    width = max(left + columns * (side + GAP) - GAP, MARGIN + int(font.getlength(title))) + MARGIN
+    canvas = Image.new("RGB", (width, 3 * MARGIN + 14 + sum(heights) - GAP), PAPER)
+    pen = ImageDraw.Draw(canvas)
+    pen.text((MARGIN, MARGIN), title, INK, font=font)
+    top = 2 * MARGIN + 14
+    for row, height in zip(rows, heights, strict=True):
+        top += row.above
+        middle = top + side // 2 - 9 * (1 + row.label.count("\n"))
+        pen.multiline_text((MARGIN, middle), row.label, INK, font=font)
+        for column, image in enumerate(to_pixels(row.images)):
+            tile = Image.fromarray(image.numpy()).resize((side, side), Image.Resampling.NEAREST)
+            canvas.paste(tile, (left + column * (side + GAP), top))
+        for column, said in enumerate(row.below):
+            place = (left + column * (side + GAP) + side // 2, top + side + 2)
+            pen.text(place, said, INK, font=small, anchor="ma")
+        top += height - row.above
+    return canvas
+
+
+def _wrapped(label: str) -> str:
+    """Return a label in lines that are as short as the place for it."""
+    return "\n".join(textwrap.fill(line, 20) for line in label.split("\n"))
+
+
+def row_of_sheet(sheet: Path, row: int, image_size: int) -> Float[Tensor, "b 3 h w"]:
+    """Return the images in a row of a sheet that `sheet` drew, counted from 0, in [-1, 1].
 
     Raises
     ------
     UserError
-        If the folder is no run, the snapshot is missing, or the images are too few or not those of the run.
+        If it is no picture.
     """
-    folder = RunFolder.existing(Path(run_folder))
-    config = folder.read_config(own=True)
-    cortex = snapshots.load(folder.path, epoch)
-    epoch = folder.snapshots()[-1] if epoch is None else epoch
-    path = folder.path / "dreams" / f"{phase}-{epoch:04d}.png" if to is None else expanded(to)
-    require_writable(path)
-    images = images_of_run(folder, config, dataset, data_dir, trust_data).test.images
-    if not 1 <= count <= len(images) // 2:
-        raise UserError(
-            f"--count is {count}; {config.dataset.name} has test images for 1 to {len(images) // 2} dreams"
-        )
-    order = torch.randperm(len(images), generator=generator(config.seed, "evaluation", "dreams"))[: 2 * count]
-    seen = to_activity(images[order], config.networks.image_channels)
-    phases = config.phases_in(epoch)
-    sleep, _ = sleep_of(phases, NREM()) if phase == "nrem" else sleep_of(phases, REM())
-    dreamt = dream(
-        cortex, sleep, remember(cortex, seen[:count], seen[count:]), Random(config.seed, ("dreams",))
-    )
-    write(path, grid(dreamt, COLUMNS))
-    return path
+    side = image_size * SCALE
+    drawn = np.asarray(open_picture(sheet, str(sheet)))
+    top, left = 2 * MARGIN + 14 + row * (side + GAP), MARGIN + LABEL
+    line = drawn[top : top + side]
+    count = (drawn.shape[1] - left) // (side + GAP)
+    tiles = [
+        line[:, x : x + side][::SCALE, ::SCALE] for x in range(left, left + count * (side + GAP), side + GAP)
+    ]
+    return to_activity(torch.from_numpy(np.stack(tiles)).permute(0, 3, 1, 2))
 
 
-def labelled(rows: Sequence[tuple[str, Float[Tensor, "b c h w"]]], title: str) -> bytes:
-    """Draw rows of images in [-1, 1], each with its label at the left, as a PNG."""
-    side = rows[0][1].shape[-1] * SCALE
-    columns = max(len(images) for _, images in rows)
-    width = LABEL + 2 * MARGIN + columns * (side + GAP) - GAP
-    height = 3 * MARGIN + 14 + len(rows) * (side + GAP) - GAP
-    canvas = Image.new("RGB", (width, height), PAPER)
-    pen, font = ImageDraw.Draw(canvas), ImageFont.load_default(14)
-    pen.text((MARGIN, MARGIN), title, INK, font=font)
-    for line, (label, images) in enumerate(rows):
-        top = 2 * MARGIN + 14 + line * (side + GAP)
-        pen.multiline_text((MARGIN, top + side // 2 - 9 * (1 + label.count("\n"))), label, INK, font=font)
-        for column, image in enumerate(to_pixels(images)):
-            tile = Image.fromarray(image.numpy()).resize((side, side), Image.Resampling.NEAREST)
-            canvas.paste(tile, (MARGIN + LABEL + column * (side + GAP), top))
-    return _png(canvas)
+def film(frames: Sequence[Image.Image]) -> bytes:
+    """Return pictures of one size as a GIF that shows one after another, the last for longer, again and again."""
+    colours = [frame.quantize(256, dither=Image.Dither.NONE) for frame in frames]
+    shown = [FRAME] * (len(frames) - 1) + [LAST_FRAME]
+    buffer = io.BytesIO()
+    first, *others = colours
+    first.save(buffer, "GIF", save_all=True, append_images=others, duration=shown, loop=0, optimize=False)
+    return buffer.getvalue()
 
 
 def grid(images: Float[Tensor, "b c h w"], columns: int) -> bytes:
@@ -163,10 +192,11 @@ def grid(images: Float[Tensor, "b c h w"], columns: int) -> bytes:
         tile = Image.fromarray(image.numpy()).resize((side, side), Image.Resampling.NEAREST)
         line, column = divmod(index, columns)
         canvas.paste(tile, (GAP + column * (side + GAP), GAP + line * (side + GAP)))
-    return _png(canvas)
+    return png_of(canvas)
 
 
-def _png(canvas: Image.Image) -> bytes:
+def png_of(canvas: Image.Image) -> bytes:
+    """Return a picture as PNG."""
     buffer = io.BytesIO()
     canvas.save(buffer, "PNG", optimize=True)
     return buffer.getvalue()

@@ -8,7 +8,7 @@ import pandas as pd
 from dreaming.errors import UserError, shown
 
 WHOLE_NUMBERS = ("epoch", "cycles", "seed", "image", "label", "component")
-FLOATS = ("seconds", "value", "occluded")
+FLOATS = ("seconds", "value", "occluded", "explained")
 """Besides the terms of phases, PHASE.TERM."""
 
 

@@ -64,6 +64,9 @@ class NoProgress:
     def start(self, title: str, epochs: int, cycles: int, done: int) -> None:
         """Begin a run of so many epochs of so many cycles, of which so many cycles are done."""
 
+    def stage(self, name: str) -> None:
+        """Begin an epoch in a stage of a schedule, of this name."""
+
     def cycle(self) -> None:
         """Count one cycle."""
 
@@ -116,6 +119,7 @@ class TerminalProgress(NoProgress):
         self._began = 0.0
         self._work = ""
         self._name = ""
+        self._stage = ""
 
     def __enter__(self) -> "TerminalProgress":
         """Begin to show."""
@@ -163,6 +167,10 @@ class TerminalProgress(NoProgress):
             )
         whole._show_runs()
 
+    def stage(self, name: str) -> None:
+        """Begin an epoch in a stage of a schedule, of this name."""
+        self._stage = f" {name}"
+
     def cycle(self) -> None:
         """Count one cycle."""
         self._whole._parts[self].done += 1
@@ -174,7 +182,8 @@ class TerminalProgress(NoProgress):
         if whole._in_lines:
             losses = "  ".join(f"{name} {value:.3g}" for name, value in terms.items())
             left = "" if run.share == 1 else whole._left
-            self.say(f"{self._name}epoch {epoch}/{run.epochs}  {losses}  {duration(seconds)}{left}")
+            where = f"{self._name}epoch {epoch}/{run.epochs}{self._stage}"
+            self.say(f"{where}  {losses}  {duration(seconds)}{left}")
 
     def over(self) -> None:
         """End the run that was begun, however far it came."""

@@ -109,6 +109,8 @@ def train(
         )
         progress.start(run.folder.title, config.training.epochs, run.cycles, run.cycles_done)
         while not run.finished:
+            if config.schedule:
+                progress.stage(config.condition_in(run.state.epochs_done + 1))
             with exactly(config), timed([run.state], run.images.device):
                 if captured is not None:
                     captured.run(lambda: not interrupt.requested, progress.cycle)

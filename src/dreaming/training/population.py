@@ -370,6 +370,8 @@ def _side_by_side(
                 f"{first.folder.title} and {len(group) - 1} more" if len(group) > 1 else first.folder.title
             )
             progress.start(title, first.config.training.epochs, first.cycles, behind)
+        if first.config.schedule:
+            progress.stage(first.config.condition_in(first.state.epochs_done + 1))
         with exactly(group[0].config), timed([run.state for run in group], group[0].images.device):
             captured.run(lambda: not interrupt.requested, progress.cycle)
         if interrupt.requested and group[0].state.cycles_done < group[0].cycles:

@@ -269,6 +269,9 @@ class _Relay(NoProgress):
     def start(self, title: str, epochs: int, cycles: int, done: int) -> None:
         self.tell("start", title, epochs, cycles, done)
 
+    def stage(self, name: str) -> None:
+        self.tell("stage", name)
+
     def cycle(self) -> None:
         self._cycles += 1
         if time.monotonic() - self._told >= TELL_EVERY:

@@ -104,6 +104,7 @@ def _session(run: Run) -> dict[str, Any]:
             "official": dataset.official,
             "files": dataset.source,
             "place": dataset.place,
+            "chance": dataset.chance,
         },
     }
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from dreaming.errors import UserError
-from dreaming.evaluation.measures.projection import Projection, principal_components
+from dreaming.evaluation.measures.projection import PROJECTION_WORDS, Projection, principal_components
 from dreaming.runs.folder import PROJECTION_COLUMNS
 
 
@@ -22,7 +22,9 @@ def test_components_are_those_of_numpys_svd(fit):
     clean, occluded = two_clouds(moved=1.0)
     fitted = np.concatenate([clean, occluded]) if fit == "shown" else clean
     _, _, axes = np.linalg.svd(fitted - fitted.mean(axis=0))
-    found = principal_components(clean, occluded, fit)
+    *found, shares = principal_components(clean, occluded, fit)
+    variances = np.linalg.svd(fitted - fitted.mean(axis=0), compute_uv=False) ** 2
+    np.testing.assert_allclose(shares, variances[:2] / variances.sum())
     for projected, latents in zip(found, (clean, occluded), strict=True):
         assert projected.shape == (60, 2)
         for component in range(2):
@@ -35,7 +37,7 @@ def test_components_of_all_that_is_shown_show_where_occlusion_moves_latents():
     clean, occluded = two_clouds(moved=30.0)
 
     def gap(fit):
-        here, there = principal_components(clean, occluded, fit)
+        here, there, _ = principal_components(clean, occluded, fit)
         return abs(here.mean(axis=0) - there.mean(axis=0)).max()
 
     assert gap("shown") == pytest.approx(30, rel=0.05)
@@ -50,7 +52,10 @@ def test_two_components_of_fewer_images_or_latents_are_refused(shape):
 
 def test_the_table_says_which_image_each_coordinate_is_of(snapshots):
     table = Projection(images_per_class=3).measure(snapshots)
-    assert set(PROJECTION_COLUMNS) - {"dataset", "condition", "seed"} == set(table.columns)
+    columns = {*PROJECTION_COLUMNS, *PROJECTION_WORDS} - {"dataset", "condition", "seed"}
+    assert set(table.columns) == columns
+    assert (table["class"] == table["label"].astype(str)).all()
+    assert table["explained"].between(0, 1).all()
     assert len(table) == 2 * 4 * 3 * 2 * 2  # snapshots, classes, images, clean and occluded, components
     labels = snapshots.images.test.labels
     for epoch in (0, 1):
@@ -74,7 +79,7 @@ def test_the_coordinates_are_those_of_the_naive_latents(snapshots):
         torch.cat([encoder(image[None])[0] for image in seen]).detach().double().numpy()
         for seen in (x, x * masks)
     )
-    wanted = principal_components(z, z_dark)
+    *wanted, _ = principal_components(z, z_dark)
     for occluded, latents in zip((0.0, 0.3), wanted, strict=True):
         found = own.loc[own["occluded"] == occluded, "value"].to_numpy().reshape(-1, 2)
         np.testing.assert_allclose(found, latents, atol=1e-4 * np.abs(latents).max())

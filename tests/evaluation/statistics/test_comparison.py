@@ -10,7 +10,7 @@ from dreaming.config.config import Config, DatasetConfig, Training
 from dreaming.errors import UserError
 from dreaming.evaluation.measures.measure import Quantity
 from dreaming.evaluation.measures.readout import Readout
-from dreaming.evaluation.statistics.comparison import MeasureComparison, compare, plot_measure, summary_table
+from dreaming.evaluation.statistics.comparison import MeasureComparison, compare, summary_table
 from dreaming.model.phases import NREM, REM, Wake
 from dreaming.runs.folder import RunFolder
 
@@ -138,27 +138,6 @@ def test_in_words_accuracies_are_percent_and_what_is_not_there_a_dash():
     assert tuple(one.values()) == ("digits", "one", "1", "1", "25.00", "-", "-", "-", "")
 
 
-def test_the_plot_shows_each_seed_the_mean_and_the_controls():
-    values = pd.concat([THREE, table(rows("one", 0, {0: 0.2, 1: 0.25}))], ignore_index=True)
-    figure = plot_measure(values, QUANTITY)
-    (panel,) = figure.axes
-    drawn = [sorted(line.get_ydata().tolist()) for line in panel.lines if len(line.get_xdata()) > 2]
-    for seed in range(3):
-        own = THREE[(THREE["seed"] == seed) & (THREE["parameter"] == "latent")]["value"]
-        assert any(curve == pytest.approx(sorted(100 * own)) for curve in drawn), f"seed {seed} is not drawn"
-    assert any(curve == pytest.approx([12, 31, 53]) for curve in drawn)
-    labels = [text.get_text() for text in panel.get_legend().get_texts()]
-    assert labels == ["pad (3 seeds)", "one (1 seed)", "pixels (control)", "pca-256 (control)"]
-    levels = [line.get_ydata()[0] for line in panel.lines if line.get_label().endswith("(control)")]
-    assert levels == pytest.approx([81, 71])
-    assert panel.get_ylabel().endswith("(%)")
-
-
-def test_each_data_set_has_a_panel():
-    values = table(rows("pad", 0, {0: 0.1, 1: 0.2}), rows("pad", 0, {0: 0.3, 1: 0.4}, dataset="svhn"))
-    assert [panel.get_title() for panel in plot_measure(values, QUANTITY).axes] == ["digits", "svhn"]
-
-
 def others(measure, seed, values, parameter="p", condition="pad"):
     """Values of another measure by epoch."""
     return [("digits", condition, seed, epoch, measure, parameter, value) for epoch, value in values.items()]
@@ -193,15 +172,6 @@ def test_what_belongs_to_no_epoch_is_a_row_without_one_and_a_level_of_its_condit
     assert (row["seeds"], row["mean"], row["missing"]) == (2, 3, "")
     (words,) = MeasureComparison(Quantity("size"), values, summary_table(values)).in_words()
     assert (words["epoch"], words["mean"]) == ("-", "3.0000 ± 1.0000")
-    (panel,) = plot_measure(values, Quantity("size")).axes
-    assert [line.get_ydata()[0] for line in panel.lines] == [3]
-
-
-def test_of_many_parameters_the_first_are_drawn_and_that_is_said():
-    values = table(*(others("ratio", 0, {0: 1.0, 1: 2.0}, parameter=f"{n:02}") for n in range(30)))
-    figure = plot_measure(values, Quantity("ratio"))
-    assert [panel.get_title() for panel in figure.axes] == [f"digits, {n:02}" for n in range(12)]
-    assert figure.get_supxlabel() == "12 of 30 parameters; the tables have all"
 
 
 def test_a_measure_of_any_name_is_written_within_the_folder_and_over_nothing_else(tmp_path):
@@ -212,19 +182,18 @@ def test_a_measure_of_any_name_is_written_within_the_folder_and_over_nothing_els
     folder.write_table(folder.measures, values)
     found = compare([folder.path], tmp_path / "to")
     assert {path.parent for path in found.files} == {tmp_path / "to"}
-    assert len({path.name.lower() for path in found.files}) == len(found.files) == 4 * (1 + len(names)) + 1
+    assert len({path.name.lower() for path in found.files}) == len(found.files) == 2 * (1 + len(names)) + 4
     assert sorted(found.files) == sorted((tmp_path / "to").iterdir())
     assert {path.name for path in tmp_path.iterdir()} == {"run", "to"}
 
 
-def test_a_parameter_with_and_without_epochs_of_which_a_seed_is_missing_is_summarised_and_drawn():
+def test_a_parameter_with_and_without_epochs_of_which_a_seed_is_missing_is_summarised():
     values = table(rows("pad", 0, {0: 0.1, 1: 0.3, None: 0.8}), rows("pad", 1, {0: 0.2, 2: 0.4}))
     (row,) = summary_table(values).to_dict("records")
     assert (row["epoch"], row["mean"]) == (0, pytest.approx(0.15))
     assert row["missing"] == (
         "without an epoch: not every seed; epoch 1: not every seed; epoch 2: not every seed"
     )
-    plot_measure(values, QUANTITY).draw_without_rendering()
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import io
 import subprocess
 import sys
+from dataclasses import replace
 
 import matplotlib as mpl
 import numpy as np
@@ -12,8 +13,9 @@ from PIL import Image
 from tests.paper import made_up
 
 from dreaming.evaluation.measures.organisation import INTRA_INTER
+from dreaming.evaluation.statistics.drawing import dataset_name, label, saved
 from dreaming.paper.figures import FIGURES, OF_THE_PAPER
-from dreaming.paper.figures.drawing import dataset_name, draw_figure, label, saved
+from dreaming.paper.figures.drawing import draw_figure
 from dreaming.paper.results import figure_table
 from dreaming.paper.tables import incomplete
 from dreaming.runs.tables import csv
@@ -146,3 +148,28 @@ def test_runs_that_are_not_there_at_all_leave_a_picture_that_says_so(tables_of):
         picture = picture_of(name, figure_table(name, made_up.PROFILE, tables))
         said = " ".join(text.get_text() for text in picture.findobj(mpl.text.Text))
         assert "INCOMPLETE" in said
+
+
+def test_components_and_classes_have_their_names_and_shares(dataset_of):
+    tables = made_up.tables(dataset_of)
+    points = tables.projection
+    names = points["label"].map({0: "cat", 1: "dog", 2: "2", 3: "$"})
+    shares = points["component"].map({1: 0.62, 2: 0.2})
+    named = replace(tables, projection=points.assign(**{"class": names, "explained": shares}))
+    picture = picture_of("figure-6", figure_table("figure-6", made_up.PROFILE, named))
+    panel = picture.axes[0]
+    assert (panel.get_xlabel(), panel.get_ylabel()) == ("PC 1 (62 % of variance)", "PC 2 (20 % of variance)")
+    above, _ = picture.subfigs
+    assert [text.get_text() for text in above.legends[0].get_texts()] == ["cat", "dog", "class 2", r"\$"]
+
+
+def test_a_curve_of_fifty_epochs_has_marks_and_no_legend_lies_on_data(dataset_of):
+    profile = made_up.PROFILE.model_copy(update={"epochs": 50, "long_epochs": 50})
+    table = figure_table("figure-4", profile, made_up.tables(dataset_of, profile))
+    picture = picture_of("figure-4", table)
+    for panel in picture.axes:
+        assert panel.get_legend() is None
+        means = [line for line in panel.lines if line.get_label() in ("PAD", "w/o REM", "w/o memory mix")]
+        assert {line.get_marker() for line in means} == {"o", "s", "D"}
+        assert all(line.get_markevery()[1] == 5 for line in means)
+    assert len(picture.legends) == 1

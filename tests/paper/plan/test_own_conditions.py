@@ -118,17 +118,19 @@ def test_a_table_of_doses_has_each_value_and_the_numbers_list_each_condition_onc
 
 def test_a_picture_of_doses_has_a_panel_for_each_field_and_both_curves(tables_of):
     picture = picture_of("doses", tables_of(LAB))
-    assert [panel.get_xlabel() for panel in picture.axes] == ["phases.rem.dose", "phases.nrem.weight"]
+    assert [panel.get_xlabel() for panel in picture.axes] == ["Dose of REM", "Weight of NREM"]
     bold = [line for line in picture.axes[0].lines if line.get_linewidth() > 1]
     assert [list(line.get_xdata()) for line in bold] == [[0, 0.5, 1], [0, 0.5, 1]]
 
 
-def test_a_picture_of_schedules_marks_the_changes(tables_of):
+def test_a_picture_of_schedules_has_hypnograms_and_names_what_is_deprived(tables_of):
     picture = picture_of("schedules", tables_of(LAB))
     (panel,) = picture.axes
-    upright = [line.get_xdata()[0] for line in panel.lines if len(set(line.get_xdata())) == 1]
-    assert upright == [4, 8]
-    assert "PAD to 4, w/o REM to 8, PAD" in [text.get_text() for text in panel.get_legend().get_texts()]
+    assert [(each.get_x(), each.get_width()) for each in panel.patches] == [(4, 4)]
+    assert [text.get_text().strip() for text in panel.texts] == ["w/o REM"]
+    assert len(panel.child_axes) == 1
+    (legend,) = picture.legends
+    assert "PAD to 4, w/o REM to 8, PAD" in [text.get_text() for text in legend.get_texts()]
 
 
 def test_a_dose_without_a_seed_is_not_averaged(tables_of):

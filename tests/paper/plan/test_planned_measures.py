@@ -13,9 +13,10 @@ from dreaming.cli.main import main
 from dreaming.data import load_dataset
 from dreaming.errors import UserError
 from dreaming.evaluation.measuring import evaluate
+from dreaming.evaluation.statistics.drawing import saved
 from dreaming.paper import reproduction
 from dreaming.paper.figures import FIGURES
-from dreaming.paper.figures.drawing import draw_figure, saved
+from dreaming.paper.figures.drawing import draw_figure
 from dreaming.paper.plan.plan import make_plan
 from dreaming.paper.plan.presets import PROFILES, chosen, profile
 from dreaming.paper.reproduction import reproduce

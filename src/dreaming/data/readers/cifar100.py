@@ -21,6 +21,7 @@ SOURCE = Source(
     label="CIFAR-100",
     n_train=50_000,
     n_test=10_000,
+    chance=0.01,
     host="www.cs.toronto.edu",
     licence="no licence stated; cite Krizhevsky 2009",
     layouts=(

@@ -222,8 +222,9 @@ def _require_alike(one: tuple[Classes, Path], two: tuple[Classes, Path]) -> None
         if only == [""]:
             raise UserError(f"{place} holds pictures and no classes, which {other} has; both need the same")
         if only and "" not in there:
+            name = told_apart(only[0], there)
             raise UserError(
-                f"{place} has a class {told_apart(only[0], there)}, of which {other} has no pictures; both need the same"
+                f"{place} has a class {name}, of which {other} has no pictures; both need the same"
             )
 
 

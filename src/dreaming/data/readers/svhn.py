@@ -72,6 +72,7 @@ SOURCE = Source(
     label="SVHN",
     n_train=73_257,
     n_test=26_032,
+    chance=0.196,
     host="ufldl.stanford.edu",
     licence="non-commercial use only; cite Netzer et al. 2011",
     layouts=(

@@ -54,7 +54,9 @@ class FewLabels(Measure):
     """
 
     quantities: ClassVar = {
-        FEW_LABEL_ACCURACY: Quantity("accuracy of a linear readout of few labels, mean of draws", "%"),
+        FEW_LABEL_ACCURACY: Quantity(
+            "accuracy of a linear readout of few labels, mean of draws", "%", of_classes=True
+        ),
         FEW_LABEL_SPREAD: Quantity(
             "standard deviation of that accuracy over draws of the labelled images", "%"
         ),

@@ -37,7 +37,9 @@ class Knn(Measure):
     [('knn_accuracy', 'latent;k=5;layer=layer_3')]
     """
 
-    quantities: ClassVar = {KNN_ACCURACY: Quantity("accuracy of the nearest neighbours on test images", "%")}
+    quantities: ClassVar = {
+        KNN_ACCURACY: Quantity("accuracy of the nearest neighbours on test images", "%", of_classes=True)
+    }
 
     k: Count = 20
     """How many neighbours vote."""

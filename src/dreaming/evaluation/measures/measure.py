@@ -25,6 +25,8 @@ class Quantity:
         In tables and on axes.
     unit
         ``%`` for a fraction, which is shown in percent, or empty for a number, which is shown as it is.
+    of_classes
+        Whether it is the accuracy of telling classes, beside which chance is drawn.
 
     Examples
     --------
@@ -34,6 +36,7 @@ class Quantity:
 
     label: str
     unit: Literal["", "%"] = ""
+    of_classes: bool = False
 
     @property
     def scale(self) -> float:

@@ -5,6 +5,7 @@ import pandas as pd
 from dreaming.config.config import Config
 from dreaming.evaluation.measures.measure import Measure, Quantity
 from dreaming.evaluation.measures.own import definition_of
+from dreaming.evaluation.measures.projection import PROJECTION_WORDS
 from dreaming.runs.folder import MEASURE_COLUMNS, PROJECTION_COLUMNS, RunFolder
 from dreaming.system.progress import NoProgress
 
@@ -59,7 +60,8 @@ class MeasureTable:
         """
         name, table, config = measure.table, self._table(measure.table), self.config
         new = found.assign(dataset=config.dataset.name, condition=config.condition, seed=config.seed)
-        new = new[list(MEASURE_COLUMNS if name == "measures" else PROJECTION_COLUMNS)]
+        own = MEASURE_COLUMNS if name == "measures" else (*PROJECTION_COLUMNS, *PROJECTION_WORDS)
+        new = new[[column for column in own if column in new]]
         if definition := definition_of(measure):
             new = new.assign(**{DEFINITION: definition})
         other = by_another_definition(table, measure)

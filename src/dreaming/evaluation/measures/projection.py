@@ -24,6 +24,8 @@ from dreaming.model.occlusion import Probability, TileSize
 
 PROJECTION = "projection"
 AXES, SHOWN = 2, 4
+PROJECTION_WORDS = ("class", "explained")
+"""Columns that later programs added: the name of the class, and the share of variance of the component."""
 
 Fit = Literal["shown", "clean"]
 
@@ -33,7 +35,8 @@ class Projection(Measure):
 
     Rows of ``projection.csv``: measure ``projection``, parameter ``pca``, ``image`` (its place among the test
     images), ``label`` (its class, or -1 if there are none), ``occluded`` (the probability of occlusion; 0 for the
-    clean image), ``component`` (1 or 2), ``value``.
+    clean image), ``component`` (1 or 2), ``value``, ``class`` (its name) and ``explained`` (the share of variance
+    of the latents that the component has).
 
     Notes
     -----
@@ -84,12 +87,15 @@ class Projection(Measure):
             "label": labels.repeat_interleave(AXES).numpy(),
             "component": np.tile(np.arange(1, AXES + 1), len(which)),
         }
+        if names := snapshots.images.classes:
+            about["class"] = [names[label] for label in about["label"]]
         parts = []
         for epoch, latents in zip(snapshots.epochs, both, strict=True):
             clean, occluded = (z.double().cpu().numpy() for z in latents)
-            projected = principal_components(clean, occluded, self.fit)
+            *projected, shares = principal_components(clean, occluded, self.fit)
             for probability, values in zip((0.0, self.occlusion), projected, strict=True):
                 own = {"epoch": epoch, "occluded": probability, "value": values.reshape(-1)}
+                own["explained"] = np.tile(shares, len(which))
                 parts.append(pd.DataFrame({**about, **own}))
         return pd.concat(parts, ignore_index=True).astype({"epoch": "Int64"})
 
@@ -124,7 +130,7 @@ class Projection(Measure):
 
 def principal_components(
     clean: Float64[np.ndarray, "n f"], occluded: Float64[np.ndarray, "n f"], fit: Fit = "shown"
-) -> tuple[Float64[np.ndarray, "n 2"], Float64[np.ndarray, "n 2"]]:
+) -> tuple[Float64[np.ndarray, "n 2"], Float64[np.ndarray, "n 2"], Float64[np.ndarray, "2"]]:
     """Project latents of clean and occluded images on two principal components.
 
     Parameters
@@ -139,6 +145,8 @@ def principal_components(
     clean, occluded
         Coordinates, shape [n, 2], about the mean of the latents that the components are of. Of each component, the
         largest weight is positive.
+    shares
+        The share of the variance of those latents that each component has, shape [2], in [0, 1].
 
     Raises
     ------
@@ -158,4 +166,4 @@ def principal_components(
             f" {clean.shape[1]}"
         )
     found = PCA(AXES, svd_solver="full").fit(fitted)
-    return found.transform(clean), found.transform(occluded)
+    return found.transform(clean), found.transform(occluded), found.explained_variance_ratio_

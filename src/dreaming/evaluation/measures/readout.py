@@ -39,7 +39,9 @@ class Readout(Measure):
     [('readout_accuracy', 'latent;learning_rate=0.02')]
     """
 
-    quantities: ClassVar = {READOUT_ACCURACY: Quantity("linear readout accuracy on test images", "%")}
+    quantities: ClassVar = {
+        READOUT_ACCURACY: Quantity("linear readout accuracy on test images", "%", of_classes=True)
+    }
 
     protocol: Protocol = Protocol()
     """How the classifier is trained."""

@@ -40,7 +40,7 @@ class Robustness(Measure):
     """
 
     quantities: ClassVar = {
-        OCCLUDED_ACCURACY: Quantity("linear readout accuracy on occluded test images", "%")
+        OCCLUDED_ACCURACY: Quantity("linear readout accuracy on occluded test images", "%", of_classes=True)
     }
     passes: ClassVar = 9
 

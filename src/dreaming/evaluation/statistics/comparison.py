@@ -1,10 +1,12 @@
-"""Comparing runs: a table and a plot for each measure. Reads tables, never checkpoints."""
+"""The bench: a table and a panel for each measure of some runs, paired differences, a strip of dreams a condition.
 
+Reads tables and sheets of dreams, never checkpoints.
+"""
+
+import base64
 import html
-import io
-import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -12,27 +14,40 @@ from urllib.parse import quote
 import pandas as pd
 
 from dreaming.config.config import Config
-from dreaming.errors import UserError, brief, command, shown
+from dreaming.data.known import SOURCES
+from dreaming.errors import UserError, brief, command, nearest
 from dreaming.evaluation.measures.measure import Quantity
 from dreaming.evaluation.measures.measure_table import DEFINITION
 from dreaming.evaluation.measures.readout import READOUT_ACCURACY
 from dreaming.evaluation.measuring import MEASURES, Own, chosen_measures
+from dreaming.evaluation.statistics.bench import CONTROLS_DRAWN, BenchMeasure, draw_bench
+from dreaming.evaluation.statistics.deprivation import (
+    DEPRIVATION_COLUMNS,
+    deprivation_in_words,
+    deprivation_table,
+    deprived,
+    meanings_of,
+    schedule_of,
+)
+from dreaming.evaluation.statistics.differences import (
+    DIFFERENCE_COLUMNS,
+    differences_in_words,
+    paired_differences,
+)
+from dreaming.evaluation.statistics.drawing import dataset_name, label, saved
 from dreaming.model.activity import LATENT
-from dreaming.model.conditions import colours_of
 from dreaming.runs import findings
 from dreaming.runs.folder import RunFolder
+from dreaming.runs.sheets import SHEET_ROWS, TileRow, draw_rows, png_of, row_of_sheet
 from dreaming.runs.tables import csv
 from dreaming.system.disk import expanded, require_writable, write
-from dreaming.system.plotting import Panel, Picture, own_settings
 
-LINES = ("-", "--", "-.", ":")
 FINDINGS = ("dataset", "condition", "seed", *findings.FINDING_COLUMNS)
-CONTROL_LINES = {"pixels": ":", "pca": "--"}
 OTHERWISE = f"{READOUT_ACCURACY}_otherwise"
-"""Readouts that were not trained by the protocol, which have a table and a plot of their own."""
-DRAWN = 12
-"""Parameters of one measure that are drawn, a panel each; of more, the tables have all."""
+"""Readouts that were not trained by the protocol, which have a table and a panel of their own."""
 VALUE_KEYS = ["dataset", "condition", "seed", "epoch", "measure", "parameter"]
+USUAL_REFERENCE = "pad"
+STRIP_DREAMS = 8
 
 
 @dataclass(frozen=True)
@@ -46,12 +61,18 @@ class MeasureComparison:
     values
         Tidy rows, as in ``measures.csv``.
     table
-        A row for each data set, condition and parameter, as `summary` makes it.
+        A row for each data set, condition and parameter, as `summary_table` makes it.
+    differences
+        What each condition has more of than the one it is paired with, as `paired_differences` makes it.
+    deprivation
+        Before, during and after each deprivation, as `deprivation_table` makes it.
     """
 
     quantity: Quantity
     values: pd.DataFrame
     table: pd.DataFrame
+    differences: pd.DataFrame = field(default_factory=pd.DataFrame)
+    deprivation: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def caption(self) -> str:
@@ -76,6 +97,27 @@ class MeasureComparison:
             rows.append(words)
         return rows
 
+    def tables_in_words(self) -> list[tuple[str, list[dict[str, str]]]]:
+        """Return everything that is to be read of the measure: captions, and tables as `in_words` returns them."""
+        unit = " in percentage points" if self.quantity.unit else ""
+        tables = [(self.caption, self.in_words())]
+        if len(self.differences):
+            tables.append(
+                (
+                    f"{self.quantity.label}: differences{unit}, seed by seed",
+                    differences_in_words(self.differences, self.quantity),
+                )
+            )
+        if len(self.deprivation):
+            tables.append(
+                (
+                    f"{self.quantity.label}: before, during and after deprivation; differences{unit}, seed by "
+                    "seed, with their 95 % interval",
+                    deprivation_in_words(self.deprivation, self.quantity),
+                )
+            )
+        return tables
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -97,9 +139,12 @@ class Comparison:
 
     def _repr_html_(self) -> str:
         """Return the tables as a notebook shows them."""
-        return "".join(
-            f"<p>{html.escape(each.caption)}</p>{pd.DataFrame(each.in_words()).to_html(index=False)}"
+        picture = next(path for path in self.files if path.suffix == ".png")
+        drawn = base64.b64encode(picture.read_bytes()).decode()
+        return f'<img src="data:image/png;base64,{drawn}" alt="" style="max-width: 100%">' + "".join(
+            f"<p>{html.escape(caption)}</p>{pd.DataFrame(rows).to_html(index=False)}"
             for each in self.measures.values()
+            for caption, rows in each.tables_in_words()
         )
 
     @property
@@ -113,6 +158,7 @@ def compare(
     to: str | Path = "comparison",
     *,
     measures: str | Own | Sequence[str | Own] = (),
+    paired_with: str | None = None,
 ) -> Comparison:
     """Compare runs that were evaluated, by every measure that stands in the ``measures.csv`` of one of them.
 
@@ -121,13 +167,17 @@ def compare(
     run_folders
         Run folders, or folders that contain some, or one such.
     to
-        Folder for what is written. Of the linear readout: ``accuracy.png`` and ``.svg``, ``curves.csv`` (a value a
-        row) and ``table.csv``; of each other measure the same as ``MEASURE_plot.png`` and ``.svg``,
-        ``MEASURE_curves.csv`` and ``MEASURE_table.csv``; and ``findings.csv``, with a row for each thing that went
-        wrong while a cortex learned.
+        Folder for what is written: ``comparison.md``, all tables as people read them, and its pictures
+        ``comparison.png`` and ``.svg``, a panel a measure, and ``dreams.png``, a strip of dreams a condition. Of
+        the linear readout ``curves.csv`` (a value a row) and ``table.csv``; of each other measure
+        ``MEASURE_curves.csv`` and ``MEASURE_table.csv``; ``differences.csv`` and, where a run has a schedule that
+        deprives of sleep, ``deprivation.csv``; and ``findings.csv``, with a row for each thing that went wrong
+        while a cortex learned.
     measures
         Measures of your own, as for `dreaming.evaluate`, whose labels and units are to be shown; without, their
         values are shown as numbers under their names.
+    paired_with
+        The condition that the others are compared with, seed by seed; PAD by default, where it is among them.
 
     Returns
     -------
@@ -137,7 +187,8 @@ def compare(
     Raises
     ------
     UserError
-        If there is no run, none was evaluated, runs of one data set and condition saw different images or differ
+        If there is no run, none was evaluated, the condition to be paired with is not among them, runs of one data
+        set and condition saw different images or differ
         in more than their seed, or a measure of your own is by other files in some of them.
     """
     listed = [run_folders] if isinstance(run_folders, str | Path) else run_folders
@@ -163,37 +214,138 @@ def compare(
         raise UserError(
             f"{folders[0].path} is not evaluated; do that first with: {command('evaluate', folders[0].path)}"
         )
-    quantities = {
-        name: quantity
-        for kind in (*MEASURES.values(), *(chosen_measures(measures) if measures else ()))
-        for name, quantity in kind.quantities.items()
+    reference = _reference(paired_with, [condition for _, condition in alike])
+    schedules = {
+        key: schedule for key, (_, config) in alike.items() if deprived(schedule := schedule_of(config))
     }
-    quantities[OTHERWISE] = Quantity(f"{quantities[READOUT_ACCURACY].label}, not by the protocol", "%")
+    quantities = _quantities(measures)
     there = {name for own in tables for name in own}
     names = [*(name for name in quantities if name in there), *sorted(there - quantities.keys())]
     compared = {}
     for name in names:
         values = pd.concat([own[name] for own in tables if name in own], ignore_index=True).drop_duplicates()
-        if DEFINITION in values:
-            values[DEFINITION] = values[DEFINITION].fillna("")
-            if len(by := values.drop_duplicates(DEFINITION)) > 1:
-                run, other = by[["dataset", "condition", "seed"]].astype(str).agg("/".join, axis=1)[:2]
-                raise UserError(
-                    f"{name} of {run} is by {by[DEFINITION].iloc[0] or 'no file'}, and of {other} by "
-                    f"{by[DEFINITION].iloc[1] or 'no file'}; evaluate them by one and the same"
-                )
+        _require_one_definition(name, values)
         twice = values[values.duplicated(VALUE_KEYS)]
         if len(twice):
             run = "{dataset}/{condition}/seed-{seed}".format(**twice.iloc[0])
             raise UserError(f"two of the folders hold {run} with different values; compare one of them")
         lacking = [run for run, own in zip(runs, tables, strict=True) if name not in own]
-        quantity = quantities.get(name, Quantity(name.replace("_", " ")))
-        compared[name] = MeasureComparison(quantity, values, summary_table(values, lacking))
+        compared[name] = MeasureComparison(
+            quantities.get(name, Quantity(name.replace("_", " "))),
+            values,
+            summary_table(values, lacking),
+            paired_differences(values, reference) if reference else pd.DataFrame(),
+            deprivation_table(values, schedules, reference) if schedules else pd.DataFrame(),
+        )
+    known = {
+        dataset: chance for (dataset, _), (folder, _) in alike.items() if (chance := _chance(folder, dataset))
+    }
     contents = {name: content for each in compared.items() for name, content in _files(*each)}
+    measured = [BenchMeasure(each.quantity, each.values) for each in compared.values()]
+    figure = draw_bench(measured, known, schedules)
+    contents = {f"comparison.{kind}": saved(figure, kind) for kind in ("png", "svg")} | contents
+    strips = _strips(alike)
+    if strips:
+        contents["dreams.png"] = png_of(
+            draw_rows(strips, "what each condition dreams after its last epoch kept")
+        )
+    for table, columns in (("differences", DIFFERENCE_COLUMNS), ("deprivation", DEPRIVATION_COLUMNS)):
+        parts = [own for each in compared.values() if len(own := getattr(each, table))]
+        if parts:
+            contents[f"{table}.csv"] = csv(pd.concat(parts, ignore_index=True)[list(columns)])
     contents["findings.csv"] = csv(pd.DataFrame(list(wrong), columns=list(FINDINGS)))
+    said = list(dict.fromkeys(said))
+    contents["comparison.md"] = _page(compared, [name for _, name in alike], bool(strips), said).encode()
     for name, content in contents.items():
         write(expanded(to) / name, content)
-    return Comparison(compared, [expanded(to) / name for name in contents], tuple(dict.fromkeys(said)))
+    return Comparison(compared, [expanded(to) / name for name in contents], tuple(said))
+
+
+def _quantities(measures: str | Own | Sequence[str | Own]) -> dict[str, Quantity]:
+    """Return how each measure's values are shown, those of the user's own among them."""
+    known = {
+        name: quantity
+        for kind in (*MEASURES.values(), *(chosen_measures(measures) if measures else ()))
+        for name, quantity in kind.quantities.items()
+    }
+    usual = known[READOUT_ACCURACY]
+    known[OTHERWISE] = replace(usual, label=f"{usual.label}, not by the protocol")
+    return known
+
+
+def _reference(paired_with: str | None, conditions: Sequence[str]) -> str | None:
+    """Return the condition that the others are paired with."""
+    if paired_with is not None and paired_with not in conditions:
+        raise UserError(
+            f"--paired-with: no run is of '{paired_with}'; {nearest(paired_with, set(conditions))}"
+        )
+    usual = USUAL_REFERENCE if USUAL_REFERENCE in conditions else None
+    return usual if paired_with is None else paired_with
+
+
+def _chance(folder: RunFolder, dataset: str) -> float | None:
+    """Return the accuracy of the best constant guess on a run's test images, if that is known."""
+    if known := SOURCES.get(dataset):
+        return float(known.chance)
+    recorded: object = folder.read_environment()["sessions"][-1].get("dataset", {}).get("chance")
+    return recorded if isinstance(recorded, float) else None
+
+
+def _require_one_definition(name: str, values: pd.DataFrame) -> None:
+    """Make sure that a measure of the user's own is by one and the same file in all runs."""
+    if DEFINITION not in values:
+        return
+    values[DEFINITION] = values[DEFINITION].fillna("")
+    if len(by := values.drop_duplicates(DEFINITION)) > 1:
+        run, other = by[["dataset", "condition", "seed"]].astype(str).agg("/".join, axis=1)[:2]
+        raise UserError(
+            f"{name} of {run} is by {by[DEFINITION].iloc[0] or 'no file'}, and of {other} by "
+            f"{by[DEFINITION].iloc[1] or 'no file'}; evaluate them by one and the same"
+        )
+
+
+def _strips(runs: Mapping[tuple[str, str], tuple[RunFolder, Config]]) -> list[TileRow]:
+    """Return a row of dreams of each condition's first run, out of its last sheet: REM dreams, or else NREM's."""
+    rows = []
+    for (dataset, condition), (folder, config) in runs.items():
+        kept = [epoch for epoch in folder.snapshots() if folder.dreams(epoch).is_file()]
+        if not kept:
+            continue
+        phases = [phase.name for phase in config.phases_in(kept[-1]) if phase.weight]
+        night = "rem" if "rem" in phases or "nrem" not in phases else "nrem"
+        own = "" if night in phases else " as PAD's"
+        dreamt = row_of_sheet(folder.dreams(kept[-1]), SHEET_ROWS[night], config.networks.image_size)[
+            :STRIP_DREAMS
+        ]
+        named = f"{label(condition)}\n{dataset_name(dataset)}, {night.upper()}{own}"
+        rows.append(TileRow(named, dreamt))
+    return rows
+
+
+def _page(
+    compared: Mapping[str, MeasureComparison], conditions: Sequence[str], dreams: bool, said: Sequence[str]
+) -> str:
+    """Return all that was found as Markdown."""
+    parts = ["# Comparison", "![A panel for each measure](comparison.png)"]
+    parts += [f"**{line}**" for line in said]
+    for measure in compared.values():
+        for caption, rows in measure.tables_in_words():
+            parts += [f"## {caption[0].upper()}{caption[1:]}", _markdown(rows)]
+    if dreams:
+        parts += ["## Dreams", "![A strip of dreams for each condition](dreams.png)"]
+    meanings = meanings_of(conditions)
+    if meanings:
+        parts += [
+            "## Conditions",
+            "\n".join(f"- {label(name)} (`{name}`): {said}" for name, said in meanings.items()),
+        ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _markdown(rows: Sequence[Mapping[str, str]]) -> str:
+    """Return a table as Markdown."""
+    cells = [list(rows[0]), ["---"] * len(rows[0]), *(list(row.values()) for row in rows)]
+    return "\n".join("| " + " | ".join(each.replace("|", r"\|") for each in row) + " |" for row in cells)
 
 
 def _require_alike(folder: RunFolder, config: Config, other: RunFolder, its: Config) -> None:
@@ -228,13 +380,6 @@ def _by_measure(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
 def _files(name: str, found: MeasureComparison) -> Iterator[tuple[str, bytes]]:
     """Yield the name and the content of each file about a measure; its name may be anything that a table holds."""
     stem = "" if name == READOUT_ACCURACY else f"{quote(name, safe='')}_"
-    drawn = f"{stem}plot" if stem else "accuracy"
-    with own_settings():
-        figure = plot_measure(found.values, found.quantity)
-        for kind in ("png", "svg"):
-            buffer = io.BytesIO()
-            figure.savefig(buffer, format=kind, dpi=150)
-            yield f"{drawn}.{kind}", buffer.getvalue()
     yield f"{stem}curves.csv", csv(found.values)
     yield f"{stem}table.csv", csv(found.table)
 
@@ -269,7 +414,9 @@ def summary_table(values: pd.DataFrame, unmeasured: Sequence[tuple[str, str, int
         about = {"dataset": dataset, "condition": condition}
         for parameter in [LATENT] if readout else dict.fromkeys(group["parameter"]) or [""]:
             own = {} if readout else {"parameter": parameter}
-            rows.append({**about, **own, **_row(group, parameter, lacking, CONTROL_LINES if readout else ())})
+            rows.append(
+                {**about, **own, **_row(group, parameter, lacking, CONTROLS_DRAWN if readout else ())}
+            )
     return pd.DataFrame(rows).astype({"epoch": "Int64"})
 
 
@@ -304,71 +451,3 @@ def _row(
         **levels,
         "missing": "; ".join(missing),
     }
-
-
-def plot_measure(values: pd.DataFrame, quantity: Quantity) -> Picture:
-    """Draw a measure over epochs: a column a data set, a row a parameter, a colour a condition."""
-    from matplotlib.figure import Figure
-
-    values = values.assign(
-        **{name: values[name].map(unformatted) for name in ("dataset", "condition", "parameter")}
-    )
-    controls = values["parameter"].str.startswith(tuple(CONTROL_LINES)) & (
-        values["measure"] == READOUT_ACCURACY
-    )
-    datasets = list(dict.fromkeys(values["dataset"]))
-    parameters = list(dict.fromkeys(values.loc[~controls, "parameter"]))
-    rows, colours = parameters[:DRAWN] or [LATENT], colours_of(values["condition"])
-    figure = Figure(figsize=(1.5 + 5.5 * len(datasets), 1 + 3.4 * len(rows)), layout="constrained")
-    grid = figure.subplots(len(rows), len(datasets), squeeze=False)
-    for panels, parameter in zip(grid, rows, strict=True):
-        for panel, dataset in zip(panels, datasets, strict=True):
-            here = values["dataset"] == dataset
-            own = values[here & (values["parameter"] == parameter)]
-            _panel(panel, own, values[here & controls], quantity, colours)
-            panel.set_title(dataset if parameter == LATENT else f"{dataset}, {parameter}")
-    if len(parameters) > DRAWN:
-        figure.supxlabel(f"{DRAWN} of {len(parameters)} parameters; the tables have all")
-    return figure
-
-
-def unformatted(name: object) -> str:
-    """Return a name such that matplotlib shows it as it is: two dollars would make a formula of it."""
-    return shown(str(name)).replace("$", r"\$")
-
-
-def _panel(
-    panel: Panel, values: pd.DataFrame, controls: pd.DataFrame, quantity: Quantity, colours: Mapping[str, str]
-) -> None:
-    """Draw each seed behind the mean ± SEM; what belongs to no epoch is a level."""
-    from matplotlib.ticker import MaxNLocator
-
-    for condition in dict.fromkeys(values["condition"]):
-        colour = colours[condition]
-        alike = [name for name in colours if colours[name] == colour]
-        line = LINES[alike.index(condition) % len(LINES)]
-        own = values[values["condition"] == condition]
-        curves = quantity.scale * own.pivot(index="epoch", columns="seed", values="value").astype(float)
-        single = curves.shape[1] == 1
-        name = f"{condition} ({curves.shape[1]} seed{'' if single else 's'})"
-        if curves.index.isna().all():
-            panel.axhline(curves.mean(axis=None), color=colour, ls=line, lw=2, label=name)
-            continue
-        epochs = curves.index.to_numpy(dtype=float)
-        for seed in curves.columns:
-            panel.plot(epochs, curves[seed], line, color=colour, alpha=0.35, lw=0.9, marker=".", ms=3)
-        whole = curves.dropna()
-        at, mean, sem = whole.index.to_numpy(dtype=float), whole.mean(axis=1), whole.sem(axis=1)
-        panel.plot(at, mean, line, color=colour, lw=2, label=name, marker="o", ms=3.5)
-        if not single:
-            panel.fill_between(at, mean - sem, mean + sem, color=colour, alpha=0.18, lw=0)
-    for name, line in CONTROL_LINES.items():
-        own = controls[controls["parameter"].str.startswith(name)]
-        for label, level in (quantity.scale * own.groupby("parameter")["value"].mean()).items():
-            panel.axhline(level, color="#777777", ls=line, lw=1.2, label=f"{label} (control)")
-    panel.set_xlabel("epoch (0: untrained)")
-    panel.set_ylabel(textwrap.fill(unformatted(quantity.title), 42))
-    panel.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    panel.spines[["top", "right"]].set_visible(False)
-    if panel.get_legend_handles_labels()[0]:
-        panel.legend(frameon=False, fontsize=8)

@@ -8,10 +8,10 @@ import pandas as pd
 from dreaming.evaluation.measures.organisation import CLEAN_OCCLUDED, INTRA_INTER
 from dreaming.evaluation.measures.readout import READOUT_ACCURACY
 from dreaming.evaluation.measures.robustness import OCCLUDED_ACCURACY
+from dreaming.evaluation.statistics.drawing import dataset_name, label, over_seeds
 from dreaming.model.conditions import CONDITIONS
 from dreaming.paper.claims.claims import SUBJECTS, Judged
-from dreaming.paper.figures.drawing import dataset_name, label
-from dreaming.paper.tables import measured, over_seeds
+from dreaming.paper.tables import measured
 
 VERDICTS = {
     "holds": ("holds", "hold"),

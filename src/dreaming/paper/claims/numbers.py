@@ -5,12 +5,13 @@ from collections.abc import Mapping
 import pandas as pd
 
 from dreaming.evaluation.measures.readout import READOUT_ACCURACY
+from dreaming.evaluation.statistics.drawing import over_seeds
 from dreaming.paper.claims.verdicts import beside_published
 from dreaming.paper.figures import FIGURES
 from dreaming.paper.figures.figure import DOSES, SCHEDULES
 from dreaming.paper.plan.profile import Profile
 from dreaming.paper.published import Number, published
-from dreaming.paper.tables import measured, over_seeds
+from dreaming.paper.tables import measured
 
 ABOUT = ("dataset", "condition", "measure", "parameter", "epoch")
 COMPARED = (

@@ -5,8 +5,11 @@ from functools import partial
 
 import pandas as pd
 
-from dreaming.model.conditions import CONDITIONS, colours_of
-from dreaming.paper.figures.drawing import curves, epochs_below, one_row, schedule_parts
+from dreaming.evaluation.statistics.bench import hypnograms
+from dreaming.evaluation.statistics.deprivation import schedule_named
+from dreaming.evaluation.statistics.drawing import curves, epochs_below
+from dreaming.model.conditions import CONDITIONS
+from dreaming.paper.figures.drawing import one_row
 from dreaming.paper.figures.figure import SCHEDULES, Figure, Need
 from dreaming.paper.published import TABLE_1_CONDITIONS
 from dreaming.paper.tables import measured
@@ -17,31 +20,27 @@ OF_TEST = "Accuracy of a linear readout of the latents on test images"
 
 def over_epochs(panel: Panel, table: pd.DataFrame) -> None:
     """Draw readout accuracy in percent over epochs, as in figure 4."""
-    curves(panel, table, "epoch", 100.0)
+    curves(panel, measured(table), "epoch", 100.0)
     beside = 1.04 * float(measured(table)["epoch"].max())
     _mark_published(panel, table, lambda parameter: beside)
     epochs_below(panel, "Training epoch (0: untrained)")
     panel.set_ylabel("Linear readout accuracy (%)")
-    panel.legend(loc="best")
 
 
 def over_occlusion(panel: Panel, table: pd.DataFrame) -> None:
     """Draw readout accuracy in percent over the occlusion in percent, as in figure 5."""
     own = table.assign(occlusion=[100 * occlusion(parameter) for parameter in table["parameter"]])
-    curves(panel, own, "occlusion", 100.0)
+    curves(panel, measured(own), "occlusion", 100.0)
     _mark_published(panel, own, lambda parameter: 104 * occlusion(parameter) - 2)
     panel.set_xlabel("Occlusion intensity (%)")
     panel.set_ylabel("Linear readout accuracy (%)")
-    panel.legend(loc="best")
 
 
 def over_schedules(panel: Panel, table: pd.DataFrame) -> None:
-    """Draw readout accuracy in percent over epochs, with a line where a schedule changes."""
+    """Draw readout accuracy in percent over epochs, with hypnograms, and what is deprived shaded and named."""
     over_epochs(panel, table)
-    for name, colour in colours_of(table["condition"]).items():
-        for _, end in schedule_parts(name):
-            if end is not None:
-                panel.axvline(end, color=colour, lw=0.8, ls=(0, (1, 3)), zorder=0)
+    schedules = {name: schedule_named(name) for name in dict.fromkeys(table["condition"])}
+    hypnograms(panel, schedules, int(measured(table)["epoch"].max()))
 
 
 def occlusion(parameter: str) -> float:
@@ -124,7 +123,7 @@ APPENDIX_6 = Figure(
 DEPRIVATION = Figure(
     "Deprivation and recovery",
     f"{OF_TEST} over epochs of training: the full model, and schedules that take phases of sleep away and give "
-    "them back. Dotted: where a schedule changes. None of this is in the paper.",
+    "them back. Above, which phases are on; shaded and named, what is deprived. None of this is in the paper.",
     (Need(("pad", SCHEDULES), "readout", "curve"),),
     partial(one_row, draw=over_schedules),
 )

@@ -4,10 +4,10 @@ import pandas as pd
 
 from dreaming.evaluation.measures.readout import READOUT_ACCURACY
 from dreaming.evaluation.measures.robustness import OCCLUDED_ACCURACY
+from dreaming.evaluation.statistics.drawing import PANEL, by_seed, canvas, curve, dataset_title, legend_below
 from dreaming.paper.figures.accuracy import OF_TEST
-from dreaming.paper.figures.drawing import PANEL, canvas, curve, dataset_title
 from dreaming.paper.figures.figure import DOSES, Figure, Need
-from dreaming.paper.tables import Tables, by_seed, measured
+from dreaming.paper.tables import Tables, measured
 from dreaming.system.plotting import Panel, Picture
 
 CURVES = (
@@ -23,6 +23,21 @@ def with_doses(table: pd.DataFrame, tables: Tables) -> pd.DataFrame:
     return tables.doses.merge(table, on="condition")[[*table.columns, "field", "dose"]]
 
 
+def in_words(field: str) -> str:
+    """Return what a field of a phase is called on an axis; another stays as it stands in the config.
+
+    Examples
+    --------
+    >>> in_words("phases.rem.dose"), in_words("phases.nrem.occlusion.tile_size"), in_words("training.batch_size")
+    ('Dose of REM', 'Occlusion tile size of NREM', 'Batch size')
+    """
+    section, *path = field.split(".")
+    phase = path.pop(0) if section == "phases" and len(path) > 1 else ""
+    words = " ".join(path or [section]).replace("_", " ")
+    named = phase.upper() if phase in ("nrem", "rem") else phase.replace("_", " ").capitalize()
+    return f"{words[0].upper()}{words[1:]}" + (f" of {named}" if phase else "")
+
+
 def plot(table: pd.DataFrame) -> Picture:
     """Draw a row for each field and a panel for each data set."""
     own = measured(table)
@@ -33,7 +48,7 @@ def plot(table: pd.DataFrame) -> Picture:
         for panel, dataset in zip(row, datasets, strict=True):
             _panel(panel, own[(own["dataset"] == dataset) & (own["field"] == field)], field)
             panel.set_title(dataset_title(dataset), loc="left")
-    panels[0, 0].legend(loc="best")
+    legend_below(picture)
     return picture
 
 
@@ -53,7 +68,7 @@ def _panel(panel: Panel, table: pd.DataFrame, field: str) -> None:
         curve(panel, 100 * spread, name, colour, {"marker": mark, "ms": 4})
     if words:
         panel.set_xticks(range(len(doses)), doses)
-    panel.set_xlabel(field)
+    panel.set_xlabel(in_words(field))
     panel.set_ylabel("Linear readout accuracy (%)")
 
 

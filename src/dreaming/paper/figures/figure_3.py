@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from dreaming.paper.figures.drawing import WARNING, bars, canvas, dataset_title
+from dreaming.evaluation.statistics.drawing import WARNING, bars, canvas, dataset_title, legend_below
 from dreaming.paper.figures.figure import Figure, Need
 from dreaming.paper.figures.pictures import image_of
 from dreaming.paper.tables import Tables, measured
@@ -35,6 +35,7 @@ def plot(table: pd.DataFrame) -> Picture:
         for panel, feature in zip(line[1:], features, strict=True):
             rows = own[(own["dataset"] == dataset) & (own["parameter"] == feature)]
             _realism(panel, rows, feature)
+    legend_below(picture)
     return picture
 
 

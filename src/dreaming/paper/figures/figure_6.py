@@ -5,8 +5,17 @@ from collections.abc import Sequence
 import pandas as pd
 
 from dreaming.evaluation.measures.organisation import CLEAN_OCCLUDED, INTRA_INTER
+from dreaming.evaluation.measures.projection import PROJECTION_WORDS
+from dreaming.evaluation.statistics.drawing import (
+    bars,
+    canvas,
+    dataset_title,
+    label,
+    legend_below,
+    note,
+    unformatted,
+)
 from dreaming.model.conditions import CONDITIONS
-from dreaming.paper.figures.drawing import bars, canvas, dataset_title, label, note
 from dreaming.paper.figures.figure import Figure, Need
 from dreaming.paper.tables import Tables, measured
 from dreaming.system.plotting import Panel, Picture
@@ -14,7 +23,7 @@ from dreaming.system.plotting import Panel, Picture
 CONDITIONS_SHOWN = ("pad", "without_rem", "without_nrem")
 CLASS_COLOURS = ("#7B3294", "#00A6CA", "#C8A200", "#D7191C")
 """Purple, cyan, yellow (darkened) and red, as in the paper."""
-POINT = ("image", "label", "occluded", "component")
+POINT = ("image", "label", "occluded", "component", *PROJECTION_WORDS)
 
 
 def with_projection(ratios: pd.DataFrame, tables: Tables) -> pd.DataFrame:
@@ -50,26 +59,31 @@ def plot(table: pd.DataFrame) -> Picture:
     left.set_title("e   intra-class / inter-class distance", loc="left")
     _ratios(right, table, CLEAN_OCCLUDED, CONDITIONS_SHOWN)
     right.set_title("f   clean-occluded / inter-class distance", loc="left")
+    legend_below(above)
+    legend_below(below)
     return picture
 
 
 def _projection(panel: Panel, points: pd.DataFrame) -> None:
-    panel.set_xlabel("PC 1")
-    panel.set_ylabel("PC 2")
+    for number, axis in enumerate("xy", start=1):
+        share = points.loc[points["component"] == number, "explained"].dropna()
+        said = f" ({100 * share.iloc[0]:.0f} % of variance)" if len(share) else ""
+        panel.set(**{f"{axis}label": f"PC {number}{said}"})
     panel.set_xticks([])
     panel.set_yticks([])
     if not len(points):
         note(panel, "not measured")
         return
+    names = points.dropna(subset="class").drop_duplicates("label").set_index("label")["class"].to_dict()
     wide = points.pivot(index=["image", "label", "occluded"], columns="component", values="value")
     wide = wide.reset_index()
     for colour, name in zip(CLASS_COLOURS, sorted(wide["label"].unique()), strict=False):
+        called = str(names.get(name, int(name)))
+        called = f"class {called}" if called.isdigit() else called
         own = wide[wide["label"] == name]
         clean, hidden = own[own["occluded"] == 0], own[own["occluded"] > 0]
-        panel.scatter(clean[1], clean[2], s=12, color=colour, lw=0, alpha=0.75, label=f"class {int(name)}")
+        panel.scatter(clean[1], clean[2], s=12, color=colour, lw=0, alpha=0.75, label=unformatted(called))
         panel.scatter(hidden[1], hidden[2], s=12, facecolor="none", edgecolor=colour, lw=0.7, alpha=0.75)
-    if points["condition"].iloc[0] == CONDITIONS_SHOWN[0]:
-        panel.legend(loc="best", fontsize=7, handletextpad=0.1, borderpad=0.1)
 
 
 def _ratios(panel: Panel, table: pd.DataFrame, measure: str, names: Sequence[str]) -> None:

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from dreaming.paper.figures.drawing import canvas, dataset_title
+from dreaming.evaluation.statistics.drawing import canvas, dataset_title
 from dreaming.paper.figures.figure import Figure
 from dreaming.paper.figures.pictures import image_of
 from dreaming.paper.tables import Tables

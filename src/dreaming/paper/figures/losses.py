@@ -2,7 +2,14 @@
 
 import pandas as pd
 
-from dreaming.paper.figures.drawing import canvas, curves, dataset_title, epochs_below, note
+from dreaming.evaluation.statistics.drawing import (
+    canvas,
+    curves,
+    dataset_title,
+    epochs_below,
+    legend_below,
+    note,
+)
 from dreaming.paper.figures.figure import Figure, Need
 from dreaming.paper.published import TABLE_1_CONDITIONS
 from dreaming.paper.tables import DISCRIMINATOR, LOSS, Tables, measured
@@ -41,7 +48,7 @@ def plot(table: pd.DataFrame) -> Picture:
         for panel, term in zip(rows, TERMS, strict=True):
             _panel(panel, own[(own["dataset"] == dataset) & (own["parameter"] == term)], term)
         rows[0].set_title(f"{dataset_title(dataset)}: {TERMS['wake.image']}", loc="left")
-        rows[0].legend(loc="best")
+    legend_below(picture)
     return picture
 
 

@@ -7,7 +7,16 @@ import textwrap
 import pandas as pd
 
 from dreaming.evaluation.measures.measure import Quantity
-from dreaming.paper.figures.drawing import canvas, curves, dataset_title, epochs_below, note
+from dreaming.evaluation.statistics.drawing import (
+    DRAWN,
+    canvas,
+    curves,
+    dataset_title,
+    epochs_below,
+    legend_below,
+    note,
+    unformatted,
+)
 from dreaming.paper.figures.figure import EVERY, OWN_MEASURES, Figure, Need
 from dreaming.paper.tables import Tables, measured
 from dreaming.system.plotting import Panel, Picture
@@ -24,8 +33,6 @@ def with_quantities(table: pd.DataFrame, tables: Tables) -> pd.DataFrame:
 
 def plot(table: pd.DataFrame) -> Picture:
     """Draw a panel for each parameter of each measure; data sets side by side."""
-    from dreaming.evaluation.statistics.comparison import DRAWN
-
     own = measured(table).fillna({"parameter": "", "unit": ""})
     parameters = {
         str(name): sorted(set(rows["parameter"]), key=in_order)
@@ -40,16 +47,14 @@ def plot(table: pd.DataFrame) -> Picture:
     ]
     across = len(datasets) if len(datasets) > 1 else min(ACROSS, len(shown))
     lines = math.ceil(len(shown) / across)
-    picture = canvas(3.5 * across + 2.2, 3.0 * lines)
+    picture = canvas(3.5 * across + 0.4, 3.0 * lines + 0.4)
     panels = list(picture.subplots(lines, across, squeeze=False).flat)
     for place, panel in zip(shown, panels, strict=False):
         rows = own[(own[["measure", "parameter", "dataset"]] == place).all(axis=1)]
         _panel(panel, rows, alone=len(parameters[place[0]]) == 1)
     for panel in panels[len(shown) :]:
         panel.set_axis_off()
-    legends = (zip(*panel.get_legend_handles_labels(), strict=True) for panel in panels)
-    lines_of = {name: line for legend in legends for line, name in legend}
-    picture.legend(lines_of.values(), lines_of.keys(), loc="outside right upper")
+    legend_below(picture)
     many = [f"{name} has {len(own)}" for name, own in parameters.items() if len(own) > DRAWN]
     if many:
         said = f"Drawn are {DRAWN} parameters of a measure, and the table has all: {', '.join(many)}"
@@ -69,8 +74,6 @@ def in_order(parameter: str) -> list[str]:
 
 
 def _panel(panel: Panel, rows: pd.DataFrame, alone: bool) -> None:
-    from dreaming.evaluation.statistics.comparison import unformatted
-
     first = rows.iloc[0]
     quantity = Quantity(first["label"], first["unit"])
     parameter = "" if alone else f", {unformatted(first['parameter'])}"
