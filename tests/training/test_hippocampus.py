@@ -48,7 +48,7 @@ def test_a_stop_in_the_middle_and_another_path_change_no_bit(kind, across, tmp_p
     captured = config(kind, memories_across_epochs=across, path="captured")
     with pytest.raises(Stopped):
         dreaming.train(captured, out=tmp_path / "parts", progress=Stops(8))
-    stored, _ = read_tensors(RunFolder(tmp_path / "parts/digits/pad/seed-0").state)
+    stored, _ = read_tensors(RunFolder(tmp_path / "parts/digits" / mine.condition / "seed-0").state)
     assert any(name.startswith("hippocampus.") for name in stored)
     parts = dreaming.train(mine, out=tmp_path / "parts")
     assert results(parts) == results(whole)

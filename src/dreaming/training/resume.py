@@ -121,7 +121,7 @@ def _require_untrained(folder: RunFolder) -> None:
 
 def _require_seeds_alike(folder: RunFolder, config: Config, dataset: Dataset) -> None:
     """Refuse to begin beside seeds of another config, or that saw other images."""
-    for other in sorted(folder.path.parent.glob("seed-*/config.yaml"))[:1]:
+    for other in sorted(folder.path.parent.glob("seed-*/state.safetensors"))[:1]:
         seed = RunFolder(other.parent)
         require_seeds_of_one_config(folder.path.parent, seed.read_config(), config)
         require_same_images(seed, dataset, "; use another --name or --out")

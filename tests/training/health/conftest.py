@@ -17,7 +17,8 @@ def trained(tiny_config, small_dataset, tmp_path):
     """Trains, or goes on, in one folder: (condition, settings, epochs, out, progress)."""
 
     def run(name="pad", settings=(), epochs=2, out=tmp_path, progress=None):
-        config = tiny_config(name, settings, training={"epochs": epochs, "snapshots": "all"})
+        named = [*settings, f"condition={name}"]
+        config = tiny_config(name, named, training={"epochs": epochs, "snapshots": "all"})
         return RunFolder(dreaming.train(config, out=out, dataset=small_dataset, progress=progress))
 
     return run
