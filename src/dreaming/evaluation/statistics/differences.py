@@ -22,7 +22,7 @@ DIFFERENCE_COLUMNS = (
     "verdict",
 )
 THE_SAME = "the same"
-VERDICTS = {"holds": "higher", "does not hold": "lower", "cannot tell": "cannot tell"}
+PAIRED_VERDICTS = {"holds": "higher", "does not hold": "lower", "cannot tell": "cannot tell"}
 """Of a claim that the first is greater, as a difference is told of which nobody claimed a sign."""
 
 
@@ -95,7 +95,7 @@ def at_epoch(values: pd.DataFrame, epoch: int) -> dict[int, float]:
 
 def difference_columns(found: Difference) -> tuple[int, float, float, float, float, str]:
     """Return a difference as the last columns of a table: pairs, mean, low, high, p, verdict."""
-    said = THE_SAME if found.mean == found.sem == 0 else VERDICTS[verdict(found, "greater")]
+    said = THE_SAME if found.mean == found.sem == 0 else PAIRED_VERDICTS[verdict(found, "greater")]
     return found.n, found.mean, found.low, found.high, found.p, said
 
 
