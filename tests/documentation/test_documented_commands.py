@@ -71,7 +71,7 @@ def test_the_first_hour_of_the_readme_can_be_lived(tmp_path, monkeypatch, capsys
         "comparison.png",
         "table.csv",
     }
-    assert (tmp_path / "runs/digits/pad/seed-0/dreams/sheet-nrem-0003.png").exists()
+    assert (tmp_path / "runs/digits/pad/seed-0/dreams/film.gif").exists()
 
 
 def test_the_python_of_the_readme_runs(tmp_path, monkeypatch):
