@@ -223,7 +223,8 @@ def _require_alike(one: tuple[Classes, Path], two: tuple[Classes, Path]) -> None
             raise UserError(f"{place} holds pictures and no classes, which {other} has; both need the same")
         if only and "" not in there:
             raise UserError(
-                f"{place} has a class {told_apart(only[0], there)}, of which {other} has no pictures; both need the same"
+                f"{place} has a class {told_apart(only[0], there)}, of which {other} has no pictures; both need "
+                "the same"
             )
 
 
