@@ -163,7 +163,8 @@ def tiny_config():
 
     def make(condition="pad", settings=(), **sections):
         merged = {name: {**TINY.get(name, {}), **values} for name, values in sections.items() if name in TINY}
-        return dreaming.configure(condition, settings=settings, **{**sections, **TINY, **merged})
+        named = {"name": condition, **sections}  # whatever is special in it
+        return dreaming.configure(condition, settings=settings, **{**named, **TINY, **merged})
 
     return make
 

@@ -39,6 +39,7 @@ def trained(images, tmp_path_factory):
         "pad",
         **ONE_CHANNEL,
         training={"batch_size": 16, "epochs": 3, "device": "cpu"},
+        name="pad",
         optimizer={"learning_rate": 0.003},
         seed=4,
     )

@@ -11,7 +11,7 @@ from tests.cli.tiny_runs import SMALL, results, tree
 import dreaming
 from dreaming.cli.main import main
 
-WORDS = ("train", "--limit", "8", *SMALL, "--set=training.batch_size=4", "--snapshots", "ends")
+WORDS = ("train", "--limit", "10", *SMALL, "--set=training.batch_size=5", "--snapshots", "ends")
 # Who holds the folder; environment, config, untrained snapshot, its sheet and state; losses and state of each
 # epoch; and of the last, snapshot and sheet.
 WRITES = 12
