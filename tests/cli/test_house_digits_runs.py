@@ -22,4 +22,4 @@ def test_a_run_on_house_digits_is_trained_gone_on_with_measured_and_dreams(tmp_p
 
 def test_a_run_on_house_digits_is_described_without_drawing_any(dreaming_does, monkeypatch):
     monkeypatch.delattr("dreaming.data.readers.house_digits.draw_block")
-    assert "name: house_digits" in dreaming_does("describe", "--dataset", "house_digits")
+    assert "name: house_digits" in dreaming_does("describe", "--yaml", "--dataset", "house_digits")

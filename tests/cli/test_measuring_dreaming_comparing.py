@@ -5,13 +5,11 @@ import io
 import re
 import shlex
 import statistics
-import sys
 
 import numpy as np
 import pytest
 import yaml
 from PIL import Image
-from rich.console import Console
 from tests.cli.tiny_runs import SMALL, TINY, tree
 from tests.data.readers.test_cifar10 import batch_files, write_archive
 
@@ -353,7 +351,7 @@ def test_a_run_of_which_only_other_measures_are_there_is_compared_by_them(
 def test_on_a_narrow_terminal_a_row_is_a_line_and_nothing_is_shortened(
     evaluated, compared, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(progress, "console", lambda: Console(file=sys.stdout, width=80))
+    monkeypatch.setattr(progress, "IN_A_LOG", 80)
     for path in [*evaluated.rglob("config.yaml"), *evaluated.rglob("measures.csv")]:
         text = path.read_text().replace(",pad,", ",without_memory_mix,")
         path.write_text(text.replace("condition: pad", "condition: without_memory_mix"))

@@ -228,9 +228,9 @@ def test_a_file_that_fails_is_refused_with_what_it_says(content, because, file, 
 
 def test_a_file_is_executed_as_it_stands_and_no_bytecode_is_left_beside_it(file, monkeypatch, dreaming_does):
     monkeypatch.setattr("sys.dont_write_bytecode", False)
-    assert "strength: 3.0" in dreaming_does("describe", "--phases", f"{file}:calm")
+    assert "strength: 3.0" in dreaming_does("describe", "--yaml", "--phases", f"{file}:calm")
     stands = file.stat()
     file.write_text(FILE.replace("strength=3", "strength=4"))  # as long as before, and no later
     os.utime(file, ns=(stands.st_atime_ns, stands.st_mtime_ns))
-    assert "strength: 4.0" in dreaming_does("describe", "--phases", f"{file}:calm")
+    assert "strength: 4.0" in dreaming_does("describe", "--yaml", "--phases", f"{file}:calm")
     assert not (file.parent / "__pycache__").exists()

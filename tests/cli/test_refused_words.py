@@ -205,11 +205,15 @@ def test_dream_on_no_run_asks_for_one(dreaming_refuses):
 
 @pytest.mark.parametrize("value", ["1e-3", "0.001"])
 def test_a_setting_is_typed_by_its_field(value, dreaming_does):
-    assert "learning_rate: 0.001\n" in dreaming_does("describe", "--set", f"optimizer.learning_rate={value}")
+    assert "learning_rate: 0.001\n" in dreaming_does(
+        "describe", "--yaml", "--set", f"optimizer.learning_rate={value}"
+    )
 
 
 def test_the_last_of_two_settings_of_one_field_holds(dreaming_does):
-    said = dreaming_does("describe", "--set", "training.batch_size=4", "--set", "training.batch_size=6")
+    said = dreaming_does(
+        "describe", "--yaml", "--set", "training.batch_size=4", "--set", "training.batch_size=6"
+    )
     assert "batch_size: 6\n" in said
 
 
@@ -236,7 +240,7 @@ def test_a_field_in_the_place_of_its_section_is_told_where_it_belongs():
     ],
 )
 def test_upper_case_in_names_is_understood(words, as_written, dreaming_does):
-    assert as_written in dreaming_does("describe", *words)
+    assert as_written in dreaming_does("describe", "--yaml", *words)
 
 
 def test_upper_case_leads_to_the_same_folders(trained, dreaming_does):
@@ -244,7 +248,7 @@ def test_upper_case_leads_to_the_same_folders(trained, dreaming_does):
     assert "finished, 2 epochs" in dreaming_does("train", *words, "--epochs", "2", "--out", trained)
     run = trained / "digits/pad/seed-0"
     assert "readout accuracy of latent" in dreaming_does("evaluate", run, "--measures", "Readout")
-    assert "2 NREM dreams" in dreaming_does("dream", run, "--phase", "NREM", "--count", "2")
+    assert "sheet-nrem-0002.png" in dreaming_does("dream", run, "--phase", "NREM", "--count", "2")
     assert "digits" in dreaming_does("reproduce", "--dry-run", "--profile", "Demo", "--only", "Figure-4")
 
 

@@ -40,7 +40,7 @@ def test_figures_and_tables_are_ours_whatever_matplotlib_is_told_and_a_log_can_h
     assert (done.returncode, done.stderr) == (0, "")
     assert "mean +- SEM" in done.stdout
     assert done.stdout.isascii()
-    for name in ("accuracy.png", "table.csv"):
+    for name in ("comparison.png", "table.csv"):
         assert Path("odd", name).read_bytes() == Path("usual", name).read_bytes()
 
 
@@ -142,7 +142,7 @@ class TestWhatCannotBeWrittenIsFoundOutBefore:
         def computed(*_, **__):
             raise AssertionError("the work has begun")
 
-        for place in ("evaluation.measuring", "evaluation.representations", "runs.sheets"):
+        for place in ("evaluation.measuring", "evaluation.representations", "runs.dream_pictures"):
             monkeypatch.setattr(f"dreaming.{place}.images_of_run", computed)
 
     @pytest.mark.parametrize(

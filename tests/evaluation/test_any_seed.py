@@ -4,7 +4,7 @@ import pytest
 
 import dreaming
 from dreaming.evaluation.measuring import evaluate
-from dreaming.runs.sheets import dream_sheet
+from dreaming.runs.dream_pictures import write_dreams
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked", "without_drawing", "without_plots")
 
@@ -19,5 +19,5 @@ def test_every_part_takes_it(seed, tiny_config, dataset_of, tmp_path):
     assert set(table["seed"]) == {seed}
     compared = dreaming.compare(tmp_path, tmp_path / "comparison")
     assert set(compared.measures["readout_accuracy"].values["seed"]) == {seed}
-    assert dream_sheet(run, count=2, dataset=images).is_file()
+    assert write_dreams(run, count=2, dataset=images)[0].is_file()
     assert dreaming.latents(run, dataset=images)["latents"].shape == (40, 8)

@@ -82,7 +82,7 @@ def test_what_cannot_be_opened_ends_in_a_sentence(tmp_path, path, images):
 
 
 def test_a_name_that_dreaming_data_lacks_ends_in_the_one_that_it_has():
-    with pytest.raises(AttributeError, match="has no 'load'; there are: load_dataset"):
+    with pytest.raises(AttributeError, match="has no 'load'; did you mean 'load_dataset'"):
         dreaming.data.load("cifar10", "path")  # as in a cell
 
 

@@ -5,7 +5,7 @@ import pytest
 import dreaming
 from dreaming.data import load_dataset
 from dreaming.paper.figures import pictures
-from dreaming.runs import sheets
+from dreaming.runs import dream_pictures
 from dreaming.runs.folder import RunFolder
 
 RECIPES = {1: dreaming.REM().replay, 2: dreaming.Replay(noise=1)}
@@ -30,24 +30,24 @@ def run(tmp_path_factory, without_drawing, shapes_unchecked):
 def dreamt(monkeypatch):
     """The recipes of the dreams that were dreamt."""
     seen = []
-    for module in (sheets, pictures):
-        real = module.dream
+    for module, name in ((dream_pictures, "dream_of_phase"), (pictures, "dream")):
+        real = getattr(module, name)
         monkeypatch.setattr(
             module,
-            "dream",
+            name,
             lambda cortex, phase, *a, real=real: (seen.append(phase.replay), real(cortex, phase, *a))[1],
         )
     return seen
 
 
 @pytest.mark.parametrize(("epoch", "recipe"), [(0, RECIPES[1]), *RECIPES.items(), (3, dreaming.REM().replay)])
-def test_a_sheet_of_dreams_is_by_the_recipe_of_the_epoch_or_by_pads(epoch, recipe, run, dreamt, tmp_path):
-    sheets.dream_sheet(run, phase="rem", epoch=epoch, count=4, to=tmp_path / "sheet.png")
+def test_a_sheet_of_dreams_is_by_the_recipe_of_the_epoch_or_by_pads(epoch, recipe, run, dreamt):
+    dream_pictures.dream_picture(run, phase="rem", epoch=epoch, count=4)
     assert dreamt == [recipe]
 
 
-def test_the_last_epoch_is_the_one_by_default(run, dreamt, tmp_path):
-    sheets.dream_sheet(run, phase="rem", count=4, to=tmp_path / "sheet.png")
+def test_the_last_epoch_is_the_one_by_default(run, dreamt):
+    dream_pictures.dream_picture(run, phase="rem", count=4)
     assert dreamt == [dreaming.REM().replay]
 
 

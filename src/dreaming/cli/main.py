@@ -334,7 +334,7 @@ def _say(text: str) -> None:
     """Print a sentence, if there is one, where mistakes are printed."""
     if text:
         with suppress(OSError):  # where nobody can be told, the status says it
-            tell(f"dreaming: {text}", sys.stderr)
+            tell(f"dreaming: {text}", error=True)
 
 
 def _show_warning(

@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal
 from tyro.conf import Positional, UseAppendAction, arg
 
 from dreaming.cli.arguments import fetched_names
-from dreaming.errors import UserError, command, shown
+from dreaming.errors import UserError, command, shown, spelled
 from dreaming.evaluation.measures import help_text
 from dreaming.system.terminal import tell
 
@@ -89,7 +89,7 @@ class Evaluate(ImageOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class Dream(ImageOptions):
-    """Draw what a run dreams: memories, dreams, the images seen that are nearest, and how real d finds them.
+    """Draw what a run dreams: memories, dreams, the nearest images seen, and how real d finds them.
 
     Examples
     --------
@@ -105,7 +105,7 @@ class Dream(ImageOptions):
     """sheet: each phase's dreams; film: these over epochs, as GIF; interpolation: what lies between two memories;
     neighbours: the images seen that are nearest to dreams; classes: dreams of each class; reconstruction: what the
     cortex makes of images"""
-    of: Annotated[Path | None, arg(metavar="FILE.jpg")] = None
+    of: Annotated[Path | None, arg(metavar="FILE.jpg", help_behavior_hint="")] = None
     """a picture of yours to dream of, in place of test images"""
     phase: Text = None
     """whose dreams, such as nrem, rem or a phase of your own; every one on a sheet and in a film, else rem"""
@@ -124,7 +124,7 @@ class Dream(ImageOptions):
             self.run,
             self.as_,
             of=self.of,
-            phase=self.phase,
+            phase=None if self.phase is None else spelled(self.phase, ("nrem", "rem")),
             epoch=self.epoch,
             count=self.count,
             data_dir=self.data_dir,
@@ -266,9 +266,9 @@ class Compare:
     """run folders, or folders that contain some"""
     to: Path = Path("comparison")
     """folder for the plots and the tables"""
-    measures: Annotated[str, arg(metavar="FILE.py:NAME,...", help_behavior_hint="")] = ""
+    measures: Annotated[str, arg(metavar="FILE.py:NAME", help_behavior_hint="")] = ""
     """measures of your own, whose labels and units are shown; the files are executed"""
-    paired_with: Annotated[str | None, arg(metavar="CONDITION")] = None
+    paired_with: Annotated[str | None, arg(metavar="CONDITION", help_behavior_hint="")] = None
     """the condition that the others are compared with, seed by seed; pad by default, where it is among them"""
 
     def __call__(self) -> None:

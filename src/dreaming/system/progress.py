@@ -22,7 +22,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from dreaming.errors import shown
-from dreaming.system.terminal import folded
+from dreaming.system.terminal import folded, tell
 
 DRAWN_EVERY = 1.0
 """Seconds after which a notebook's line is drawn anew."""
@@ -270,13 +270,13 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], caption: 
     screen = Screen(file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else IN_A_LOG)
     for row in rows:
         table.add_row(*(Text(shown(value)) for value in row))
-    if screen.measure(table, options=screen.options.update(width=IN_A_LOG)).maximum <= screen.width:
+    if screen.measure(table, options=screen.options.update(width=10**6)).maximum <= screen.width:
         screen.print(table)
         return
     if caption:
-        print(shown(f"{caption}:"))
+        tell(f"{caption}:")
     for row in rows:
-        print(shown(", ".join(f"{name} {value}" for name, value in zip(columns, row, strict=True) if value)))
+        tell(", ".join(f"{name} {value}" for name, value in zip(columns, row, strict=True) if value))
 
 
 class NotebookProgress(TerminalProgress):

@@ -3,14 +3,13 @@
 import shutil
 import sys
 import textwrap
-from typing import TextIO
 
 from dreaming.errors import shown
 
 
-def tell(text: str, stream: TextIO | None = None) -> None:
-    """Print a line to a stream, standard output by default; on a terminal as `folded` has it."""
-    stream, line = stream or sys.stdout, shown(text)
+def tell(text: str, *, error: bool = False) -> None:
+    """Print a line, or what is wrong where mistakes are printed; on a terminal as `folded` has it."""
+    stream, line = sys.stderr if error else sys.stdout, shown(text)
     print(folded(line, shutil.get_terminal_size().columns) if stream.isatty() else line, file=stream)
 
 

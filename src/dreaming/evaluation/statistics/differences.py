@@ -1,6 +1,7 @@
 """Paired differences between conditions: what each seed has more of one than of the other, with an interval."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -63,12 +64,12 @@ def paired_differences(values: pd.DataFrame, reference: str) -> pd.DataFrame:
             if condition == reference or epoch is None:
                 continue
             found = difference_at(other, base, epoch)
-            if found.n and not (pd.isna(epoch) and found.mean == found.sem == 0):
+            if found.n and not (pd.isna(epoch) and found.mean == 0 and not found.sem > 0):
                 rows.append((*keys, condition, reference, epoch, *difference_columns(found)))
     return pd.DataFrame(rows, columns=list(DIFFERENCE_COLUMNS)).astype({"epoch": "Int64"})
 
 
-def last_shared_epoch(groups: Sequence[pd.DataFrame]) -> int | None:
+def last_shared_epoch(groups: Sequence[pd.DataFrame]) -> Any:
     """Return the last epoch that every seed of each group has, NA of values without an epoch; None without any."""
     shared: set[int] | None = None
     for own in groups:
@@ -76,17 +77,17 @@ def last_shared_epoch(groups: Sequence[pd.DataFrame]) -> int | None:
             there = set(rows["epoch"].astype("object").where(rows["epoch"].notna(), -1))
             shared = there if shared is None else shared & there
     last = max(shared, default=None) if shared else None
-    return pd.NA if last == -1 else last  # type: ignore[return-value]
+    return pd.NA if last == -1 else last
 
 
 def difference_at(
-    first: pd.DataFrame, second: pd.DataFrame, epoch: int, other_epoch: int | None = None
+    first: pd.DataFrame, second: pd.DataFrame, epoch: Any, other_epoch: int | None = None
 ) -> Difference:
     """Return the paired difference of two groups at an epoch, or of the first at one and the second at another."""
     return paired(at_epoch(first, epoch), at_epoch(second, epoch if other_epoch is None else other_epoch))
 
 
-def at_epoch(values: pd.DataFrame, epoch: int) -> dict[int, float]:
+def at_epoch(values: pd.DataFrame, epoch: Any) -> dict[int, float]:
     """Return the values of a group at an epoch by seed."""
     here = values["epoch"].isna() if pd.isna(epoch) else values["epoch"].eq(epoch).fillna(False)
     own = values[here.astype(bool) & values["value"].notna()]
