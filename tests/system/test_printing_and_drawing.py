@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import subprocess
 import sys
 
@@ -27,10 +28,11 @@ def test_no_cell_of_a_table_is_shortened_on_a_terminal_of_any_width(columns, mon
     print_table(("condition", "latent", "missing"), rows, "readout accuracy in %")
     said = sys.stdout.getvalue()
     assert "…" not in said
+    flat = said.replace("\n    ", " ")  # a line that is too wide goes on below, set in
     for row in rows:
-        (line,) = [line for line in said.splitlines() if row[0] in line]
+        (line,) = [line for line in flat.splitlines() if row[0] in line]
         assert row[1] in line
-    assert "readout accuracy in %" in said
+    assert "readout accuracy in %" in flat
 
 
 def test_a_table_in_a_log_is_one_however_wide(monkeypatch):
@@ -46,9 +48,9 @@ def test_neither_names_nor_numbers_beside_a_bar_are_shortened(columns):
         part = progress.part("digits")
         part.start(f"house_digits/{NAMES[0]}/seed-4294967296", 300, 1150, 0)
         part.cycle()
-    last = seen.getvalue().rpartition("\r")[2]
-    assert "…" not in last
-    assert "/345000" in last
+    said = seen.getvalue()
+    assert "…" not in said
+    assert "epoch1of300" in re.sub(r"\x1b\[[^A-Za-z]*[A-Za-z]|\s", "", said)
 
 
 def test_what_a_user_set_does_not_reach_our_figures_and_stays():

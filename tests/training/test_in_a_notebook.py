@@ -114,7 +114,7 @@ def sessions(tmp_path_factory):
 def test_training_shows_its_epochs_and_counts_its_cycles(sessions):
     said = sessions[0]["gone on"]
     assert "wake_only+Calm/seed-0: 2 epochs of 2 cycles, 2 cycles done" in said
-    assert "epoch 2/2  wake.image" in said
+    assert "epoch 2/2  reconstruction" in said
     assert "█ 4 of 4 cycles" in said
 
 

@@ -164,7 +164,7 @@ class Config(Parameters):
     --------
     >>> config = Config(phases=(Wake(), NREM()), seed=3)
     >>> config.phases[1].weight, config.condition
-    (1.0, 'wake-nrem')
+    (1.0, 'rem_deprived')
     >>> Config.model_validate(config.model_dump()) == config
     True
     """

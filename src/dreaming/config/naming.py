@@ -7,7 +7,7 @@ from typing import Any
 
 from dreaming.config.schedule import PHASE_KINDS
 from dreaming.model.conditions import CONDITIONS, condition
-from dreaming.model.parameters import Parameters
+from dreaming.model.parameters import Parameters, Recorded
 from dreaming.model.phases import Cycle, Phase, usual_name
 
 LONGEST = 120
@@ -78,7 +78,7 @@ def special(value: Parameters, usual: Parameters, nameless: frozenset[str] = fro
 
 def _special(value: Any, usual: Any, nameless: frozenset[str], path: str) -> Iterator[str]:
     if isinstance(value, Parameters):
-        if type(value) is not type(usual):
+        if not _of_one_class(value, usual):
             yield f"{path}-{type(value).__name__}"
             usual = type(value).model_construct()
         for name in type(value).model_fields:
@@ -95,6 +95,13 @@ def _special(value: Any, usual: Any, nameless: frozenset[str], path: str) -> Ite
                 yield from _special(each.phases, other.phases, nameless, path)
     elif value != usual:
         yield f"{path}-{_word(value)}"
+
+
+def _of_one_class(value: Parameters, usual: Any) -> bool:
+    """Return whether two groups are of one class, or records of one, each of which is a class of its own."""
+    if isinstance(value, Recorded) and isinstance(usual, Recorded):
+        return (type(value).__name__, value.source) == (type(usual).__name__, usual.source)
+    return type(value) is type(usual)
 
 
 def _are_groups(value: Any) -> bool:

@@ -126,8 +126,8 @@ class TerminalProgress(NoProgress):
         if self._console.is_terminal:
             self._live = Progress(
                 SpinnerColumn(),
-                TextColumn("{task.description}", markup=False),
-                BarColumn(),
+                TextColumn("{task.description}", markup=False, table_column=Column(overflow="fold")),
+                *([] if self._console.width < WITH_BAR else [BarColumn()]),
                 console=self._console,
                 transient=True,
             )

@@ -95,7 +95,7 @@ def examine(
             configure(
                 "pad",
                 networks={"base_channels": base_channels},
-                dataset={"limit": CYCLES * batch_size},
+                dataset={"limit": max(CYCLES * batch_size, 10)},  # digits has 10 classes
                 training={
                     "batch_size": batch_size,
                     "epochs": 1,

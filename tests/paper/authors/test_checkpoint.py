@@ -121,7 +121,7 @@ def test_it_is_measured_compared_and_dreams_but_is_not_trained_on(published, tmp
         .splitlines()[1]
         .startswith("digits,published_pad,1,2,")
     )
-    assert (tmp_path / "runs/digits/published_pad/seed-0/dreams/rem-0002.png").is_file()
+    assert list((tmp_path / "runs/digits/published_pad/seed-0/dreams").glob("sheet*-0002.png"))
     capsys.readouterr()
     before = tree(tmp_path)
     with pytest.raises(UserError, match="was imported"):
