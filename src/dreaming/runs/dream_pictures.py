@@ -358,7 +358,7 @@ class _Night:
             made: Tensor = self.cortex.generator(latents)
         return made
 
-    def activity(self, pixels: UInt8[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+    def activity(self, pixels: UInt8[Tensor, "b rgb h w"]) -> Float[Tensor, "b c h w"]:
         return to_activity(pixels.cpu(), self.config.networks.image_channels)
 
     def trained(self, which: Int64[Tensor, " b"]) -> Float[Tensor, "b c h w"]:
