@@ -187,10 +187,10 @@ def write_dreams(
     run_folder: str | Path, kind: PictureKind = "sheet", *, to: str | Path | None = None, **options: Any
 ) -> tuple[Path, DreamPicture]:
     """Draw as `dream_picture` and write it, by default among the run's dreams; return where, and the picture."""
-    require_writable(RunFolder(Path(run_folder)).dream_picture(kind) if to is None else expanded(to))
+    folder = RunFolder.existing(Path(run_folder))
+    require_writable(folder.dream_picture(kind) if to is None else expanded(to))
     picture = dream_picture(run_folder, kind, **options)
     if to is None:
-        folder = RunFolder.existing(Path(run_folder))
         epoch = folder.snapshots()[-1] if options.get("epoch") is None else options["epoch"]
         parts = [kind, options.get("phase"), None if kind == "film" else f"{epoch:04d}"]
         if isinstance(of := options.get("of"), str | Path):

@@ -287,6 +287,8 @@ def _chance(folder: RunFolder, dataset: str) -> float | None:
     """Return the accuracy of the best constant guess on a run's test images, if that is known."""
     if known := SOURCES.get(dataset):
         return float(known.chance)
+    if not folder.environment.exists():
+        return None
     recorded: object = folder.read_environment()["sessions"][-1].get("dataset", {}).get("chance")
     return recorded if isinstance(recorded, float) else None
 
