@@ -12,7 +12,7 @@ import pytest
 from tests.data.download.faulty_server import CONTENT, FILE, Server, then
 
 from dreaming.cli.main import main
-from dreaming.data import loading
+from dreaming.data import known
 from dreaming.data.download import mirror
 from dreaming.data.sources import Layout, Source
 
@@ -21,12 +21,12 @@ LONG = 300.0  # seconds, for what a process does in five that has a core for its
 FETCH = """
 import sys
 from dreaming.__main__ import main
-from dreaming.data import loading
+from dreaming.data import known
 from dreaming.data.sources import Layout, RemoteFile, Source
 
 *words, file, checksum, size, url = sys.argv[1:]
 remote = RemoteFile(file, checksum, int(size), (url,))
-loading.SOURCES["svhn"] = Source("svhn", "", 0, 0, "", "", (Layout(list, (remote,)),))
+known.SOURCES["svhn"] = Source("svhn", "", 0, 0, "", "", (Layout(list, (remote,)),))
 print("begun", flush=True)
 sys.argv[1:] = words
 sys.exit(main())
@@ -84,7 +84,7 @@ def again(server, tmp_path, monkeypatch):
 
     def fetch():
         layout = Layout(list, (server.file("half"),))
-        monkeypatch.setitem(loading.SOURCES, "svhn", Source("svhn", "", 0, 0, "", "", (layout,)))
+        monkeypatch.setitem(known.SOURCES, "svhn", Source("svhn", "", 0, 0, "", "", (layout,)))
         return main(["data", "fetch", "svhn", "--data-dir", str(tmp_path)])
 
     return fetch
